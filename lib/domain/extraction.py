@@ -1,0 +1,150 @@
+"""What was read: ranked candidates from an extractor, then values with their places, checks and doubts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from lib.domain.document import Page, Word
+from lib.domain.geometry import Polygon
+from lib.domain.task import DocumentType
+
+Value = str | Decimal
+"""A value as it goes into JSON: money, numbers and percentages are Decimal; dates are ISO 8601 strings."""
+
+Row = Mapping[str, Value | None]
+Result = Mapping[str, Value | None | tuple[Row, ...]]
+
+
+class Source(StrEnum):
+    """Where a value came from."""
+
+    XML = "xml"
+    TEXT_LAYER = "text_layer"
+    OCR = "ocr"
+    MODEL = "model"
+    DERIVED = "derived"
+
+
+class DateOrder(StrEnum):
+    """The order of day, month and year in numeric dates."""
+
+    DMY = "DMY"
+    MDY = "MDY"
+    YMD = "YMD"
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the caller knows beforehand, and the day on which the document was received."""
+
+    received_on: date
+    language: str | None = None
+    currency: str | None = None
+    date_order: DateOrder | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One possible raw value of a field.
+
+    `raw` is the text as printed; `words` are the words it came from, all on page `page` (empty and 0
+    for XML). `score` in 0..1 ranks candidates of one field and is not a probability. `value` is set
+    only where the source is exact (XML). `label` is the printed label that spoke for it, if any.
+    """
+
+    raw: str
+    score: float
+    source: Source
+    page: int = 0
+    words: tuple[Word, ...] = ()
+    value: Value | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RawExtraction:
+    """What an extractor found: per field its candidates, best first; per table its rows in order."""
+
+    document_type: DocumentType
+    document_type_score: float
+    fields: Mapping[str, tuple[Candidate, ...]]
+    tables: Mapping[str, tuple[Mapping[str, Candidate], ...]]
+    language: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another value that the document may mean."""
+
+    value: Value
+    confidence: float
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldValue:
+    """An answered field: the value, its text and place, and how sure we are (calibrated, 0..1)."""
+
+    value: Value
+    raw: str
+    confidence: float
+    source: Source
+    page: int | None = None
+    polygon: Polygon | None = None
+    alternatives: tuple[Alternative, ...] = ()
+
+
+class CheckStatus(StrEnum):
+    """How a check across fields ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule across fields; `message` shows its arithmetic."""
+
+    rule: str
+    status: CheckStatus
+    fields: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Stations 6 and 7 together: values, checks and doubts, before pages and timings are added.
+
+    `fields` is keyed by field name, table cells by `table[index].column`. `result` has every key of
+    the task's schema.
+    """
+
+    document_type: DocumentType
+    result: Result
+    fields: Mapping[str, FieldValue]
+    checks: tuple[Check, ...]
+    needs_review: bool
+    review_reasons: tuple[str, ...]
+    schema_errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """The whole answer for one document. `backend` is cpu, vllm, mock or einvoice."""
+
+    task_id: str
+    backend: str
+    model: str
+    mime_type: str
+    reading: Reading
+    pages: tuple[Page, ...]
+    page_count: int
+    warnings: tuple[str, ...] = ()
+    timings_ms: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,59 @@
+"""Places on a page: points and four-cornered polygons in 0..1 of the page as it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Polygon:
+    """Four corners, clockwise from the top left as the page is read, each in 0..1 of width and height."""
+
+    corners: tuple[Point, Point, Point, Point]
+
+    @staticmethod
+    def from_box(x0: float, y0: float, x1: float, y1: float) -> Polygon:
+        """The axis-parallel polygon of a box (left, top, right, bottom), clamped to 0..1."""
+        x0, x1 = _unit(min(x0, x1)), _unit(max(x0, x1))
+        y0, y1 = _unit(min(y0, y1)), _unit(max(y0, y1))
+        return Polygon(((x0, y0), (x1, y0), (x1, y1), (x0, y1)))
+
+    @property
+    def x0(self) -> float:
+        """Left edge of the bounding box."""
+        return min(x for x, _ in self.corners)
+
+    @property
+    def y0(self) -> float:
+        """Top edge of the bounding box."""
+        return min(y for _, y in self.corners)
+
+    @property
+    def x1(self) -> float:
+        """Right edge of the bounding box."""
+        return max(x for x, _ in self.corners)
+
+    @property
+    def y1(self) -> float:
+        """Bottom edge of the bounding box."""
+        return max(y for _, y in self.corners)
+
+
+def bounding_polygon(polygons: Iterable[Polygon]) -> Polygon:
+    """The box around all polygons; ValueError for none."""
+    found = list(polygons)
+    if not found:
+        raise ValueError("no polygons to bound")
+    return Polygon.from_box(
+        min(p.x0 for p in found),
+        min(p.y0 for p in found),
+        max(p.x1 for p in found),
+        max(p.y1 for p in found),
+    )
+
+
+def _unit(value: float) -> float:
+    return min(1.0, max(0.0, value))

@@ -1,0 +1,90 @@
+"""A document that has been opened but not read: pages as stored, their text layers, their images on demand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from lib.domain.deadline import Deadline
+from lib.domain.document import Line, PageImage
+from lib.domain.extraction import RawExtraction
+
+
+@dataclass(frozen=True, slots=True)
+class TextLayer:
+    """The words that a PDF page carries, in content order, with what speaks for or against trusting them.
+
+    `hidden_share`: share of characters drawn invisibly (text render mode 3: someone else's OCR).
+    `unmapped_share`: share of characters that are U+FFFD, private use or control characters.
+    `image_share`: share of the page's area under its largest image, 0..1.
+    """
+
+    lines: tuple[Line, ...]
+    hidden_share: float
+    unmapped_share: float
+    image_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePage:
+    """A page before reading. `width` and `height` in pixels of the image that `OpenDocument.image` gives.
+
+    The file's own rotation (PDF /Rotate, EXIF) is already applied to sizes, text layer and image.
+    """
+
+    number: int
+    width: int
+    height: int
+    text_layer: TextLayer | None
+
+
+@dataclass(frozen=True, slots=True)
+class EInvoice:
+    """An e-invoice's XML, read. `syntax` is cii or ubl, `profile` the specification identifier (BT-24)."""
+
+    syntax: str
+    profile: str
+    raw: RawExtraction
+
+
+class OpenDocument(Protocol):
+    """A document held open in a decoder process; a context manager that ends the process."""
+
+    @property
+    def mime_type(self) -> str:
+        """The type found in the bytes, e.g. `application/pdf`."""
+        ...
+
+    @property
+    def page_count(self) -> int:
+        """Number of pages; 0 for a bare XML e-invoice."""
+        ...
+
+    @property
+    def einvoice(self) -> EInvoice | None:
+        """The e-invoice inside, when there is one."""
+        ...
+
+    def page(self, number: int, deadline: Deadline) -> SourcePage:
+        """Size and text layer of page `number` (from 1)."""
+        ...
+
+    def image(self, number: int, deadline: Deadline) -> PageImage:
+        """Page `number` as an upright-by-its-own-metadata RGB image."""
+        ...
+
+    def close(self) -> None:
+        """End the decoder process."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc_info: object) -> None: ...
+
+
+class DocumentLoader(Protocol):
+    """Opens untrusted bytes under limits; every failure is an `Error` with a code of the API contract."""
+
+    def open(self, data: bytes, deadline: Deadline) -> OpenDocument:
+        """Judge the bytes by their magic and open them."""
+        ...

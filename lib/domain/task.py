@@ -1,0 +1,109 @@
+"""An extraction task: which fields are wanted, of which types, and the JSON Schema of the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class DocumentType(StrEnum):
+    """What a document is."""
+
+    RECEIPT = "receipt"
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+    OTHER = "other"
+
+
+class FieldType(StrEnum):
+    """How a field's text becomes a value."""
+
+    STRING = "string"
+    NAME = "name"
+    ADDRESS = "address"
+    MONEY = "money"
+    NUMBER = "number"
+    PERCENT = "percent"
+    DATE = "date"
+    TIME = "time"
+    CURRENCY = "currency"
+    PHONE = "phone"
+    EMAIL = "email"
+    URL = "url"
+    TAX_ID = "tax_id"
+    IBAN = "iban"
+    BIC = "bic"
+    IDENTIFIER = "identifier"
+    TABLE = "table"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One field of a task.
+
+    `business_term` is the EN 16931 term (BT-1, BG-25...) where one exists; `question` is what a
+    question-answering model is asked; `description` goes into a prompt. `columns` only for a TABLE.
+    """
+
+    name: str
+    type: FieldType
+    description: str
+    question: str = ""
+    business_term: str | None = None
+    columns: tuple[FieldSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task file. `choices` names the tasks to choose between after classification (`auto`)."""
+
+    id: str
+    description: str
+    document_type: DocumentType | None
+    fields: tuple[FieldSpec, ...]
+    choices: tuple[str, ...] = ()
+
+    def field(self, name: str) -> FieldSpec | None:
+        """The field of that name, or None."""
+        return next((spec for spec in self.fields if spec.name == name), None)
+
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema (2020-12) of `result`, derived from the fields: every key present, null where absent."""
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": self.id,
+            "description": self.description,
+            **_object_schema(self.fields),
+        }
+
+
+_STRING_PATTERNS = {
+    FieldType.DATE: r"^\d{4}-\d{2}-\d{2}$",
+    FieldType.TIME: r"^\d{2}:\d{2}(:\d{2})?$",
+    FieldType.CURRENCY: r"^[A-Z]{3}$",
+    FieldType.IBAN: r"^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$",
+    FieldType.BIC: r"^[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?$",
+}
+_NUMBERS = {FieldType.MONEY, FieldType.NUMBER, FieldType.PERCENT}
+
+
+def _object_schema(fields: tuple[FieldSpec, ...]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {spec.name: _field_schema(spec) for spec in fields},
+        "required": [spec.name for spec in fields],
+        "additionalProperties": False,
+    }
+
+
+def _field_schema(spec: FieldSpec) -> dict[str, Any]:
+    schema: dict[str, Any] = {"description": spec.description}
+    if spec.type is FieldType.TABLE:
+        return schema | {"type": "array", "items": _object_schema(spec.columns)}
+    if spec.type in _NUMBERS:
+        return schema | {"type": ["number", "null"]}
+    schema["type"] = ["string", "null"]
+    if pattern := _STRING_PATTERNS.get(spec.type):
+        schema["pattern"] = pattern
+    return schema

@@ -1,0 +1,1 @@
+"""E-invoice XML (CII, UBL) to raw fields."""

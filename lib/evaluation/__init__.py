@@ -1,0 +1,1 @@
+"""Predictions against truth: comparison rules, precision, recall, F1."""

@@ -1,0 +1,158 @@
+"""One document through the stations: loading, OCR, KIE, post. The story on one page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from lib.domain.deadline import Deadline
+from lib.domain.document import Page
+from lib.domain.extraction import Extraction, Hints
+from lib.domain.source import DocumentLoader, EInvoice, OpenDocument
+from lib.domain.task import DocumentType, Task
+from lib.errors import Error, Kind
+from lib.kie.classify import classify
+from lib.kie.extractor import Extractor
+from lib.ocr.pages import OcrPool, read_pages
+from lib.post.finish import finish
+
+
+@dataclass(frozen=True, slots=True)
+class Stations:
+    """The implementations that were chosen at start-up."""
+
+    loader: DocumentLoader
+    ocr: OcrPool
+    extractor: Extractor
+    tasks: Mapping[str, Task]
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Milliseconds per station, as `timings_ms` shows them."""
+
+    timings_ms: dict[str, int] = field(default_factory=dict)
+
+    @contextmanager
+    def station(self, name: str) -> Iterator[None]:
+        """Add the block's duration to `name`, also when it raises."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            spent = round((time.monotonic() - started) * 1000)
+            self.timings_ms[name] = self.timings_ms.get(name, 0) + spent
+
+
+def extract(
+    data: bytes,
+    task: Task,
+    stations: Stations,
+    hints: Hints,
+    deadline: Deadline,
+    page_selection: str | None = None,
+    stopwatch: Stopwatch | None = None,
+) -> Extraction:
+    """Read one document.
+
+    `page_selection` is a list of pages and ranges such as `1-3,5`; None means all. The caller may
+    pass a `stopwatch` of its own to keep the timings of a document that failed. Raises `Error`.
+    """
+    watch = stopwatch or Stopwatch()
+    with watch.station("load"):
+        document = stations.loader.open(data, deadline)
+    with document:
+        if document.einvoice is not None:
+            return _from_einvoice(document, document.einvoice, task, stations.tasks, hints, watch)
+        numbers = select_pages(page_selection, document.page_count)
+        with watch.station("ocr"):
+            pages = read_pages(document, numbers, stations.ocr, deadline)
+        mime_type, page_count = document.mime_type, document.page_count
+    with watch.station("kie"):
+        chosen = choose_task(task, stations.tasks, pages)
+        raw = stations.extractor.extract(pages, chosen, hints)
+    with watch.station("post"):
+        reading = finish(raw, chosen, pages, hints)
+    return Extraction(
+        task_id=chosen.id,
+        backend="cpu",
+        model=stations.extractor.name,
+        mime_type=mime_type,
+        reading=reading,
+        pages=pages,
+        page_count=page_count,
+        timings_ms=watch.timings_ms,
+    )
+
+
+def _from_einvoice(
+    document: OpenDocument,
+    einvoice: EInvoice,
+    task: Task,
+    tasks: Mapping[str, Task],
+    hints: Hints,
+    watch: Stopwatch,
+) -> Extraction:
+    """The XML of an e-invoice is the invoice: its values are exact and no page has to be read."""
+    chosen = _task_for(task, tasks, einvoice.raw.document_type)
+    with watch.station("post"):
+        reading = finish(einvoice.raw, chosen, (), hints)
+    return Extraction(
+        task_id=chosen.id,
+        backend="einvoice",
+        model=f"{einvoice.syntax}:{einvoice.profile}",
+        mime_type=document.mime_type,
+        reading=reading,
+        pages=(),
+        page_count=document.page_count,
+        timings_ms=watch.timings_ms,
+    )
+
+
+def choose_task(task: Task, tasks: Mapping[str, Task], pages: Sequence[Page]) -> Task:
+    """The task itself, or for `auto` the one of its choices that fits what the document is."""
+    if not task.choices:
+        return task
+    return _task_for(task, tasks, classify(pages).document_type)
+
+
+def _task_for(task: Task, tasks: Mapping[str, Task], document_type: DocumentType) -> Task:
+    if not task.choices:
+        return task
+    if document_type is DocumentType.CREDIT_NOTE:
+        document_type = DocumentType.INVOICE
+    options = [tasks[choice] for choice in task.choices]
+    return next((option for option in options if option.document_type is document_type), options[0])
+
+
+def select_pages(selection: str | None, page_count: int) -> tuple[int, ...]:
+    """Page numbers of a selection such as `1-3,5`, in order and once each.
+
+    Raises `validation_error` for a malformed selection or one without a page of the document.
+    """
+    if selection is None:
+        return tuple(range(1, page_count + 1))
+    wanted: set[int] = set()
+    for part in selection.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not (first.isascii() and first.isdigit()) or len(first) > 6:
+            raise _bad_selection(selection)
+        if dash and last and not (last.isascii() and last.isdigit() and len(last) <= 6):
+            raise _bad_selection(selection)
+        start = int(first)
+        end = start if not dash else int(last) if last else page_count
+        wanted.update(range(max(1, start), min(end, page_count) + 1))
+    if not wanted:
+        raise _bad_selection(selection)
+    return tuple(sorted(wanted))
+
+
+def _bad_selection(selection: str) -> Error:
+    return Error(
+        "validation_error",
+        Kind.UNPROCESSABLE,
+        "`pages` must name pages of the document, such as `1-3,5`.",
+        {"errors": [{"field": "pages", "message": f"not a page selection: {selection[:40]!r}"}]},
+    )

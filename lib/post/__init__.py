@@ -1,0 +1,1 @@
+"""Raw fields to values: normalisation, checks across fields, confidence, what needs review."""
