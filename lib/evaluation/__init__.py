@@ -1,1 +1,1 @@
-"""Predictions against truth: comparison rules, precision, recall, F1."""
+"""How well documents were read: fields, line items and confidences against ground truth."""

@@ -1,0 +1,107 @@
+"""Line items against their truth: rows paired optimally, then judged cell by cell and whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from lib.domain.task import FieldType
+from lib.evaluation.compare import Agreement, agree
+from lib.evaluation.tally import Score, Tally
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LineItemScore:
+    """`rows`: a row is correct when every cell that its truth holds agrees. `columns`: per cell."""
+
+    rows: Score = field(default_factory=Score)
+    columns: Mapping[str, Score] = field(default_factory=dict)
+
+    def __add__(self, other: LineItemScore) -> LineItemScore:
+        names = [*self.columns, *(name for name in other.columns if name not in self.columns)]
+        return LineItemScore(
+            self.rows + other.rows,
+            {
+                name: self.columns.get(name, Score()) + other.columns.get(name, Score())
+                for name in names
+            },
+        )
+
+
+def score_line_items(
+    truth: Sequence[Row], answer: Sequence[Row], types: Mapping[str, FieldType]
+) -> LineItemScore:
+    """Score all rows of one document.
+
+    Each true row is paired with at most one answered row, so that as many cells as possible agree
+    (relaxed), whole rows first among equals: a row answered twice is right once. A column is judged
+    in this document when any true row holds it; answered cells of other columns do not count.
+    """
+    pairs = _pair_rows(truth, answer, types)
+    columns = list(dict.fromkeys(name for row in truth for name in row if row[name] is not None))
+    scores = {name: _score_column(name, truth, answer, pairs, types) for name in columns}
+    whole = [_whole_row(truth[i], answer[j], types) for i, j in pairs]
+    return LineItemScore(
+        Score(
+            Tally(len(truth), len(answer), sum(agreement.exact for agreement in whole)),
+            Tally(len(truth), len(answer), sum(agreement.relaxed for agreement in whole)),
+        ),
+        scores,
+    )
+
+
+def _pair_rows(
+    truth: Sequence[Row], answer: Sequence[Row], types: Mapping[str, FieldType]
+) -> list[tuple[int, int]]:
+    if not truth or not answer:
+        return []
+    # A whole row is worth less than any cell even when all rows are whole, so it only breaks ties.
+    bonus = 1.0 / (1 + len(truth))
+    gain = np.zeros((len(truth), len(answer)))
+    for i, wanted in enumerate(truth):
+        for j, got in enumerate(answer):
+            gain[i, j] = sum(agreement.relaxed for agreement in _cells(wanted, got, types))
+            gain[i, j] += bonus * _whole_row(wanted, got, types).relaxed
+    chosen = linear_sum_assignment(gain, maximize=True)
+    return [(int(i), int(j)) for i, j in zip(*chosen, strict=True)]
+
+
+def _cells(wanted: Row, got: Row, types: Mapping[str, FieldType]) -> list[Agreement]:
+    return [
+        agree(value, got.get(name), types.get(name, FieldType.STRING))
+        for name, value in wanted.items()
+        if value is not None
+    ]
+
+
+def _whole_row(wanted: Row, got: Row, types: Mapping[str, FieldType]) -> Agreement:
+    cells = _cells(wanted, got, types)
+    return Agreement(
+        exact=bool(cells) and all(cell.exact for cell in cells),
+        relaxed=bool(cells) and all(cell.relaxed for cell in cells),
+    )
+
+
+def _score_column(
+    name: str,
+    truth: Sequence[Row],
+    answer: Sequence[Row],
+    pairs: Sequence[tuple[int, int]],
+    types: Mapping[str, FieldType],
+) -> Score:
+    judged = sum(row.get(name) is not None for row in truth)
+    predicted = sum(row.get(name) is not None for row in answer)
+    found = [
+        agree(truth[i].get(name), answer[j].get(name), types.get(name, FieldType.STRING))
+        for i, j in pairs
+    ]
+    return Score(
+        Tally(judged, predicted, sum(agreement.exact for agreement in found)),
+        Tally(judged, predicted, sum(agreement.relaxed for agreement in found)),
+    )
