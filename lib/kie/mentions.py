@@ -1,0 +1,166 @@
+"""What is printed in each cell: labels, amounts, dates and times, found once with their places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+
+from lib.domain.document import PageSource
+from lib.domain.extraction import Candidate, Source
+from lib.kie.boxes import Box
+from lib.kie.layout import Cell, Layout, Row, Span
+from lib.kie.lexicon import LabelMatch, Lexicon
+from lib.values.amounts import AmountMatch, decimal_mark_of, find_amounts, prefer
+from lib.values.dates import DateMatch, TimeMatch, find_dates, find_times
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMention:
+    """A label phrase in its place."""
+
+    span: Span
+    match: LabelMatch
+
+
+@dataclass(frozen=True, eq=False)
+class AmountMention:
+    """An amount in its place. Its first reading follows the document's decimal mark."""
+
+    span: Span
+    match: AmountMatch
+
+    @property
+    def value(self) -> Decimal:
+        """The likeliest reading, with its sign."""
+        return self.match.value
+
+    @cached_property
+    def box(self) -> Box:
+        """Where the digits lie."""
+        return self.span.box
+
+    @property
+    def cell(self) -> Cell:
+        """The cell that it is printed in."""
+        return self.span.cell
+
+    @property
+    def is_money(self) -> bool:
+        """Printed with decimals or with a currency, and not a percentage."""
+        return not self.match.percent and bool(
+            self.match.decimals or self.match.currency or self.match.symbol
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DateMention:
+    """A date in its place, with its readings."""
+
+    span: Span
+    match: DateMatch
+
+
+@dataclass(frozen=True, slots=True)
+class TimeMention:
+    """A time of day in its place."""
+
+    span: Span
+    match: TimeMatch
+
+
+class Mentions:
+    """The mentions of a laid-out document. `language` steers the names of months."""
+
+    def __init__(self, layout: Layout, lexicon: Lexicon, language: str | None = None) -> None:
+        self.layout = layout
+        self.lexicon = lexicon
+        self.language = language
+        self._amounts: dict[int, tuple[AmountMention, ...]] = {}
+        self._dates: dict[int, tuple[DateMention, ...]] = {}
+        self._labels: dict[int, tuple[LabelMention, ...]] = {}
+
+    @cached_property
+    def decimal_mark(self) -> str | None:
+        """The document's decimal mark by its unambiguous amounts, or None."""
+        return decimal_mark_of([cell.text for cell in self.layout.cells])
+
+    def labels(self, cell: Cell) -> tuple[LabelMention, ...]:
+        """Label phrases of a cell, left to right."""
+        found = self._labels.get(cell.index)
+        if found is None:
+            found = tuple(
+                LabelMention(Span(cell, match.start, match.end), match)
+                for match in self.lexicon.find(cell.text)
+            )
+            self._labels[cell.index] = found
+        return found
+
+    def row_labels(self, row: Row) -> tuple[LabelMention, ...]:
+        """Label phrases of a row's cells, left to right."""
+        return tuple(label for cell in row.cells for label in self.labels(cell))
+
+    def amounts(self, cell: Cell) -> tuple[AmountMention, ...]:
+        """Amounts of a cell, percentages included, left to right."""
+        found = self._amounts.get(cell.index)
+        if found is None:
+            found = tuple(
+                AmountMention(Span(cell, match.start, match.end), prefer(match, self.decimal_mark))
+                for match in (find_amounts(cell.text) if _has_digit(cell.text) else ())
+            )
+            self._amounts[cell.index] = found
+        return found
+
+    def row_amounts(self, row: Row) -> tuple[AmountMention, ...]:
+        """Amounts of a row's cells, left to right."""
+        return tuple(amount for cell in row.cells for amount in self.amounts(cell))
+
+    @cached_property
+    def all_amounts(self) -> tuple[AmountMention, ...]:
+        """Amounts of the document, row by row."""
+        return tuple(amount for row in self.layout.rows for amount in self.row_amounts(row))
+
+    def dates(self, cell: Cell) -> tuple[DateMention, ...]:
+        """Dates of a cell, left to right."""
+        found = self._dates.get(cell.index)
+        if found is None:
+            found = tuple(
+                DateMention(Span(cell, match.start, match.end), match)
+                for match in (find_dates(cell.text, self.language) if _has_digit(cell.text) else ())
+            )
+            self._dates[cell.index] = found
+        return found
+
+    @cached_property
+    def all_dates(self) -> tuple[DateMention, ...]:
+        """Dates of the document, row by row."""
+        return tuple(date for cell in self.layout.cells for date in self.dates(cell))
+
+    @cached_property
+    def all_times(self) -> tuple[TimeMention, ...]:
+        """Times of day of the document, row by row."""
+        return tuple(
+            TimeMention(Span(cell, match.start, match.end), match)
+            for cell in self.layout.cells
+            if _has_digit(cell.text)
+            for match in find_times(cell.text)
+        )
+
+    def candidate(
+        self, spans: Sequence[Span], score: float, label: str = "", raw: str | None = None
+    ) -> Candidate:
+        """A candidate made of spans of one page, joined by one space as printed.
+
+        `score` is cut to 0..1. `raw` replaces the joined text where the join is known to differ.
+        """
+        cell = spans[0].cell
+        page = self.layout.page_of(cell).page
+        source = Source.TEXT_LAYER if page.source is PageSource.TEXT_LAYER else Source.OCR
+        text = raw if raw is not None else " ".join(span.text.strip() for span in spans)
+        words = tuple(word for span in spans for word in span.words)
+        return Candidate(text, min(1.0, max(0.0, score)), source, page.number, words, label=label)
+
+
+def _has_digit(text: str) -> bool:
+    return any(c.isdigit() for c in text)
