@@ -1,1 +1,1 @@
-"""Text to typed values: amounts, dates, currencies, identifiers. Used by every station above it."""
+"""Text to typed values: amounts, dates, currencies, identifiers. Knows nothing of pages and layout."""

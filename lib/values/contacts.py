@@ -1,0 +1,93 @@
+"""E-mail addresses, web addresses and phone numbers in text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import phonenumbers
+
+from lib.values.matches import IdentifierMatch
+from lib.values.text import fold_width
+
+_EMAIL = re.compile(
+    r"(?<![\w.+-])[A-Za-z0-9][\w.+-]*(?: ?@ ?|\(at\)|\[at\])[A-Za-z0-9-]+(?:\. ?[A-Za-z0-9-]+)*\. ?[A-Za-z]{2,10}(?![\w@])",
+    re.ASCII,
+)
+_URL = re.compile(
+    r"(?<![\w@.-])(?:https?:// ?|www ?[.,] ?)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,10}(?:/[^\s,;)]*)?",
+    re.IGNORECASE | re.ASCII,
+)
+_BARE_DOMAIN = re.compile(
+    r"(?<![\w@.-])[a-z0-9][a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|info|biz|eu|de|at|ch|fr|es|it|nl|be|pt|pl|uk|my|sg|id|ru|us|ca|au|in|io)(?![\w@.-])",
+    re.ASCII,
+)
+_PHONE = re.compile(r"(?<![\w.,/])(?:\+|\(\+?)?\d[\d ()./–-]{5,20}\d(?![\w%]|[.,]\d)")
+
+
+def find_emails(text: str) -> tuple[IdentifierMatch, ...]:
+    """E-mail addresses; spaces that a recogniser set around `@` and dots are dropped."""
+    folded = fold_width(text)
+    return tuple(
+        IdentifierMatch(m.start(), m.end(), _joined_email(m[0]), True, kind="email")
+        for m in _EMAIL.finditer(folded)
+    )
+
+
+def _joined_email(text: str) -> str:
+    return re.sub(r"\(at\)|\[at\]", "@", text.replace(" ", ""))
+
+
+def find_urls(text: str) -> tuple[IdentifierMatch, ...]:
+    """URLs and web host names: with a scheme or `www`, or a small-letter name under a usual top level."""
+    folded = fold_width(text)
+    found: list[IdentifierMatch] = []
+    for pattern in (_URL, _BARE_DOMAIN):
+        for match in pattern.finditer(folded):
+            if any(match.start() < other.end and other.start < match.end() for other in found):
+                continue
+            value = match[0].replace(" ", "").rstrip(".").replace("www,", "www.")
+            found.append(IdentifierMatch(match.start(), match.end(), value, True, kind="url"))
+    return tuple(sorted(found, key=lambda url: url.start))
+
+
+def find_phones(text: str, regions: Sequence[str] = ()) -> tuple[IdentifierMatch, ...]:
+    """Phone numbers. `regions`: ISO 3166 countries whose national form is tried, likeliest first.
+
+    `valid` when the numbering plan of a region knows the number (then `country` is set and `value`
+    is E.164); otherwise `value` is the digits with a leading plus where printed.
+    """
+    folded = fold_width(text)
+    return tuple(_phones(folded, tuple(regions)))
+
+
+def _phones(folded: str, regions: tuple[str, ...]) -> Iterator[IdentifierMatch]:
+    for match in _PHONE.finditer(folded):
+        printed = match[0]
+        digits = re.sub(r"\D", "", printed)
+        if not 7 <= len(digits) <= 15 or _is_date_like(printed):
+            continue
+        start, end = match.span()
+        if printed.count("(") > printed.count(")"):
+            continue
+        plus = printed.lstrip("(").startswith("+")
+        for region in (None,) if plus else regions:
+            number = _parsed(printed, region)
+            if number and phonenumbers.is_valid_number(number):
+                country = phonenumbers.region_code_for_number(number) or region
+                value = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+                yield IdentifierMatch(start, end, value, True, country, "phone")
+                break
+        else:
+            yield IdentifierMatch(start, end, ("+" if plus else "") + digits, False, None, "phone")
+
+
+def _parsed(printed: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    try:
+        return phonenumbers.parse(printed, region)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def _is_date_like(printed: str) -> bool:
+    return bool(re.fullmatch(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?: .*)?", printed))

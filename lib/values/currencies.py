@@ -1,0 +1,167 @@
+"""Currency symbols and codes: which currencies they may mean, and which one a document's evidence gives."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from babel.core import get_global
+
+from lib.values.text import fold_width
+
+# What is printed -> ISO 4217 codes that it may mean, commonest first. One code: unambiguous.
+# £ is printed for the Egyptian, Lebanese and Syrian pounds only in English writing about them, not on
+# documents of these countries, and the pounds of Gibraltar and others are at par with sterling.
+SYMBOLS: dict[str, tuple[str, ...]] = {
+    "€": ("EUR",), "£": ("GBP",), "₹": ("INR",), "₽": ("RUB",), "₩": ("KRW",), "₫": ("VND",),
+    "₱": ("PHP",), "฿": ("THB",), "₺": ("TRY",), "₴": ("UAH",), "₪": ("ILS",), "₡": ("CRC",),
+    "₦": ("NGN",), "₵": ("GHS",), "₸": ("KZT",), "₼": ("AZN",), "₾": ("GEL",), "₲": ("PYG",),
+    "$": ("USD", "CAD", "AUD", "MXN", "SGD", "NZD", "HKD", "TWD", "CLP", "COP", "ARS"),
+    "US$": ("USD",), "C$": ("CAD",), "CA$": ("CAD",), "CAD$": ("CAD",), "A$": ("AUD",),
+    "AU$": ("AUD",), "S$": ("SGD",), "SG$": ("SGD",), "HK$": ("HKD",), "NT$": ("TWD",),
+    "NZ$": ("NZD",), "MX$": ("MXN",), "R$": ("BRL",), "USD$": ("USD",), "AR$": ("ARS",),
+    "¥": ("JPY", "CNY"), "円": ("JPY",), "元": ("CNY", "TWD"), "RMB": ("CNY",), "원": ("KRW",),
+    "RM": ("MYR",), "Rp": ("IDR",), "zł": ("PLN",), "Kč": ("CZK",), "Ft": ("HUF",),
+    "лв": ("BGN",), "грн": ("UAH",), "руб": ("RUB", "BYN"), "TL": ("TRY",), "S/": ("PEN",),
+    "B/.": ("PAB",), "kr": ("SEK", "NOK", "DKK", "ISK"), "lei": ("RON", "MDL"),
+    "Fr.": ("CHF", "XOF", "XAF"), "SFr.": ("CHF",), "sFr.": ("CHF",), "Rs": ("INR", "PKR", "LKR", "NPR", "MUR"),
+    "Rs.": ("INR", "PKR", "LKR", "NPR", "MUR"), "KSh": ("KES",), "Dhs": ("AED", "MAD"), "R": ("ZAR",),
+}  # fmt: skip
+
+# Codes that are also words or tax codes of documents in capitals: "2 PEN 1.50", "ALL 12.00".
+_WORDS = frozenset(
+    [
+        "ALL",
+        "TOP",
+        "CUP",
+        "TRY",
+        "PEN",
+        "MAD",
+        "LAK",
+        "GEL",
+        "SOS",
+        "BAM",
+        "MOP",
+        "COP",
+        "ARS",
+        "BOB",
+        "CAD",
+        "MUR",
+        "STN",
+        "VES",
+    ]
+) - {"CAD", "ARS"}
+
+# Symbols that alone prove too little: a single capital R stands before many things.
+_WEAK = frozenset({"R"})
+
+
+@cache
+def iso_codes() -> frozenset[str]:
+    """The ISO 4217 codes that are legal tender somewhere now (CLDR)."""
+    current: set[str] = set()
+    for entries in get_global("territory_currencies").values():
+        current.update(code for code, _, end, tender in entries if end is None and tender)
+    return frozenset(code for code in current if len(code) == 3 and not code.startswith("XX"))
+
+
+@cache
+def currencies_of_country(country: str) -> tuple[str, ...]:
+    """Codes that are legal tender now in a country (ISO 3166 alpha-2), by CLDR."""
+    entries = get_global("territory_currencies").get(country.upper(), ())
+    return tuple(code for code, _, end, tender in entries if end is None and tender)
+
+
+def candidates(symbol: str) -> tuple[str, ...]:
+    """The codes that a printed symbol or code may mean, commonest first; none for an unknown one."""
+    plain = fold_width(symbol).strip()
+    if plain in SYMBOLS:
+        return SYMBOLS[plain]
+    if plain.upper() in iso_codes():
+        return (plain.upper(),)
+    lowered = plain.casefold().rstrip(".")
+    return next(
+        (codes for key, codes in SYMBOLS.items() if key.casefold().rstrip(".") == lowered), ()
+    )
+
+
+def unambiguous(symbol: str) -> str | None:
+    """The one code that a printed symbol or code means by itself, or None."""
+    if symbol in _WEAK or symbol.upper() in _WORDS:
+        return None
+    codes = candidates(symbol)
+    return codes[0] if len(codes) == 1 else None
+
+
+@cache
+def symbol_pattern() -> str:
+    """Regular expression alternatives of all symbols and codes, longest first; letters in any case."""
+    symbols = sorted(SYMBOLS, key=lambda symbol: -len(symbol))
+    letters = [s for s in symbols if s not in _WEAK and s[0].isalpha()]
+    signs = [s for s in symbols if not s[0].isalpha()]
+    codes = sorted(iso_codes())
+    alternatives = [f"(?i:{re.escape(s)})" for s in letters]
+    alternatives += [re.escape(s) for s in signs]
+    alternatives.append(f"(?i:{'|'.join(codes)})")
+    return "|".join([*alternatives, "R(?=[ ]?[0-9])"])
+
+
+@cache
+def _printed() -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W\d_])(?:{symbol_pattern()})(?![^\W\d_])")
+
+
+def find_symbols(text: str) -> tuple[str, ...]:
+    """Currency symbols and codes printed in a text as words of their own or against digits.
+
+    Codes in small letters are not taken: they are words more often than codes.
+    """
+    found = (match[0] for match in _printed().finditer(fold_width(text)))
+    return tuple(s for s in found if len(s) != 3 or s.isupper() or not s.isascii() or s in SYMBOLS)
+
+
+def resolve_currency(
+    texts: Iterable[str], countries: Sequence[str] = (), language: str | None = None
+) -> tuple[str | None, tuple[str, ...]]:
+    """The document's currency by what is printed, and the other codes that it may be.
+
+    `texts`: texts or symbols of the document; `countries`: ISO 3166 codes for which something on the
+    document speaks (VAT id, IBAN, phone code), strongest first. A code is given only when a printed
+    sign means it alone, or means it in a country or language of the evidence; else None.
+    """
+    votes: Counter[str] = Counter()
+    unclear: Counter[str] = Counter()
+    for text in texts:
+        for symbol in find_symbols(text):
+            code = unambiguous(symbol)
+            if code:
+                votes[code] += 1
+            elif (symbol not in _WEAK and symbol.upper() not in _WORDS) or any(
+                code in currencies_of_country(c) for c in countries for code in candidates(symbol)
+            ):
+                unclear[symbol] += 1
+    local = [code for country in countries for code in currencies_of_country(country)]
+    if votes:
+        ranked = [code for code, _ in votes.most_common()]
+        if len(ranked) == 1 or votes[ranked[0]] >= 2 * votes[ranked[1]]:
+            return ranked[0], tuple(ranked[1:])
+        return next((code for code in local if code in votes), None), tuple(ranked)
+    if not unclear:
+        return None, ()
+    options = candidates(unclear.most_common(1)[0][0])
+    spoken = _currencies_of_language(language) if language else ()
+    for code in (*local, *spoken):
+        if code in options:
+            return code, tuple(option for option in options if option != code)
+    return None, options
+
+
+@cache
+def _currencies_of_language(language: str) -> tuple[str, ...]:
+    """The currency of a language that is at home in one country (Polish, Japanese); none for others."""
+    homes = {"ja": "JPY", "zh": "CNY", "sv": "SEK", "nb": "NOK", "no": "NOK", "da": "DKK", "is": "ISK",
+             "ru": "RUB", "ro": "RON", "ms": "MYR", "id": "IDR", "pl": "PLN"}  # fmt: skip
+    code = homes.get(language.split("-", maxsplit=1)[0].lower())
+    return (code,) if code else ()

@@ -1,0 +1,75 @@
+"""Names of months in the languages that documents are written in, with what recognisers make of them."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from babel import Locale
+
+from lib.values.text import fold_ocr
+
+LANGUAGES = (
+    "en", "de", "fr", "es", "it", "nl", "pt", "pl", "ms", "id", "ru", "sv", "da", "nb", "fi", "cs",
+    "sk", "ro", "tr", "hu", "uk", "el", "bg", "ca",
+)  # fmt: skip
+
+# Written abbreviations that CLDR does not list, by folded form.
+_ALSO = {
+    "en": {"sept": 9, "febr": 2},
+    "de": {"mrz": 3, "maerz": 3, "jaenner": 1, "janner": 1, "febr": 2, "sept": 9},
+    "fr": {
+        "jan": 1,
+        "fev": 2,
+        "fevr": 2,
+        "avr": 4,
+        "jui": 6,
+        "juil": 7,
+        "aou": 8,
+        "sep": 9,
+        "dec": 12,
+    },
+    "es": {"sep": 9, "set": 9, "setiembre": 9},
+    "it": {"genn": 1, "sett": 9},
+    "nl": {"mrt": 3, "maa": 3},
+    "ms": {"ogo": 8, "okt": 10, "dis": 12, "mac": 3},
+    "id": {"agu": 8, "agt": 8, "ags": 8, "agust": 8, "nop": 11, "pebruari": 2, "nopember": 11},
+    "pt": {"fev": 2, "mai": 5},
+}
+
+
+@cache
+def _names() -> dict[str, dict[str, int]]:
+    """Folded name -> language -> month."""
+    names: dict[str, dict[str, int]] = {}
+    for language in LANGUAGES:
+        months = Locale.parse(language).months
+        for context in ("format", "stand-alone"):
+            for width in ("wide", "abbreviated"):
+                for number, name in months[context][width].items():
+                    _add(names, language, name, number)
+        for name, number in _ALSO.get(language, {}).items():
+            _add(names, language, name, number)
+    return names
+
+
+def _add(names: dict[str, dict[str, int]], language: str, name: str, number: int) -> None:
+    folded = fold_ocr(name)
+    if len(folded) >= 3 and not folded[0].isdigit():
+        names.setdefault(folded, {}).setdefault(language, number)
+
+
+@cache
+def month_of(word: str, language: str | None = None) -> int | None:
+    """The month (1 to 12) that a word names, or None.
+
+    Case, accents and look-alike characters do not matter. A name that means different months in
+    different languages needs `language`.
+    """
+    folded = fold_ocr(word)
+    meanings = _names().get(folded)
+    if meanings is None:
+        return None
+    if language and language.split("-")[0].lower() in meanings:
+        return meanings[language.split("-")[0].lower()]
+    months = set(meanings.values())
+    return months.pop() if len(months) == 1 else None
