@@ -1,0 +1,200 @@
+"""Raster images through Pillow: frames, orientation, depth, transparency. Runs in a decoder."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from typing import Final
+
+import pillow_heif
+from PIL import Image
+
+from lib.domain.document import PageImage
+from lib.domain.source import SourcePage
+from lib.errors import Error
+from lib.loading import failures
+from lib.loading.limits import LoadingLimits
+from lib.loading.media_type import MediaType
+
+_FORMATS: Final = {
+    MediaType.JPEG: "JPEG",
+    MediaType.PNG: "PNG",
+    MediaType.WEBP: "WEBP",
+    MediaType.TIFF: "TIFF",
+    MediaType.BMP: "BMP",
+    MediaType.HEIC: "HEIF",
+}
+
+# What Pillow's decoders raise on broken data, beside UnidentifiedImageError (an OSError).
+_BROKEN: Final = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    NotImplementedError,
+    OverflowError,
+    ZeroDivisionError,
+    RuntimeError,
+    struct.error,
+)
+
+# Full scales of the usual sample depths above 8 bits: 10, 12, 14 and 16.
+_FULL_SCALES: Final = (1023, 4095, 16383, 65535)
+_MIRRORED_SIDES: Final = range(5, 9)
+_ORIENTATION_TAG: Final = 0x0112
+
+
+class RasterFile:
+    """An image file in memory, with a page for each TIFF frame and one page for any other format.
+
+    Raises `Error`; not safe to share between threads.
+    """
+
+    def __init__(self, data: bytes, media_type: MediaType, limits: LoadingLimits) -> None:
+        """Open and judge every header; no pixel is decoded yet."""
+        self._limits = limits
+        self._multiple = media_type is MediaType.TIFF
+        if media_type is MediaType.HEIC:
+            pillow_heif.register_heif_opener()
+        # Pillow's own guard against bombs; ours is stricter and speaks of sides too.
+        Image.MAX_IMAGE_PIXELS = limits.max_pixels
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            self._file = Image.open(io.BytesIO(data), formats=[_FORMATS[media_type]])
+            self._data = data
+            self._sizes = self._judge_frames()
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            raise self._too_large() from None
+        except _BROKEN:
+            raise failures.unreadable("damaged") from None
+        self.page_count = len(self._sizes)
+
+    def page(self, number: int) -> SourcePage:
+        """Size of page `number` (from 1) as `image` gives it."""
+        width, height = self._sizes[number - 1]
+        return SourcePage(number, *self._handed_on(width, height), None)
+
+    def image(self, number: int) -> PageImage:
+        """Page `number` upright by its metadata, on white, in 8-bit RGB."""
+        try:
+            if self._multiple:
+                self._file.seek(number - 1)
+            picture = self._decoded()
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            raise self._too_large() from None
+        except _BROKEN:
+            raise failures.unreadable("damaged") from None
+        size = self._handed_on(*self._sizes[number - 1])
+        if picture.size != size:
+            picture = picture.resize(size, Image.Resampling.BOX, reducing_gap=None)
+        return PageImage(picture.width, picture.height, picture.tobytes())
+
+    def _judge_frames(self) -> list[tuple[int, int]]:
+        """Upright sizes of all frames, each within the limits."""
+        sizes: list[tuple[int, int]] = []
+        while True:
+            sizes.append(self._upright_size())
+            if len(sizes) > self._limits.max_pages:
+                raise failures.too_many_pages(self._limits.max_pages)
+            if not self._multiple:
+                return sizes
+            try:
+                self._file.seek(len(sizes))
+            except EOFError:
+                return sizes
+
+    def _upright_size(self) -> tuple[int, int]:
+        width, height = self._file.size
+        if width < 1 or height < 1:
+            raise failures.unreadable("damaged")
+        if max(width, height) > self._limits.max_side_px:
+            raise failures.page_too_large(f"{self._limits.max_side_px} pixels a side")
+        if width * height > self._limits.max_pixels:
+            raise self._too_large()
+        # Pillow reports TIFF sizes already turned.
+        if not self._multiple and _orientation(self._file) in _MIRRORED_SIDES:
+            return height, width
+        return width, height
+
+    def _too_large(self) -> Error:
+        return failures.page_too_large(f"{self._limits.max_pixels} pixels")
+
+    def _handed_on(self, width: int, height: int) -> tuple[int, int]:
+        most = self._limits.max_image_side_px
+        longest = max(width, height)
+        if longest <= most:
+            return width, height
+        return max(1, round(width * most / longest)), max(1, round(height * most / longest))
+
+    def _decoded(self) -> Image.Image:
+        """The current frame, turned upright, as RGB."""
+        picture = self._file
+        most = self._limits.max_image_side_px
+        if max(picture.size) >= 2 * most and picture.format == "JPEG":
+            # libjpeg decodes at half or quarter size, never below what is handed on.
+            picture.draft(picture.mode, (most, most))
+        picture.load()
+        orientation = 1 if self._multiple else _orientation(picture)
+        rgb = _to_rgb(picture)
+        return _turned(rgb, orientation)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """EXIF orientation 1..8; 1 where the metadata is missing or broken."""
+    try:
+        found = picture.getexif().get(_ORIENTATION_TAG, 1)
+    except _BROKEN:
+        return 1
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _turned(picture: Image.Image, orientation: int) -> Image.Image:
+    """The picture as the camera was held (EXIF 2.32, tag Orientation)."""
+    turn = _TURNS.get(orientation)
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    """Any mode as 8-bit RGB: deep samples scaled, transparency laid on white."""
+    if picture.mode.startswith("I") or picture.mode == "F":
+        picture = _to_eight_bits(picture)
+    if picture.has_transparency_data:
+        layer = picture.convert("RGBA")
+        paper = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(paper, layer).convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _to_eight_bits(picture: Image.Image) -> Image.Image:
+    """Samples above 8 bits scaled by their full scale.
+
+    The depth in use is the smallest usual one that holds the brightest sample, since a 12-bit scan
+    often comes in 16-bit words. Floating-point samples are taken as 0..1 where none exceeds 1.
+    """
+    wide = picture.convert("F")
+    low, high = wide.getextrema()
+    brightest = float(high) if isinstance(high, (int, float)) else 65535.0
+    if picture.mode == "F" and brightest <= 1.0:
+        full = 1.0
+    elif brightest <= 255 and picture.mode in {"F", "I"}:
+        full = 255.0
+    else:
+        full = float(next((s for s in _FULL_SCALES if brightest <= s), brightest))
+    del low
+    return wide.point(lambda sample: sample * (255.0 / full) + 0.5).convert("L")

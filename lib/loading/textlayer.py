@@ -1,0 +1,217 @@
+"""From a PDF page's characters to words and lines: geometry only, no PDF library."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from lib.domain.document import Line, Word
+from lib.domain.geometry import Polygon
+
+# Shares of the character height (ascent to descent, about 1.15 of the font size).
+WORD_GAP = 0.45
+BASELINE_SHIFT = 0.25
+# A gap of 1.6 font sizes is no word space, justified text included: a column ends there.
+COLUMN_GAP = 1.4
+
+SOFT_HYPHENS = frozenset({0x02, 0xAD})
+"""U+00AD, and the U+0002 that pdfium gives for a hyphen at the end of a line."""
+
+_REPLACEMENT = "\ufffd"
+
+
+class Glyph(NamedTuple):
+    """A character and its box in PDF user space (points, y upwards): left, bottom, right, top."""
+
+    code: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A word in PDF user space.
+
+    `first` is the index of its first glyph. `quadrant` is its writing direction in quarter turns
+    counter-clockwise: 0 to the right, 1 upwards, 2 to the left (upside down), 3 downwards.
+    """
+
+    text: str
+    first: int
+    quadrant: int
+    box: tuple[float, float, float, float]
+
+
+class PlacedWord(NamedTuple):
+    """A word as the page is seen: points from the top left, y downwards; the baseline included."""
+
+    text: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    baseline: float
+    upright: bool
+
+
+def is_unmapped(code: int) -> bool:
+    """Whether a character stands for a glyph that has no Unicode value."""
+    if code in SOFT_HYPHENS:
+        return False
+    return (
+        code < 0x20
+        or 0x7F <= code < 0xA0
+        or 0xD800 <= code <= 0xF8FF
+        or 0xFFF0 <= code <= 0xFFFF
+        or code >= 0xF0000
+    )
+
+
+def is_space(code: int) -> bool:
+    """Whether a character separates words (line ends, zero-width space and byte order mark too)."""
+    return chr(code).isspace() or code in {0x200B, 0xFEFF}
+
+
+def character(code: int) -> str:
+    """The text of one character: ligatures spelled out, hyphens printed, unmapped ones U+FFFD."""
+    if code in SOFT_HYPHENS:
+        return "-"
+    if is_unmapped(code):
+        return _REPLACEMENT
+    if 0xFB00 <= code <= 0xFB06:
+        return unicodedata.normalize("NFKC", chr(code))
+    return chr(code)
+
+
+def runs(glyphs: Sequence[Glyph], quadrant_of: Callable[[int], int]) -> list[Run]:
+    """Characters in content order to words.
+
+    A word ends at white space, at a gap, at a jump backwards and at a change of baseline.
+    `quadrant_of(index)` is asked once for each word, at its first glyph.
+    """
+    found: list[Run] = []
+    word: list[int] = []
+    quadrant = 0
+    for index, glyph in enumerate(glyphs):
+        if is_space(glyph.code):
+            _finish(found, glyphs, word, quadrant)
+            word = []
+            continue
+        if word and _breaks(glyphs[word[-1]], glyph, quadrant):
+            _finish(found, glyphs, word, quadrant)
+            word = []
+        if not word:
+            quadrant = quadrant_of(index)
+        word.append(index)
+    _finish(found, glyphs, word, quadrant)
+    return found
+
+
+def _breaks(before: Glyph, after: Glyph, quadrant: int) -> bool:
+    start_a, end_a, low_a, high_a = _along(before, quadrant)
+    start_b, end_b, low_b, high_b = _along(after, quadrant)
+    height = max(min(high_a - low_a, high_b - low_b), 0.1)
+    if abs((low_a + high_a) - (low_b + high_b)) > height:
+        return True
+    gap = start_b - end_a
+    backwards = start_b < start_a - 0.1 * height and end_b < end_a
+    return gap > WORD_GAP * height or backwards
+
+
+def _along(glyph: Glyph, quadrant: int) -> tuple[float, float, float, float]:
+    """Start and end along the writing direction, then the extent across it."""
+    if quadrant == 0:
+        return glyph.x0, glyph.x1, glyph.y0, glyph.y1
+    if quadrant == 1:
+        return glyph.y0, glyph.y1, glyph.x0, glyph.x1
+    if quadrant == 2:
+        return -glyph.x1, -glyph.x0, glyph.y0, glyph.y1
+    return -glyph.y1, -glyph.y0, glyph.x0, glyph.x1
+
+
+def _finish(found: list[Run], glyphs: Sequence[Glyph], word: Sequence[int], quadrant: int) -> None:
+    if not word:
+        return
+    boxes = [glyphs[index] for index in word]
+    found.append(
+        Run(
+            text="".join(character(glyph.code) for glyph in boxes),
+            first=word[0],
+            quadrant=quadrant,
+            box=(
+                min(glyph.x0 for glyph in boxes),
+                min(glyph.y0 for glyph in boxes),
+                max(glyph.x1 for glyph in boxes),
+                max(glyph.y1 for glyph in boxes),
+            ),
+        )
+    )
+
+
+def lines(words: Iterable[PlacedWord], width: float, height: float) -> tuple[Line, ...]:
+    """Words to lines in reading order: rows from the top, in a row from the left.
+
+    `width` and `height` are the page's, in points. Words that do not stand upright become a line
+    for each run of them, after the upright ones. A word drawn twice on one place (imitated bold,
+    a form field and its appearance) counts once.
+    """
+    upright: list[PlacedWord] = []
+    turned: list[list[PlacedWord]] = []
+    seen: set[tuple[str, int, int]] = set()
+    after_upright = True
+    for word in words:
+        key = (word.text, round(word.x0 / 2), round(word.baseline / 2))
+        if key in seen:
+            continue
+        seen.add(key)
+        if word.upright:
+            upright.append(word)
+        elif after_upright:
+            turned.append([word])
+        else:
+            turned[-1].append(word)
+        after_upright = word.upright
+    grouped = [part for row in _rows(upright) for part in _split_at_columns(row)]
+    return tuple(
+        Line(tuple(_to_word(word, width, height) for word in group)) for group in grouped + turned
+    )
+
+
+def _rows(words: list[PlacedWord]) -> list[list[PlacedWord]]:
+    """Words that share a baseline, top to bottom."""
+    rows: list[list[PlacedWord]] = []
+    for word in sorted(words, key=lambda word: word.baseline):
+        if rows and _same_row(rows[-1][0], word):
+            rows[-1].append(word)
+        else:
+            rows.append([word])
+    return rows
+
+
+def _same_row(first: PlacedWord, word: PlacedWord) -> bool:
+    height = min(first.y1 - first.y0, word.y1 - word.y0)
+    return word.baseline - first.baseline <= BASELINE_SHIFT * height
+
+
+def _split_at_columns(row: list[PlacedWord]) -> list[list[PlacedWord]]:
+    """A row's words from the left, cut where a gap is too wide for a word space."""
+    parts: list[list[PlacedWord]] = []
+    for word in sorted(row, key=lambda word: word.x0):
+        if parts:
+            before = parts[-1][-1]
+            # The larger of two neighbouring sizes sets what a word space may be.
+            size = max(before.y1 - before.y0, word.y1 - word.y0)
+            if word.x0 - before.x1 <= COLUMN_GAP * size:
+                parts[-1].append(word)
+                continue
+        parts.append([word])
+    return parts
+
+
+def _to_word(word: PlacedWord, width: float, height: float) -> Word:
+    box = (word.x0 / width, word.y0 / height, word.x1 / width, word.y1 / height)
+    return Word(word.text, Polygon.from_box(*box))

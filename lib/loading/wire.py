@@ -1,0 +1,227 @@
+"""Messages between the server and a decoder process: a JSON head and raw bytes, over a socket.
+
+No pickle: a decoder that a hostile document has taken over can send wrong data, but no code, and
+everything that it sends is checked for type and size before it becomes a domain object.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from lib.domain.deadline import Deadline
+from lib.domain.document import Line, PageImage, Word
+from lib.domain.extraction import Candidate, RawExtraction, Source, Value
+from lib.domain.geometry import Polygon
+from lib.domain.source import EInvoice, SourcePage, TextLayer
+from lib.domain.task import DocumentType
+from lib.errors import Error, Kind
+
+_PREFIX = struct.Struct("!II")
+MAX_HEAD_BYTES = 64_000_000
+_CHUNK = 1 << 20
+
+
+class Closed(Exception):
+    """The other side has ended."""
+
+
+class Malformed(Exception):
+    """The other side sent something that is no message."""
+
+
+class Channel:
+    """One end of the conversation. Not safe to share between threads."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+
+    def send(self, head: Mapping[str, Any], body: bytes = b"", *, until: Deadline | None) -> None:
+        """Send one message; TimeoutError past the deadline, `Closed` when nobody listens."""
+        text = json.dumps(head).encode()
+        view = memoryview(_PREFIX.pack(len(text), len(body)) + text)
+        try:
+            for part in (view, memoryview(body)):
+                self._send_all(part, until)
+        except (BrokenPipeError, ConnectionError):
+            raise Closed from None
+
+    def receive(self, *, until: Deadline | None, max_body: int) -> tuple[dict[str, Any], bytes]:
+        """The next message. Raises TimeoutError past the deadline, `Closed`, or `Malformed`."""
+        head_size, body_size = _PREFIX.unpack(self._receive_exactly(_PREFIX.size, until))
+        if head_size > MAX_HEAD_BYTES or body_size > max_body:
+            raise Malformed
+        text = self._receive_exactly(head_size, until)
+        body = self._receive_exactly(body_size, until)
+        try:
+            head = json.loads(text)
+        except (ValueError, RecursionError):
+            raise Malformed from None
+        if not isinstance(head, dict):
+            raise Malformed
+        return head, body
+
+    def close(self) -> None:
+        """End the conversation; the other side sees `Closed`."""
+        self._socket.close()
+
+    def _send_all(self, data: memoryview, until: Deadline | None) -> None:
+        sent = 0
+        while sent < len(data):
+            self._wait(until)
+            sent += self._socket.send(data[sent : sent + _CHUNK])
+
+    def _receive_exactly(self, size: int, until: Deadline | None) -> bytes:
+        buffer = bytearray(size)
+        view = memoryview(buffer)
+        got = 0
+        try:
+            while got < size:
+                self._wait(until)
+                count = self._socket.recv_into(view[got:])
+                if count == 0:
+                    raise Closed
+                got += count
+        except ConnectionError:
+            raise Closed from None
+        return bytes(buffer)
+
+    def _wait(self, until: Deadline | None) -> None:
+        if until is None:
+            return
+        remaining = until.remaining()
+        if remaining <= 0:
+            raise TimeoutError
+        self._socket.settimeout(remaining)
+
+
+def error_to_json(error: Error) -> dict[str, Any]:
+    """An error as a message head."""
+    return {
+        "error": {
+            "code": error.code,
+            "kind": error.kind.value,
+            "message": error.message,
+            "details": error.details,
+        }
+    }
+
+
+def error_from_json(found: Any) -> Error:
+    """The error in a message head."""
+    try:
+        return Error(
+            str(found["code"]), Kind(found["kind"]), str(found["message"]), dict(found["details"])
+        )
+    except (KeyError, TypeError, ValueError):
+        raise Malformed from None
+
+
+def page_to_json(page: SourcePage) -> dict[str, Any]:
+    """A page's size and text layer; words as `[text, x0, y0, x1, y1]`."""
+    head: dict[str, Any] = {"width": page.width, "height": page.height, "text_layer": None}
+    if page.text_layer is not None:
+        layer = page.text_layer
+        head["text_layer"] = {
+            "hidden_share": layer.hidden_share,
+            "unmapped_share": layer.unmapped_share,
+            "image_share": layer.image_share,
+            "lines": [[_word_to_json(word) for word in line.words] for line in layer.lines],
+        }
+    return head
+
+
+def page_from_json(number: int, head: Mapping[str, Any]) -> SourcePage:
+    """The page that a decoder described."""
+    try:
+        found = head["text_layer"]
+        layer = None
+        if found is not None:
+            layer = TextLayer(
+                lines=tuple(
+                    Line(tuple(_word_from_json(word) for word in line)) for line in found["lines"]
+                ),
+                hidden_share=float(found["hidden_share"]),
+                unmapped_share=float(found["unmapped_share"]),
+                image_share=float(found["image_share"]),
+            )
+        return SourcePage(number, int(head["width"]), int(head["height"]), layer)
+    except (KeyError, TypeError, ValueError):
+        raise Malformed from None
+
+
+def image_from_message(head: Mapping[str, Any], body: bytes) -> PageImage:
+    """The page image whose size stands in the head and whose RGB pixels are the body."""
+    try:
+        return PageImage(int(head["width"]), int(head["height"]), body)
+    except (KeyError, TypeError, ValueError):
+        raise Malformed from None
+
+
+def einvoice_to_json(found: EInvoice) -> dict[str, Any]:
+    """An e-invoice; candidates as `[raw, value, is a number]`, all of them exact XML values."""
+    raw = found.raw
+    return {
+        "syntax": found.syntax,
+        "profile": found.profile,
+        "document_type": raw.document_type.value,
+        "fields": {
+            name: [_candidate_to_json(candidate) for candidate in candidates]
+            for name, candidates in raw.fields.items()
+        },
+        "tables": {
+            name: [
+                {column: _candidate_to_json(cell) for column, cell in row.items()} for row in rows
+            ]
+            for name, rows in raw.tables.items()
+        },
+    }
+
+
+def einvoice_from_json(found: Any) -> EInvoice:
+    """The e-invoice that a decoder described."""
+    try:
+        raw = RawExtraction(
+            document_type=DocumentType(found["document_type"]),
+            document_type_score=1.0,
+            fields={
+                str(name): tuple(_candidate_from_json(each) for each in candidates)
+                for name, candidates in found["fields"].items()
+            },
+            tables={
+                str(name): tuple(
+                    {str(column): _candidate_from_json(cell) for column, cell in row.items()}
+                    for row in rows
+                )
+                for name, rows in found["tables"].items()
+            },
+        )
+        return EInvoice(syntax=str(found["syntax"]), profile=str(found["profile"]), raw=raw)
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation):
+        raise Malformed from None
+
+
+def _word_to_json(word: Word) -> list[Any]:
+    box = word.polygon
+    return [word.text, box.x0, box.y0, box.x1, box.y1]
+
+
+def _word_from_json(found: Any) -> Word:
+    text, x0, y0, x1, y1 = found
+    return Word(str(text), Polygon.from_box(float(x0), float(y0), float(x1), float(y1)))
+
+
+def _candidate_to_json(candidate: Candidate) -> list[Any]:
+    return [candidate.raw, str(candidate.value), isinstance(candidate.value, Decimal)]
+
+
+def _candidate_from_json(found: Any) -> Candidate:
+    raw, text, is_number = found
+    value: Value = Decimal(text) if is_number else str(text)
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise ValueError("not a finite number")
+    return Candidate(raw=str(raw), score=1.0, source=Source.XML, value=value)
