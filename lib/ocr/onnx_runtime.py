@@ -1,0 +1,62 @@
+"""The PP-OCR networks on ONNX Runtime, for machines without OpenVINO."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from lib.ocr.models import ModelFiles
+from lib.ocr.runtime import MEAN, SCALE, Image, alphabet_of
+
+
+class OnnxRuntime:
+    """Implements `Runtime` in float32, on one thread."""
+
+    def __init__(self, files: ModelFiles) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = (
+            3  # errors only: warnings about unused initialisers say nothing
+        )
+        # Every page has another size: a plan made for one shape only holds memory for the next.
+        options.enable_mem_pattern = False
+        self._detector = _session(str(files.detection), options)
+        self._recogniser = _session(str(files.recognition), options)
+        metadata = self._recogniser.get_modelmeta().custom_metadata_map
+        self._alphabet = alphabet_of(metadata["character"])
+
+    @property
+    def name(self) -> str:
+        """`onnxruntime`."""
+        return "onnxruntime"
+
+    @property
+    def alphabet(self) -> tuple[str, ...]:
+        """See `Runtime`."""
+        return self._alphabet
+
+    def text_map(self, image: Image) -> NDArray[np.float32]:
+        """See `Runtime`."""
+        outputs: list[NDArray[np.float32]] = self._detector.run(None, {"x": _planes(image[None])})
+        probabilities: NDArray[np.float32] = outputs[0][0, 0]
+        return probabilities
+
+    def best_classes(self, crops: Image) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """See `Runtime`."""
+        scores: NDArray[np.float32] = self._recogniser.run(None, {"x": _planes(crops)})[0]
+        classes = scores.argmax(axis=2)
+        return classes, np.take_along_axis(scores, classes[..., None], axis=2)[..., 0]
+
+
+def _session(path: str, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _planes(images: Image) -> NDArray[np.float32]:
+    """Pixels (n, height, width, 3) as the networks take them: (n, 3, height, width) in -1..1."""
+    planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
+    planes -= MEAN
+    planes /= SCALE
+    return planes

@@ -1,0 +1,107 @@
+"""What is written in each quad: crops, batches, CTC decoding with a place per character."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lib.ocr import quads
+from lib.ocr.quads import Quad
+from lib.ocr.runtime import CTC_HEIGHT, Image, Runtime
+
+_WIDTH_STEP = 32
+"""Crops whose widths round up to the same multiple share a batch."""
+
+_BATCH = 16
+_MIN_WIDTH = 8
+_MAX_WIDTH = 3200
+"""Bound for a hostile line 1 px high: 66 times as long as high is beyond any print."""
+
+_PADDING = 127
+"""Grey: 0 after normalisation, as the network was taught."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A quad that was read.
+
+    `text` has one character for each of `confidences` (0..1) and `positions`; a position is the
+    character's centre as a fraction of the quad's extent along the text, ascending.
+    """
+
+    quad: Quad
+    text: str
+    confidences: NDArray[np.float32]
+    positions: NDArray[np.float32]
+
+    @property
+    def confidence(self) -> float:
+        """Mean over the characters; 0 for none."""
+        return float(self.confidences.mean()) if len(self.confidences) else 0.0
+
+
+def recognise(image: Image, places: Sequence[Quad], runtime: Runtime) -> list[Segment]:
+    """Read each quad of the image; the segments are in the order of `places`."""
+    crops = [_crop(image, quad) for quad in places]
+    read: list[Segment | None] = [None] * len(crops)
+    for width, batch in _batches([crop.shape[1] for crop in crops]):
+        pixels = np.full((len(batch), CTC_HEIGHT, width, 3), _PADDING, np.uint8)
+        for row, index in enumerate(batch):
+            pixels[row, :, : crops[index].shape[1]] = crops[index]
+        classes, probabilities = runtime.best_classes(pixels)
+        for row, index in enumerate(batch):
+            shown = crops[index].shape[1] / width
+            read[index] = _decode(
+                places[index], classes[row], probabilities[row], shown, runtime.alphabet
+            )
+    return [segment for segment in read if segment is not None]
+
+
+def _crop(image: Image, quad: Quad) -> Image:
+    """The quad straightened to the network's height."""
+    ratio = quads.length(quad) / max(1.0, quads.height(quad))
+    width = min(_MAX_WIDTH, max(_MIN_WIDTH, int(np.ceil(CTC_HEIGHT * ratio))))
+    target = np.array([[0, 0], [width, 0], [width, CTC_HEIGHT], [0, CTC_HEIGHT]], np.float32)
+    turn = cv2.getPerspectiveTransform(quad, target)
+    return cv2.warpPerspective(  # type: ignore[return-value] # OpenCV's stubs widen uint8
+        image, turn, (width, CTC_HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def _batches(widths: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
+    """Indices of crops to read together and the width that holds them, narrow ones first."""
+    waiting: list[int] = []
+    limit = 0
+    for index in sorted(range(len(widths)), key=widths.__getitem__):
+        if waiting and (widths[index] > limit or len(waiting) == _BATCH):
+            yield limit, waiting
+            waiting = []
+        if not waiting:
+            limit = -(-widths[index] // _WIDTH_STEP) * _WIDTH_STEP
+        waiting.append(index)
+    if waiting:
+        yield limit, waiting
+
+
+def _decode(
+    quad: Quad,
+    classes: NDArray[np.int64],
+    probabilities: NDArray[np.float32],
+    shown: float,
+    alphabet: Sequence[str],
+) -> Segment:
+    """Greedy CTC: repeats merged, blanks dropped. `shown` is the columns' share without padding."""
+    starts = classes != 0
+    starts[1:] &= classes[1:] != classes[:-1]
+    columns = np.flatnonzero(starts)
+    positions = (columns + 0.5) / (len(classes) * shown)
+    return Segment(
+        quad=quad,
+        text="".join(alphabet[index] for index in classes[columns]),
+        confidences=probabilities[columns],
+        positions=np.minimum(positions, 1.0).astype(np.float32),
+    )

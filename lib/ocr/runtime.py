@@ -1,0 +1,85 @@
+"""Runs the two PP-OCR networks: the Protocol, and the choice of OpenVINO or ONNX Runtime."""
+
+from __future__ import annotations
+
+import importlib
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lib.ocr.models import bundled_models
+
+Image = NDArray[np.uint8]
+"""Pixels as OpenCV holds them: height x width x 3, blue first, contiguous."""
+
+CTC_HEIGHT = 48
+"""Height in pixels of a crop as the recognition network takes it."""
+
+MEAN = SCALE = 127.5
+"""Both networks take `(pixel - MEAN) / SCALE`, that is -1..1."""
+
+
+class RuntimeChoice(StrEnum):
+    """Which library runs the networks; AUTO is OpenVINO where it imports, else ONNX Runtime."""
+
+    AUTO = "auto"
+    OPENVINO = "openvino"
+    ONNXRUNTIME = "onnxruntime"
+
+
+class Precision(StrEnum):
+    """Arithmetic; AUTO is bfloat16 on OpenVINO where the CPU has it, else float32."""
+
+    AUTO = "auto"
+    BF16 = "bf16"
+    F32 = "f32"
+
+
+class Runtime(Protocol):
+    """Both networks, loaded, on one thread. Results are valid until the next call."""
+
+    @property
+    def name(self) -> str:
+        """The library and, where it is not float32, the precision: `openvino-bf16`."""
+        ...
+
+    @property
+    def alphabet(self) -> tuple[str, ...]:
+        """The character of each class; class 0 is the CTC blank, as an empty string."""
+        ...
+
+    def text_map(self, image: Image) -> NDArray[np.float32]:
+        """Probability that each pixel is text, same height and width (multiples of 32)."""
+        ...
+
+    def best_classes(self, crops: Image) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Of crops (n, 48, width, 3) each column's best class and its probability, (n, columns)."""
+        ...
+
+
+def build_runtime(choice: RuntimeChoice, precision: Precision) -> Runtime:
+    """Load the bundled networks. `inference_unavailable` when the models are missing."""
+    files = bundled_models()
+    if choice is RuntimeChoice.OPENVINO or (choice is RuntimeChoice.AUTO and _imports("openvino")):
+        from lib.ocr.openvino_runtime import OpenVinoRuntime  # noqa: PLC0415 (only when chosen)
+
+        return OpenVinoRuntime(files, precision)
+    from lib.ocr.onnx_runtime import OnnxRuntime  # noqa: PLC0415 (only when chosen)
+
+    return OnnxRuntime(files)
+
+
+def _imports(module: str) -> bool:
+    """Whether the module imports here: it may be missing, or built for another CPU or libc."""
+    try:
+        importlib.import_module(module)
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def alphabet_of(characters: str) -> tuple[str, ...]:
+    """The recogniser's classes from its `character` metadata: blank, one a line, the space."""
+    return ("", *characters.splitlines(), " ")
