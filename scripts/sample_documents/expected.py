@@ -64,8 +64,13 @@ def invoice_result(invoice: Invoice) -> Result:
 
 
 def xml_result(invoice: Invoice) -> Result:
-    """The result of `invoice_fields_v1` for what the e-invoice's XML states."""
-    return _invoice_result(invoice)
+    """The result of `invoice_fields_v1` for what the e-invoice's XML states: codes, not words."""
+    result = _invoice_result(invoice)
+    result["vendor_address"] += f", {invoice.vendor.country_code}"
+    result["customer_address"] += f", {invoice.customer.country_code}"
+    for row, item in zip(result["line_items"], invoice.items, strict=True):
+        row["unit"] = item.unit_code
+    return result
 
 
 def _invoice_result(invoice: Invoice) -> Result:

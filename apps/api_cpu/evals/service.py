@@ -1,0 +1,92 @@
+"""Runs an evaluation: documents of a truth file to a reader, then the comparison."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from apps.api_cpu.evals.reader import DocumentReader
+from lib.domain.task import Task
+from lib.errors import Error, Kind
+from lib.evaluation.evaluate import Evaluation, Prediction, evaluate, field_types
+from lib.evaluation.truth import TruthDocument, read_truth
+
+
+@dataclass(frozen=True, slots=True)
+class TruthSet:
+    """A truth file: its documents, the folder their files are in, and its hash."""
+
+    folder: Path
+    documents: tuple[TruthDocument, ...]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRun:
+    """What was asked, what was answered and how it compares. `unknown_fields` are judged, but no
+    task has them: they can only be misspelt or not read yet."""
+
+    truth: TruthSet
+    reader: str
+    predictions: tuple[Prediction, ...]
+    evaluation: Evaluation
+    unknown_fields: tuple[str, ...]
+
+
+def load_truth(file: Path, tasks: Sequence[Task], limit: int | None = None) -> TruthSet:
+    """The documents of a truth file, the first `limit` of them.
+
+    Raises `validation_error` when the file cannot be read, has a bad line or no documents, or names
+    a document that is not there: an evaluation of only a part would look like one of the whole.
+    """
+    try:
+        data = file.read_bytes()
+        documents = read_truth(data.decode("utf-8").splitlines(), field_types(tasks))[:limit]
+    except OSError:
+        raise _invalid("the truth file cannot be read") from None
+    except UnicodeDecodeError:
+        raise _invalid("the truth file is not UTF-8") from None
+    if not documents:
+        raise _invalid("the truth file has no documents")
+    missing = [document.id for document in documents if not (file.parent / document.file).is_file()]
+    if missing:
+        raise _invalid(f"{len(missing)} documents are not there, the first is {missing[0]!r}")
+    return TruthSet(file.parent, documents, hashlib.sha256(data).hexdigest())
+
+
+def run_evaluation(
+    truth: TruthSet,
+    reader: DocumentReader,
+    tasks: Sequence[Task],
+    jobs: int = 1,
+    on_document: Callable[[Prediction], None] = lambda prediction: None,
+) -> EvaluationRun:
+    """Read every document, `jobs` at a time, and compare.
+
+    Times are per document as its reader measures them: with more than one job they hold waiting.
+    """
+
+    def read(document: TruthDocument) -> Prediction:
+        path = truth.folder / document.file
+        prediction = reader.read(document.id, path.name, path.read_bytes())
+        on_document(prediction)
+        return prediction
+
+    with ThreadPoolExecutor(jobs) as pool:
+        predictions = tuple(pool.map(read, truth.documents))
+    known = field_types(tasks)
+    judged = dict.fromkeys(name for document in truth.documents for name in document.fields)
+    return EvaluationRun(
+        truth=truth,
+        reader=reader.name,
+        predictions=predictions,
+        evaluation=evaluate(truth.documents, predictions, tasks),
+        unknown_fields=tuple(name for name in judged if name not in known),
+    )
+
+
+def _invalid(message: str) -> Error:
+    return Error("validation_error", Kind.UNPROCESSABLE, f"Cannot evaluate: {message}.")
