@@ -1,0 +1,286 @@
+"""Measures the pipeline: against the bare engine, per kind of document, memory over many, a server.
+
+    python scripts/bench_pipeline.py                      # medians, ratio to the bare engine
+    python scripts/bench_pipeline.py --soak 300           # this process's memory, 300 documents
+    python scripts/bench_pipeline.py --server --soak 500  # first answer, the server's memory
+
+The documents are the samples unless others are named. Everything else on the machine should rest;
+compared runs are interleaved, so that what does not rest disturbs both alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+
+import httpx
+import numpy as np
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from apps.api_cpu.settings import load_settings
+from apps.api_cpu.stations import build_reader
+from lib.domain.deadline import Deadline
+from lib.domain.document import PageImage
+from lib.domain.extraction import Hints
+from lib.ocr.build import EngineSettings, build_engine
+from lib.pipelines.extract import Stations, choose_task, extract
+from lib.post.finish import finish
+
+SAMPLES = Path(__file__).resolve().parents[1] / "samples"
+DEADLINE_S = 120.0
+WARM_UP_RUNS = 2
+MEMORY_EVERY = 10
+console = Console()
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The bytes of one document of each kind."""
+
+    photo: bytes
+    digital: bytes
+    einvoice: bytes
+
+    @property
+    def all(self) -> tuple[bytes, ...]:
+        return self.photo, self.digital, self.einvoice
+
+
+def milliseconds(work: Callable[[], object]) -> float:
+    """How long a call takes."""
+    started = time.perf_counter()
+    work()
+    return (time.perf_counter() - started) * 1000
+
+
+def interleaved(works: Sequence[Callable[[], object]], runs: int) -> list[list[float]]:
+    """Times in ms of each work, all of them in turn, after a warm-up that does not count."""
+    for _ in range(WARM_UP_RUNS):
+        for work in works:
+            work()
+    times: list[list[float]] = [[] for _ in works]
+    for _ in range(runs):
+        for work, found in zip(works, times, strict=True):
+            found.append(milliseconds(work))
+    return times
+
+
+# --- this process ---------------------------------------------------------
+
+
+def read_document(data: bytes, stations: Stations) -> object:
+    """The whole pipeline, classification included."""
+    hints = Hints(received_on=datetime.now(UTC).date())
+    return extract(data, stations.tasks["auto"], stations, hints, Deadline.after(DEADLINE_S))
+
+
+def first_image(data: bytes, stations: Stations) -> PageImage:
+    """The decoded first page."""
+    deadline = Deadline.after(DEADLINE_S)
+    with stations.loader.open(data, deadline) as document:
+        return document.image(1, deadline)
+
+
+def kie_and_post(data: bytes, stations: Stations) -> Callable[[], object]:
+    """The stations after OCR, on pages that have been read."""
+    hints = Hints(received_on=datetime.now(UTC).date())
+    auto = stations.tasks["auto"]
+    pages = extract(data, auto, stations, hints, Deadline.after(DEADLINE_S)).pages
+
+    def work() -> object:
+        task = choose_task(auto, stations.tasks, pages)
+        return finish(stations.extractor.extract(pages, task, hints), task, pages, hints)
+
+    return work
+
+
+def bench_here(documents: Documents, runs: int) -> None:
+    """Medians per kind of document, and the pipeline's time against the bare engine's."""
+    with closing(build_reader(load_settings(auth_enabled=False))) as reader:
+        stations = reader.stations
+        image = first_image(documents.photo, stations)
+        engine = build_engine(EngineSettings())
+        bare, photo = interleaved(
+            [lambda: engine.read(image), lambda: read_document(documents.photo, stations)], runs
+        )
+        (digital,) = interleaved([lambda: read_document(documents.digital, stations)], 2 * runs)
+        (einvoice,) = interleaved([lambda: read_document(documents.einvoice, stations)], 2 * runs)
+        (after,) = interleaved([kie_and_post(documents.photo, stations)], 2 * runs)
+        (after_digital,) = interleaved([kie_and_post(documents.digital, stations)], 2 * runs)
+        table = Table("what", "median ms", "fastest", "slowest", title=machine())
+        for name, times in (
+            (f"bare engine ({engine.name}), decoded photo", bare),
+            ("pipeline, the same photo as a file", photo),
+            ("pipeline, born-digital page", digital),
+            ("pipeline, e-invoice", einvoice),
+            ("KIE and post alone, photo", after),
+            ("KIE and post alone, born-digital page", after_digital),
+        ):
+            table.add_row(name, f"{median(times):.1f}", f"{min(times):.1f}", f"{max(times):.1f}")
+        console.print(table)
+        ratios = [p / b for p, b in zip(photo, bare, strict=True)]
+        console.print(
+            f"photo, pipeline / bare engine: {median(photo) / median(bare):.3f} of the medians, "
+            f"{median(ratios):.3f} median of {len(ratios)} pairs"
+        )
+
+
+def soak_here(documents: Documents, count: int) -> None:
+    """Memory of this process and of its workers over many documents."""
+    with closing(build_reader(load_settings(auth_enabled=False))) as reader:
+        watch = MemoryWatch(os.getpid())
+        for data in islice(cycle(documents.all), count):
+            read_document(data, reader.stations)
+            watch.note()
+        watch.report("this process")
+
+
+# --- a server -------------------------------------------------------------
+
+
+def bench_server(documents: Documents, count: int) -> None:
+    """From `ocr serve` to the first answer, then the server's memory over `count` documents."""
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.monotonic()
+        with (
+            started_server(Path(folder)) as (process, url),
+            httpx.Client(base_url=url, timeout=DEADLINE_S) as client,
+        ):
+            wait_for_port(url, process)
+            post(client, documents.photo)
+            spent = time.monotonic() - begun
+            console.print(f"{machine()}: first answer {spent:.2f} s after the start")
+            watch = MemoryWatch(process.pid)
+            for data in islice(cycle(documents.all), count):
+                post(client, data)
+                watch.note()
+            if count:
+                watch.report("the server")
+
+
+@contextmanager
+def started_server(data_root: Path) -> Iterator[tuple[psutil.Process, str]]:
+    """`ocr serve` on a free port; ended at the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {"DATA_ROOT": str(data_root), "LOG_LEVEL": "WARNING"}
+    command = [str(Path(sys.executable).with_name("ocr")), "serve", "--port", str(port)]
+    started = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        yield psutil.Process(started.pid), f"http://127.0.0.1:{port}"
+    finally:
+        started.terminate()
+        started.wait()
+
+
+def wait_for_port(url: str, process: psutil.Process) -> None:
+    """Wait until the server accepts connections."""
+    host, port = httpx.URL(url).host, httpx.URL(url).port
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        try:
+            socket.create_connection((host, port or 80), 1).close()
+        except OSError:
+            time.sleep(0.01)
+        else:
+            return
+    raise SystemExit("the server did not start")
+
+
+def post(client: httpx.Client, data: bytes) -> None:
+    """One document; ends the benchmark unless it was read."""
+    response = client.post("/v1/extract", files={"file": ("document", data)})
+    if response.status_code != httpx.codes.OK:
+        raise SystemExit(f"HTTP {response.status_code}: {response.text[:300]}")
+
+
+# --- memory and machine ---------------------------------------------------
+
+
+class MemoryWatch:
+    """Resident memory of a process and of its descendants, noted every few documents."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+        self._documents = 0
+        self._notes: list[tuple[int, int, int]] = []
+
+    def note(self) -> None:
+        """Call after each document."""
+        self._documents += 1
+        if self._documents % MEMORY_EVERY == 0 or self._documents == 1:
+            own = self._process.memory_info().rss
+            self._notes.append((self._documents, own, sum(self._descendants())))
+
+    def _descendants(self) -> Iterator[int]:
+        for child in self._process.children(recursive=True):
+            try:
+                yield child.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+
+    def report(self, name: str) -> None:
+        """A line per quarter, and the slope over the second half by least squares."""
+        table = Table("documents", f"{name}, MB", "its workers, MB", title=machine())
+        steps = sorted({round(i * (len(self._notes) - 1) / 4) for i in range(5)})
+        for documents, own, others in (self._notes[step] for step in steps):
+            table.add_row(str(documents), f"{own / 1e6:.1f}", f"{others / 1e6:.0f}")
+        console.print(table)
+        second = self._notes[len(self._notes) // 2 :]
+        if len(second) >= 3:
+            at = [documents for documents, _, _ in second]
+            slope = np.polyfit(at, [own for _, own, _ in second], 1)[0]
+            console.print(f"slope of {name} over the second half: {slope / 1000:.1f} kB a document")
+
+
+def machine() -> str:
+    """The processor, its usable cores and the interpreter."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        lines = cpuinfo.read_text("utf-8").splitlines()
+        found = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        name = found[0] if found else name
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{name}, {cores} cores, Python {platform.python_version()}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--photo", type=Path, default=SAMPLES / "receipt_photo.jpg")
+    parser.add_argument("--digital", type=Path, default=SAMPLES / "invoice_digital.pdf")
+    parser.add_argument("--einvoice", type=Path, default=SAMPLES / "invoice_facturx.pdf")
+    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--soak", type=int, default=0, metavar="N", help="documents for memory")
+    parser.add_argument("--server", action="store_true", help="start `ocr serve` and measure it")
+    options = parser.parse_args()
+    documents = Documents(
+        options.photo.read_bytes(), options.digital.read_bytes(), options.einvoice.read_bytes()
+    )
+    if options.server:
+        bench_server(documents, options.soak)
+    elif options.soak:
+        soak_here(documents, options.soak)
+    else:
+        bench_here(documents, options.runs)
+
+
+if __name__ == "__main__":
+    main()
