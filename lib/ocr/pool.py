@@ -1,0 +1,362 @@
+"""The pool of OCR worker processes: bounded waiting, deadlines that kill, recycling."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
+from typing import Self
+
+from lib.domain.deadline import Deadline
+from lib.domain.document import PageImage
+from lib.errors import Error, Kind
+from lib.ocr.engine import OrientedReading
+from lib.ocr.wire import Reply
+from lib.ocr.worker_process import WorkerDied, WorkerProcess
+
+_LOAD_TIMEOUT_S = 60.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0  # between attempts to start a worker that fails
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """Sizes of a pool.
+
+    `workers`: processes, each with one thread. `waiting`: pages that may wait for a free worker,
+    each with its image in memory. A worker is replaced after `pages_per_worker` pages or when its
+    resident memory is above `worker_bytes` after a page.
+    """
+
+    workers: int
+    waiting: int
+    pages_per_worker: int
+    worker_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """A moment of the pool, for health and metrics.
+
+    `loaded` workers can take a page, `busy` ones are reading; `recycled` counts planned
+    replacements and `restarts` those after a crash, a kill or a failed start.
+    """
+
+    workers: int
+    loaded: int
+    busy: int
+    waiting: int
+    recycled: int
+    restarts: int
+
+
+class Ticket:
+    """A page handed to the pool. Take its result or cancel it."""
+
+    def __init__(self, image: PageImage, deadline: Deadline) -> None:
+        self._image: PageImage | None = image
+        self._deadline = deadline
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+        self._process: WorkerProcess | None = None
+        self._outcome: OrientedReading | Error | None = None
+
+    def result(self) -> OrientedReading:
+        """Wait for the reading, at most until the deadline; raises `Error`.
+
+        `inference_timeout`: the deadline passed, and the worker that was reading the page has been
+        killed. `unreadable_document` with reason `crashed`: the page killed its worker.
+        """
+        if not self._done.wait(self._deadline.remaining()):
+            self.cancel()
+        outcome = self._outcome
+        if isinstance(outcome, OrientedReading):
+            return outcome
+        raise outcome or _timed_out()
+
+    def cancel(self) -> None:
+        """Give the page up: it leaves the queue, or its worker is killed; nothing if it is done."""
+        with self._lock:
+            if self._done.is_set():
+                return
+            if self._process is not None:
+                self._process.kill()
+            self._settle(None)
+
+    def _begin(self, process: WorkerProcess) -> PageImage | None:
+        """The image, now that `process` will read it; None when nobody wants it any more."""
+        with self._lock:
+            if self._done.is_set():
+                return None
+            if self._deadline.passed:
+                self._settle(_timed_out())
+                return None
+            self._process = process
+            return self._image
+
+    def _finish(self, outcome: OrientedReading | Error) -> None:
+        with self._lock:
+            if not self._done.is_set():
+                self._settle(outcome)
+
+    def _settle(self, outcome: OrientedReading | Error | None) -> None:
+        # From here on `cancel` no longer kills: the worker may already read another page.
+        self._outcome, self._process, self._image = outcome, None, None
+        self._done.set()
+
+
+class OcrPool:
+    """Reads page images in worker processes. Safe to share between threads; a context manager.
+
+    Loading begins in the background at construction; pages that come earlier wait for it. Each
+    worker process has a thread here that owns it: hands it pages, replaces it.
+    """
+
+    def __init__(self, command: Sequence[str], limits: PoolLimits) -> None:
+        """`command` starts one worker that speaks as `lib.ocr.worker.serve` does."""
+        self._command = tuple(command)
+        self._limits = limits
+        self._changed = threading.Condition()
+        self._queue: deque[Ticket] = deque()
+        self._processes: set[WorkerProcess] = set()
+        self._loaded = self._busy = self._recycled = self._restarts = 0
+        self._engine_name = ""
+        self._failure: Error | None = None
+        self._closed = False
+        self._keepers = [
+            threading.Thread(target=self._keep_worker, name=f"ocr-worker-{index}", daemon=True)
+            for index in range(limits.workers)
+        ]
+        for keeper in self._keepers:
+            keeper.start()
+
+    @property
+    def engine_name(self) -> str:
+        """As the engine names itself; empty until the first worker has loaded."""
+        return self._engine_name
+
+    @property
+    def ready(self) -> bool:
+        """Whether a worker is loaded, so that a page would be read now."""
+        return self._loaded > 0
+
+    @property
+    def workers(self) -> int:
+        """Number of worker processes."""
+        return self._limits.workers
+
+    @property
+    def stats(self) -> PoolStats:
+        """The pool's present state."""
+        with self._changed:
+            return PoolStats(
+                workers=self._limits.workers,
+                loaded=self._loaded,
+                busy=self._busy,
+                waiting=len(self._queue),
+                recycled=self._recycled,
+                restarts=self._restarts,
+            )
+
+    def wait_ready(self, deadline: Deadline) -> bool:
+        """Wait until a worker is loaded; False when the deadline passes or no worker can start."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._loaded or self._failure or self._closed, deadline.remaining()
+            )
+            return self._loaded > 0
+
+    def submit(self, image: PageImage, deadline: Deadline) -> Ticket:
+        """Queue a page without waiting for it.
+
+        Raises `inference_unavailable` when too many pages wait or no worker can be started, and
+        `shutting_down` after `close`.
+        """
+        ticket = Ticket(image, deadline)
+        with self._changed:
+            if self._closed:
+                raise _shutting_down()
+            if self._failure is not None and not self._loaded:
+                raise copy(self._failure)
+            idle = self._loaded - self._busy
+            if len(self._queue) >= self._limits.waiting + idle:
+                raise Error(
+                    "inference_unavailable",
+                    Kind.UNAVAILABLE,
+                    "Too many pages are waiting to be read.",
+                    {"waiting": len(self._queue)},
+                    retryable=True,
+                )
+            self._queue.append(ticket)
+            self._changed.notify_all()
+        return ticket
+
+    def read(self, image: PageImage, deadline: Deadline) -> OrientedReading:
+        """Read one page; raises as `submit` and `Ticket.result` do."""
+        ticket = self.submit(image, deadline)
+        try:
+            return ticket.result()
+        finally:
+            self.cancel(ticket)
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Give a page up and free its place in the queue; nothing if it is done."""
+        ticket.cancel()
+        with self._changed:
+            if ticket in self._queue:
+                self._queue.remove(ticket)
+
+    def close(self) -> None:
+        """End all workers; pages under way or waiting fail with `shutting_down`."""
+        with self._changed:
+            self._closed = True
+            waiting, processes = list(self._queue), list(self._processes)
+            self._queue.clear()
+            self._changed.notify_all()
+        for ticket in waiting:
+            ticket._finish(_shutting_down())
+        for process in processes:
+            process.kill()
+        for keeper in self._keepers:
+            keeper.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _keep_worker(self) -> None:
+        """The life of one worker's thread: start a process, feed it, replace it, until closed."""
+        pause = _FIRST_PAUSE_S
+        while not self._closed:
+            process = self._start()
+            if process is None:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed, pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+                continue
+            pause = _FIRST_PAUSE_S
+            try:
+                self._feed(process)
+            finally:
+                self._retire(process)
+
+    def _start(self) -> WorkerProcess | None:
+        """A loaded worker, or None when it failed or the pool was closed meanwhile."""
+        try:
+            process = WorkerProcess(self._command)
+        except OSError:
+            self._start_failed(None)
+            return None
+        with self._changed:
+            self._processes.add(process)
+            closed = self._closed
+        if closed:
+            process.kill()
+        try:
+            hello = process.wait_loaded(_LOAD_TIMEOUT_S)
+        except WorkerDied:
+            hello = None
+        if hello is None or hello.engine is None:
+            self._discard(process)
+            self._start_failed(hello.error if hello else None)
+            return None
+        with self._changed:
+            self._loaded += 1
+            self._failure = None
+            self._engine_name = hello.engine
+            self._changed.notify_all()
+        return process
+
+    def _start_failed(self, error: Error | None) -> None:
+        """Fail what is queued when there is no other worker that it could wait for."""
+        with self._changed:
+            self._restarts += not self._closed
+            self._failure = error or Error(
+                "inference_unavailable",
+                Kind.UNAVAILABLE,
+                "No OCR worker could be started.",
+                retryable=True,
+            )
+            stranded = [] if self._loaded else list(self._queue)
+            if stranded:
+                self._queue.clear()
+            self._changed.notify_all()
+        for ticket in stranded:
+            ticket._finish(copy(self._failure))
+
+    def _feed(self, process: WorkerProcess) -> None:
+        """Hand pages to a worker until it must be replaced or the pool closes."""
+        for _ in range(self._limits.pages_per_worker):
+            ticket = self._next()
+            if ticket is None:
+                return
+            try:
+                reply = self._read(process, ticket)
+            finally:
+                with self._changed:
+                    self._busy -= 1
+            if reply is None:
+                with self._changed:
+                    self._restarts += not self._closed
+                return
+            if reply.resident > self._limits.worker_bytes:
+                break
+        with self._changed:
+            self._recycled += 1
+
+    def _next(self) -> Ticket | None:
+        """The next page, counted as busy, once there is one; None when the pool closes."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closed)
+            if self._closed:
+                return None
+            self._busy += 1
+            return self._queue.popleft()
+
+    def _read(self, process: WorkerProcess, ticket: Ticket) -> Reply | None:
+        """Settle the ticket; the worker's reply, or None when the worker is dead."""
+        image = ticket._begin(process)
+        if image is None:
+            return Reply(resident=0)
+        try:
+            reply = process.read(image)
+        except WorkerDied:
+            ticket._finish(_shutting_down() if self._closed else _crashed())
+            return None
+        ticket._finish(reply.reading or reply.error or _crashed())
+        return reply
+
+    def _retire(self, process: WorkerProcess) -> None:
+        with self._changed:
+            self._loaded -= 1
+        self._discard(process)
+
+    def _discard(self, process: WorkerProcess) -> None:
+        process.close()
+        with self._changed:
+            self._processes.discard(process)
+
+
+def _timed_out() -> Error:
+    return Error(
+        "inference_timeout",
+        Kind.TIMEOUT,
+        "The page was not read before the deadline.",
+        retryable=True,
+    )
+
+
+def _crashed() -> Error:
+    return Error(
+        "unreadable_document",
+        Kind.UNPROCESSABLE,
+        "Reading a page ended the OCR process.",
+        {"reason": "crashed"},
+    )
+
+
+def _shutting_down() -> Error:
+    return Error("shutting_down", Kind.UNAVAILABLE, "The service is shutting down.", retryable=True)

@@ -1,0 +1,128 @@
+"""What passes between the pool and its worker processes: images one way, readings the other."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import orjson
+
+from lib.domain.document import Line, PageImage, Word
+from lib.domain.geometry import Polygon
+from lib.errors import Error, Kind
+from lib.ocr.engine import OrientedReading
+
+# JSON rather than pickle: a worker that a hostile page has taken over must not reach its parent.
+
+_IMAGE = struct.Struct("<II")  # width, height; then width * height * 3 bytes of pixels
+_REPLY = struct.Struct("<I")  # length of the JSON that follows
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A worker's word: that it has loaded (`engine`), a page's reading, or a failure.
+
+    `resident` is the worker's resident memory in bytes when it spoke.
+    """
+
+    resident: int
+    engine: str | None = None
+    reading: OrientedReading | None = None
+    error: Error | None = None
+
+
+def send_image(stream: BinaryIO, image: PageImage) -> None:
+    """Write a page image; BrokenPipeError when the reader is gone."""
+    stream.write(_IMAGE.pack(image.width, image.height))
+    stream.write(image.pixels)
+    stream.flush()
+
+
+def receive_image(stream: BinaryIO) -> PageImage:
+    """Read a page image; EOFError when the writer is gone."""
+    width, height = _IMAGE.unpack(_exactly(stream, _IMAGE.size))
+    return PageImage(width, height, _exactly(stream, width * height * 3))
+
+
+def send_reply(stream: BinaryIO, reply: Reply) -> None:
+    """Write a reply; BrokenPipeError when the reader is gone."""
+    body = orjson.dumps(
+        {
+            "resident": reply.resident,
+            "engine": reply.engine,
+            "reading": _reading_to_json(reply.reading) if reply.reading else None,
+            "error": _error_to_json(reply.error) if reply.error else None,
+        }
+    )
+    stream.write(_REPLY.pack(len(body)))
+    stream.write(body)
+    stream.flush()
+
+
+def receive_reply(stream: BinaryIO) -> Reply:
+    """Read a reply; EOFError when the writer is gone."""
+    (length,) = _REPLY.unpack(_exactly(stream, _REPLY.size))
+    body = orjson.loads(_exactly(stream, length))
+    return Reply(
+        resident=body["resident"],
+        engine=body["engine"],
+        reading=_reading_from_json(body["reading"]) if body["reading"] else None,
+        error=_error_from_json(body["error"]) if body["error"] else None,
+    )
+
+
+def _exactly(stream: BinaryIO, size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) != size:
+        raise EOFError
+    return data
+
+
+def _reading_to_json(reading: OrientedReading) -> dict[str, Any]:
+    return {
+        "rotation": reading.rotation,
+        "width": reading.width,
+        "height": reading.height,
+        "lines": [
+            [(word.text, word.confidence, word.polygon.corners) for word in line.words]
+            for line in reading.lines
+        ],
+    }
+
+
+def _reading_from_json(body: dict[str, Any]) -> OrientedReading:
+    return OrientedReading(
+        lines=tuple(
+            Line(tuple(_word(text, confidence, corners) for text, confidence, corners in words))
+            for words in body["lines"]
+        ),
+        rotation=body["rotation"],
+        width=body["width"],
+        height=body["height"],
+    )
+
+
+def _word(text: str, confidence: float, corners: list[list[float]]) -> Word:
+    a, b, c, d = ((x, y) for x, y in corners)
+    return Word(text, Polygon((a, b, c, d)), confidence)
+
+
+def _error_to_json(error: Error) -> dict[str, Any]:
+    return {
+        "code": error.code,
+        "kind": error.kind.value,
+        "message": error.message,
+        "details": error.details,
+        "retryable": error.retryable,
+    }
+
+
+def _error_from_json(body: dict[str, Any]) -> Error:
+    return Error(
+        body["code"],
+        Kind(body["kind"]),
+        body["message"],
+        body["details"],
+        retryable=body["retryable"],
+    )

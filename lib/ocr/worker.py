@@ -1,0 +1,91 @@
+"""The program of an OCR worker process: loads one engine, then reads the images sent to its stdin.
+
+Started by the pool as `python -P -m lib.ocr.worker SETTINGS` with the engine's settings as JSON.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import BinaryIO
+
+import psutil
+
+from lib.domain.document import PageImage
+from lib.errors import Error, Kind
+from lib.ocr.engine import OcrEngine
+from lib.ocr.wire import Reply, receive_image, send_reply
+
+_THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def serve(load: Callable[[], OcrEngine]) -> None:
+    """Load an engine and answer images until the parent closes the pipe or dies."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    for (
+        name
+    ) in _THREAD_COUNTS:  # the pool uses the cores; read when numpy and its like are imported
+        os.environ[name] = "1"
+    replies = _private_stdout()
+    images: queue.SimpleQueue[PageImage] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(images,), daemon=True).start()
+    try:
+        engine = load()
+    except Error as error:
+        send_reply(replies, Reply(_resident(), error=error))
+        return
+    send_reply(replies, Reply(_resident(), engine=engine.name))
+    while True:
+        send_reply(replies, _answer(engine, images.get()))
+
+
+def _answer(engine: OcrEngine, image: PageImage) -> Reply:
+    try:
+        reading = engine.read(image)
+    except Error as error:
+        return Reply(_resident(), error=error)
+    except Exception:  # noqa: BLE001 (the worker loop: one page's failure must not end the worker)
+        traceback.print_exc(file=sys.stderr)
+        failure = Error("internal_error", Kind.INTERNAL, "The OCR engine failed on this page.")
+        return Reply(_resident(), error=failure)
+    return Reply(_resident(), reading=reading)
+
+
+def _receive(images: queue.SimpleQueue[PageImage]) -> None:
+    """Queue what arrives; end the process at once, busy or not, when the parent is gone."""
+    try:
+        while True:
+            images.put(receive_image(sys.stdin.buffer))
+    except (EOFError, OSError):
+        os._exit(0)
+
+
+def _private_stdout() -> BinaryIO:
+    """The pipe to the parent, out of reach of libraries that print: their output goes to stderr."""
+    pipe = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return pipe
+
+
+def _resident() -> int:
+    return int(psutil.Process().memory_info().rss)
+
+
+def main() -> None:
+    """Serve the engine that the only argument describes."""
+
+    def load() -> OcrEngine:
+        from lib.ocr.build import EngineSettings, build_engine  # noqa: PLC0415 (after the thread counts)
+
+        return build_engine(EngineSettings.from_json(sys.argv[1]))
+
+    serve(load)
+
+
+if __name__ == "__main__":
+    main()
