@@ -1,1 +1,1 @@
-"""Raw fields to values: normalisation, checks across fields, confidence, what needs review."""
+"""Raw candidates to values: typed, checked against each other, grounded, with confidence and doubts."""

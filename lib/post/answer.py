@@ -1,0 +1,87 @@
+"""Chosen options as answered fields: value, text, place, confidence, and what else it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lib.domain.extraction import Alternative, CheckStatus, FieldValue
+from lib.domain.geometry import bounding_polygon
+from lib.post.checks import Verdict
+from lib.post.confidence import confidence
+from lib.post.options import Option, Options, RowOptions
+from lib.post.settled import Settled
+
+_MAX_ALTERNATIVES = 3
+
+
+def answer(
+    settled: Settled,
+    options: Options,
+    tables: Mapping[str, Sequence[RowOptions]],
+    verdicts: Sequence[Verdict],
+) -> dict[str, FieldValue]:
+    """Every chosen value, keyed by field name, cells by `table[index].column`."""
+    confirmed = _strongest(verdicts, CheckStatus.PASSED)
+    contradicted = _strongest(verdicts, CheckStatus.FAILED)
+
+    def one(key: str, option: Option, readings: Sequence[Option]) -> FieldValue:
+        return _field(option, readings, confirmed.get(key, 0.0), contradicted.get(key, 0.0))
+
+    fields = {n: one(n, o, options.get(n, ())) for n, o in settled.fields.items()}
+    for table, rows in settled.tables.items():
+        for index, row in enumerate(rows):
+            for column, option in row.items():
+                key = f"{table}[{index}].{column}"
+                fields[key] = one(key, option, tables[table][index][column])
+    return fields
+
+
+def _strongest(verdicts: Sequence[Verdict], status: CheckStatus) -> dict[str, float]:
+    """Per field the weight of the strongest check that ended so."""
+    weights: dict[str, float] = {}
+    for verdict in verdicts:
+        if verdict.check.status is status:
+            for name in verdict.check.fields:
+                weights[name] = max(weights.get(name, 0.0), verdict.weight)
+    return weights
+
+
+def _field(
+    option: Option, readings: Sequence[Option], confirmed: float, contradicted: float
+) -> FieldValue:
+    others = _others(option, readings)
+    sure = confidence(option, others, confirmed, contradicted)
+    candidate = option.candidate
+    return FieldValue(
+        value=option.value,
+        raw=candidate.raw,
+        confidence=sure,
+        source=candidate.source,
+        page=candidate.page or None,
+        polygon=bounding_polygon(w.polygon for w in candidate.words) if candidate.words else None,
+        alternatives=_alternatives(others, 1.0 - sure),
+    )
+
+
+def _others(option: Option, readings: Sequence[Option]) -> list[Option]:
+    """The options with another value, the best of each value, best first."""
+    best: dict[object, Option] = {}
+    for other in readings:
+        if other.value == option.value:
+            continue
+        if other.value not in best or other.score > best[other.value].score:
+            best[other.value] = other
+    return sorted(best.values(), key=lambda other: -other.score)
+
+
+def _alternatives(others: Sequence[Option], doubt: float) -> tuple[Alternative, ...]:
+    """The best alternatives; they share the confidence that the answer leaves, by their scores."""
+    weight = sum(other.score for other in others)
+    return tuple(
+        Alternative(
+            value=other.value,
+            confidence=round(doubt * other.score / weight, 4) if weight else 0.0,
+            raw=other.candidate.raw,
+        )
+        for other in others[:_MAX_ALTERNATIVES]
+    )

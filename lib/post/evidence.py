@@ -1,0 +1,182 @@
+"""What the whole document says about itself: its decimal mark, countries, order of dates and currency."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+
+from babel import Locale, UnknownLocaleError
+from babel.numbers import get_currency_precision
+
+from lib.domain.document import Page
+from lib.domain.extraction import Candidate, DateOrder, Hints, RawExtraction
+from lib.values.amounts import decimal_mark_of
+from lib.values.currencies import currencies_of_country, resolve_currency
+from lib.values.dates import (
+    DateMatch,
+    OrderEvidence,
+    find_dates,
+    order_of_country,
+    resolve_order,
+)
+from lib.values.identifiers import find_ibans, find_phones, find_tax_ids
+
+# How many votes each sign of a country is worth. A checked number names its country; a word for tax
+# or a legal form only narrows it down, so its vote is shared among its countries.
+_VAT_ID, _IBAN, _POSTCODE, _PHONE, _WORD, _CURRENCY = 4.0, 3.0, 3.0, 3.0, 2.0, 2.0
+_MIN_VOTES = 1.0
+
+_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (r"\bsales tax\b|\bstate tax\b", ("US",)),
+    (r"\b(?:hst|pst|qst|tvq|tps)\b", ("CA",)),
+    (r"\bgst\b", ("MY", "SG", "AU", "IN", "NZ", "CA")),
+    (r"\bsst\b|\bs(?:dn|on)\.? ?bhd\b|\bcukai\b", ("MY",)),
+    (r"\bpte\.? ltd\b", ("SG",)),
+    (r"\bpty\.? ltd\b|\babn\b", ("AU",)),
+    (r"\b[csi]gst\b|\bgstin\b|\bpvt\.? ltd\b", ("IN",)),
+    (r"\b(?:mwst|ust|umsatzsteuer|gmbh)\b", ("DE", "AT", "CH")),
+    (r"\btva\b", ("FR", "BE", "CH", "LU", "RO")),
+    (r"\b(?:sarl|siret|siren)\b", ("FR",)),
+    (r"\bp\.? ?iva\b|\bs\.?r\.?l\b", ("IT",)),
+    (r"\biva\b", ("IT", "ES", "PT", "MX", "AR", "CL", "CO")),
+    (r"\bbtw\b", ("NL", "BE")),
+    (r"\bvat\b", ("GB", "IE")),
+    (r"\b(?:ptu|nip|sp\. z o\.o)\b", ("PL",)),
+    (r"\b(?:npwp|ppn)\b", ("ID",)),
+    (r"\b(?:ндс|инн|огрн)\b", ("RU",)),
+    (r"\bcnpj\b", ("BR",)),
+    (r"\bmva\b", ("NO",)),
+)
+_PATTERNS = tuple((re.compile(words, re.IGNORECASE), lands) for words, lands in _WORDS)
+
+_US_STATES = (
+    "AL AK AZ AR CA CO CT DE FL GA HI IA ID IL IN KS KY LA MA MD ME MI MN MO MS MT NC ND NE NH NJ NM "
+    "NV NY OH OK OR PA RI SC SD TN TX UT VA VT WA WI WV WY DC"
+).replace(" ", "|")
+_US_POSTCODE = re.compile(rf"\b(?:{_US_STATES})[.,]? ?\d{{5}}(?:-\d{{4}})?\b")
+_CA_POSTCODE = re.compile(r"\b[ABCEGHJ-NPRSTVXY]\d[A-Z] ?\d[A-Z]\d\b")
+_GB_POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}\b")
+_NORTH_AMERICAN_PHONE = re.compile(r"(?<![\d-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\d-])")
+_DIGITS = re.compile(r"\d")
+
+
+class Evidence:
+    """Answers are worked out when they are first asked for: most documents ask for few."""
+
+    def __init__(self, raw: RawExtraction, pages: Sequence[Page], hints: Hints) -> None:
+        self.hints = hints
+        self.language = hints.language or raw.language
+        self.text = "\n".join(page.text for page in pages)
+        self._fields = raw.fields
+
+    @cached_property
+    def decimal_mark(self) -> str | None:
+        """The decimal mark that the printed amounts show, else that of the likeliest country."""
+        if mark := decimal_mark_of((self.text,)):
+            return mark
+        return _mark_of(f"und_{self.countries[0]}") if self.countries else None
+
+    @cached_property
+    def dates(self) -> tuple[DateMatch, ...]:
+        """Every date on the pages."""
+        return find_dates(self.text, self.language)
+
+    @cached_property
+    def date_order(self) -> DateOrder | None:
+        """The order of day and month in this document, or None when nothing decides it."""
+        decisive = resolve_order(self.dates, OrderEvidence(hint=self.hints.date_order))
+        if decisive:
+            return decisive
+        votes: Counter[DateOrder] = Counter()
+        for country, share in self._country_votes.items():
+            if order := order_of_country(country):
+                votes[order] += share  # type: ignore[assignment]  # Counter adds any number
+        ranked = votes.most_common(2)
+        if ranked and ranked[0][1] >= _MIN_VOTES:
+            rival = ranked[1][1] if len(ranked) > 1 else 0
+            if ranked[0][1] >= 2 * rival:
+                return ranked[0][0]
+        return resolve_order((), OrderEvidence(language=self.language))
+
+    @cached_property
+    def countries(self) -> tuple[str, ...]:
+        """Countries of origin for which something speaks, strongest first."""
+        votes = self._country_votes
+        return tuple(sorted((c for c in votes if votes[c] >= _MIN_VOTES), key=lambda c: -votes[c]))
+
+    @cached_property
+    def currency(self) -> tuple[str | None, tuple[str, ...]]:
+        """The currency by what is printed, and which others it may be."""
+        return resolve_currency((self.text,), self.countries, self.language)
+
+    @cached_property
+    def whole_units(self) -> bool:
+        """Whether amounts in this document's currency have no decimals in practice (yen, rupiah)."""
+        code = self.hints.currency or self.currency[0]
+        return code is not None and has_no_decimals(code)
+
+    @cached_property
+    def _country_votes(self) -> Mapping[str, float]:
+        votes: dict[str, float] = {}
+
+        def vote(countries: Iterable[str], weight: float) -> None:
+            lands = tuple(dict.fromkeys(countries))
+            for land in lands:
+                votes[land] = votes.get(land, 0.0) + weight / len(lands)
+
+        tax_ids = find_tax_ids(self.text)
+        for tax_id in tax_ids:
+            if tax_id.country and (tax_id.valid or tax_id.kind in ("gst", "sst")):
+                vote((tax_id.country,), _VAT_ID)
+        vote((i.country for i in find_ibans(self.text) if i.valid and i.country), _IBAN)
+        if _US_POSTCODE.search(self.text):
+            vote(("US",), _POSTCODE)
+        if _CA_POSTCODE.search(self.text):
+            vote(("CA",), _POSTCODE)
+        elif _GB_POSTCODE.search(self.text):
+            vote(("GB",), _POSTCODE)
+        if _NORTH_AMERICAN_PHONE.search(self.text):
+            vote(("US", "CA"), _PHONE / 2)
+        for phone in find_phones("\n".join(_international(self.text))):
+            if phone.country:
+                vote((phone.country,), _PHONE)
+        for pattern, lands in _PATTERNS:
+            if pattern.search(self.text):
+                vote(lands, _WORD)
+        code, _ = resolve_currency((self.text,))
+        if code and (homes := _homes_of(code)):
+            vote(homes, _CURRENCY)
+        return votes
+
+    def candidates(self, field: str) -> tuple[Candidate, ...]:
+        """The raw candidates of a field."""
+        return self._fields.get(field, ())
+
+
+def _international(text: str) -> list[str]:
+    """The lines that hold a phone number with its country code."""
+    return [line for line in text.splitlines() if "+" in line and len(_DIGITS.findall(line)) >= 8]
+
+
+def _homes_of(code: str) -> tuple[str, ...]:
+    """Countries that a currency speaks for: none for one that is used in many."""
+    homes = {"EUR": ("DE", "FR", "IT", "ES", "NL", "BE", "AT", "PT", "IE"), "USD": ("US",)}
+    if code in homes:
+        return homes[code]
+    country = code[:2]
+    return (country,) if code in currencies_of_country(country) else ()
+
+
+def has_no_decimals(code: str) -> bool:
+    """Whether a currency is printed without decimals (CLDR, and the rupiah, which CLDR gives two)."""
+    return code == "IDR" or get_currency_precision(code) == 0
+
+
+def _mark_of(locale: str) -> str | None:
+    try:
+        mark = Locale.parse(locale).number_symbols["latn"]["decimal"]
+    except (UnknownLocaleError, ValueError, KeyError):
+        return None
+    return mark if mark in (".", ",") else None

@@ -1,0 +1,127 @@
+"""Stations 6 and 7, the story on one page: raw candidates in; checked, grounded values and doubts out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lib.domain.document import Page
+from lib.domain.extraction import Candidate, Hints, RawExtraction, Reading
+from lib.domain.task import FieldSpec, FieldType, Task
+from lib.post.answer import answer
+from lib.post.checks import run_checks
+from lib.post.choose import choose, choose_row
+from lib.post.currency import printed_currency
+from lib.post.derive import derive
+from lib.post.evidence import Evidence
+from lib.post.normalise import read
+from lib.post.options import Option, Options, RowOptions
+from lib.post.review import ambiguity, review_reasons
+from lib.post.schema import build_result, schema_errors
+from lib.post.settled import Settled, table_totals
+
+_MAX_OPTIONS = 8  # of a field: more are noise, and every one is weighed against every other
+
+
+def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) -> Reading:
+    """Turn an extractor's candidates into the task's values.
+
+    Read every candidate by its field's type; choose among candidates and readings by scores and by
+    the sums they satisfy; derive what two printed ways agree on; check; say how sure each value is
+    and what a person should look at. `pages` is empty for an e-invoice, whose values are exact.
+    """
+    evidence = Evidence(raw, pages, hints)
+    options = _read_fields(raw, task, evidence, pages)
+    tables = _read_tables(raw, task, evidence)
+    rows = _choose_rows(task, tables)
+    chosen = choose(task, options, table_totals(rows))
+    derived = derive(Settled(task, chosen, rows, hints.received_on))
+    settled = Settled(task, {**chosen, **derived}, rows, hints.received_on)
+    verdicts = run_checks(settled)
+    fields = answer(settled, options, tables, verdicts)
+    checks = tuple(verdict.check for verdict in verdicts)
+    result = build_result(settled)
+    errors = schema_errors(task, result)
+    unclear = [
+        n for n, found in options.items() if n not in chosen and found and found[0].ambiguous
+    ]
+    reasons = review_reasons(task, settled.fields, fields, checks, errors, unclear)
+    return Reading(
+        document_type=raw.document_type,
+        result=result,
+        fields=fields,
+        checks=checks,
+        needs_review=bool(reasons),
+        review_reasons=reasons,
+        schema_errors=errors,
+        warnings=(*raw.warnings, *_warnings(settled, options, unclear, derived)),
+    )
+
+
+def _read_fields(
+    raw: RawExtraction, task: Task, evidence: Evidence, pages: Sequence[Page]
+) -> dict[str, tuple[Option, ...]]:
+    options: dict[str, tuple[Option, ...]] = {}
+    for spec in task.fields:
+        if spec.type is FieldType.TABLE:
+            continue
+        candidates = raw.fields.get(spec.name, ())
+        if spec.type is FieldType.CURRENCY and not candidates:
+            candidates = printed_currency(evidence, pages)
+        if found := _ranked(spec, candidates, evidence):
+            options[spec.name] = found
+    return options
+
+
+def _ranked(
+    spec: FieldSpec, candidates: Sequence[Candidate], evidence: Evidence
+) -> tuple[Option, ...]:
+    """The options of all candidates, best first; of equal readings only the best."""
+    best: dict[object, Option] = {}
+    for candidate in candidates:
+        for option in read(spec.name, spec.type, candidate, evidence):
+            key = (option.value, option.order)
+            if key not in best or option.score > best[key].score:
+                best[key] = option
+    ranked = sorted(best.values(), key=lambda option: (not option.exact, -option.score))
+    return tuple(ranked[:_MAX_OPTIONS])
+
+
+def _read_tables(
+    raw: RawExtraction, task: Task, evidence: Evidence
+) -> dict[str, tuple[RowOptions, ...]]:
+    tables: dict[str, tuple[RowOptions, ...]] = {}
+    for spec in task.fields:
+        if spec.type is FieldType.TABLE:
+            rows = (_read_row(spec.columns, row, evidence) for row in raw.tables.get(spec.name, ()))
+            tables[spec.name] = tuple(row for row in rows if row)
+    return tables
+
+
+def _read_row(
+    columns: Sequence[FieldSpec], row: Mapping[str, Candidate], evidence: Evidence
+) -> RowOptions:
+    cells = {c.name: read(c.name, c.type, row[c.name], evidence) for c in columns if c.name in row}
+    return {name: found for name, found in cells.items() if found}
+
+
+def _choose_rows(
+    task: Task, tables: Mapping[str, Sequence[RowOptions]]
+) -> dict[str, tuple[Mapping[str, Option], ...]]:
+    columns = {spec.name: spec.columns for spec in task.fields}
+    return {
+        name: tuple(choose_row(columns[name], row) for row in rows) for name, rows in tables.items()
+    }
+
+
+def _warnings(
+    settled: Settled, options: Options, unclear: Sequence[str], derived: Mapping[str, Option]
+) -> list[str]:
+    """`ambiguous_date:issue_date: 2018-02-03 or 2018-03-02`, and what was computed instead of read."""
+    warnings: list[str] = []
+    for spec in settled.task.fields:
+        option = settled.fields.get(spec.name)
+        if (option and option.ambiguous) or spec.name in unclear:
+            values = dict.fromkeys(str(o.value) for o in options[spec.name][:4])
+            warnings.append(f"{ambiguity(spec)}: {' or '.join(values)}")
+    warnings += [f"derived:{name}: {option.value} is computed" for name, option in derived.items()]
+    return warnings

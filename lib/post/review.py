@@ -1,0 +1,58 @@
+"""What a person should look at, as stable reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lib.domain.extraction import Check, CheckStatus, FieldValue
+from lib.domain.task import FieldSpec, FieldType, Task
+from lib.post.options import Chosen
+
+# Without these a receipt or an invoice cannot be booked.
+_KEY_FIELDS = ("vendor_name", "document_number", "issue_date", "total")
+_NOT_ALWAYS_PRINTED = {"receipt_fields_v1": frozenset({"document_number"})}
+
+_LOW_CONFIDENCE = 0.6  # below: wrong often enough that looking is cheaper than booking it wrong
+
+
+def review_reasons(
+    task: Task,
+    chosen: Chosen,
+    fields: Mapping[str, FieldValue],
+    checks: Sequence[Check],
+    schema_errors: Sequence[str],
+    unclear: Sequence[str],
+) -> tuple[str, ...]:
+    """Reasons in a fixed order: what is missing, doubtful, ambiguous, contradicted, malformed.
+
+    `unclear`: names of fields that have candidates of which none could be taken (a `$` without a
+    country). A task without any of the usual key fields has all its fields as key fields.
+    """
+    key = _key_fields(task)
+    reasons = [f"missing:{name}" for name in key if name not in fields]
+    reasons += [
+        f"low_confidence:{name}"
+        for name in key
+        if name in fields and fields[name].confidence < _LOW_CONFIDENCE
+    ]
+    for spec in task.fields:
+        option = chosen.get(spec.name)
+        if (option and option.ambiguous) or spec.name in unclear:
+            reasons.append(ambiguity(spec))
+    reasons += [
+        f"check_failed:{check.rule}" for check in checks if check.status is CheckStatus.FAILED
+    ]
+    reasons += [f"schema:{error}" for error in schema_errors]
+    return tuple(dict.fromkeys(reasons))
+
+
+def ambiguity(spec: FieldSpec) -> str:
+    """The stable name of a field's ambiguity, such as `ambiguous_date:issue_date`."""
+    names = {FieldType.DATE: "ambiguous_date", FieldType.CURRENCY: "ambiguous_currency"}
+    return f"{names.get(spec.type, 'ambiguous_amount')}:{spec.name}"
+
+
+def _key_fields(task: Task) -> tuple[str, ...]:
+    optional = _NOT_ALWAYS_PRINTED.get(task.id, frozenset())
+    scalar = tuple(spec.name for spec in task.fields if spec.type is not FieldType.TABLE)
+    return tuple(n for n in _KEY_FIELDS if n in scalar and n not in optional) or scalar

@@ -1,0 +1,90 @@
+"""Hand-made extractions: candidates with words on a page, and the shipped tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from lib.domain.document import Line, Page, PageSource, Word
+from lib.domain.extraction import Candidate, Hints, RawExtraction, Reading, Source
+from lib.domain.geometry import Polygon
+from lib.domain.task import DocumentType, Task
+from lib.pipelines.tasks import load_tasks
+from lib.post.finish import finish
+
+TASKS = load_tasks(Path(__file__).parents[3] / "configs" / "tasks")
+Spec = str | tuple[str, float] | Candidate
+
+
+def candidate(raw: str, score: float = 0.8, confidence: float = 0.98, row: int = 0) -> Candidate:
+    """A candidate whose words lie side by side in row `row` of page 1."""
+    words = tuple(
+        Word(text, Polygon.from_box(0.1 + 0.1 * i, 0.02 * row, 0.18 + 0.1 * i, 0.02 * row + 0.015), confidence)
+        for i, text in enumerate(raw.split())
+    )
+    return Candidate(raw, score, Source.OCR, 1, words)
+
+
+def exact(value: str | Decimal) -> Candidate:
+    """A value as an e-invoice gives it."""
+    return Candidate(str(value), 1.0, Source.XML, value=value)
+
+
+def page(*texts: str) -> Page:
+    """A page with one line per text."""
+    lines = tuple(
+        Line(tuple(
+            Word(t, Polygon.from_box(0.1 + 0.05 * i, 0.02 * row, 0.14 + 0.05 * i, 0.02 * row + 0.015), 0.97)
+            for i, t in enumerate(text.split())
+        ))
+        for row, text in enumerate(texts)
+    )  # fmt: skip
+    return Page(1, 1000, 1400, 0, PageSource.OCR, lines)
+
+
+def _as_candidate(spec: Spec) -> Candidate:
+    if isinstance(spec, Candidate):
+        return spec
+    return candidate(spec) if isinstance(spec, str) else candidate(*spec)
+
+
+def _as_candidates(specs: Spec | list[Spec]) -> tuple[Candidate, ...]:
+    return tuple(map(_as_candidate, specs if isinstance(specs, list) else [specs]))
+
+
+def read_document(
+    fields: Mapping[str, Spec | list[Spec]],
+    tables: Mapping[str, Sequence[Mapping[str, Spec]]] | None = None,
+    *,
+    texts: Sequence[str] = (),
+    task: Task = TASKS["invoice_fields_v1"],
+    language: str | None = None,
+    **hints: object,
+) -> Reading:
+    """`finish` on candidates written as texts or (text, score) pairs."""
+    raw = RawExtraction(
+        document_type=task.document_type or DocumentType.OTHER,
+        document_type_score=0.9,
+        fields={name: _as_candidates(specs) for name, specs in fields.items()},
+        tables={
+            name: tuple({c: _as_candidate(s) for c, s in row.items()} for row in rows)
+            for name, rows in (tables or {}).items()
+        },
+        language=language,
+    )
+    known = {"received_on": date(2026, 1, 15), **hints}
+    return finish(raw, task, (page(*texts),) if texts else (), Hints(**known))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def read() -> Callable[..., Reading]:
+    return read_document
+
+
+@pytest.fixture(scope="session")
+def tasks() -> dict[str, Task]:
+    return TASKS
