@@ -1,0 +1,1 @@
+"""Artifacts: what is kept of every request, and the stored inputs."""

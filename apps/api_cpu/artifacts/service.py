@@ -1,0 +1,35 @@
+"""Reads artifacts for those who may see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apps.api_cpu.artifacts.store import ArtifactStore, no_such_artifact, store_unavailable
+from apps.api_cpu.auth.roles import Caller, Scope
+from apps.api_cpu.wire import load_stored
+
+RAW_MODEL_TEXT = "raw_model_text"
+
+
+class ArtifactService:
+    """Shows an artifact to its owner and to admins; to others it does not exist."""
+
+    def __init__(self, store: ArtifactStore) -> None:
+        self._store = store
+
+    def read(self, key: str, caller: Caller) -> dict[str, Any]:
+        """The artifact, without raw model text unless the caller may read it.
+
+        Raises `not_found`: no such artifact, a foreign one, or a stored input.
+        """
+        if not key.endswith(".json") or key.startswith("inputs/"):
+            raise no_such_artifact()
+        try:
+            artifact = load_stored(self._store.get(key))
+        except ValueError:
+            raise store_unavailable() from None
+        if not isinstance(artifact, dict) or not caller.may_see(artifact.get("owner_key_id", "")):
+            raise no_such_artifact()
+        if Scope.DEBUG_READ_RAW not in caller.scopes:
+            artifact.pop(RAW_MODEL_TEXT, None)
+        return artifact

@@ -1,0 +1,1 @@
+"""Places where artifacts are kept."""

@@ -1,0 +1,1 @@
+"""SQLite databases of the orchestrator: tables, engine, migrations."""

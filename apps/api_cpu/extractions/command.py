@@ -1,0 +1,168 @@
+"""`ocr extract`: reads files with the embedded pipeline, no server needed."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from apps.api_cpu import console
+from apps.api_cpu.errors import envelope
+from apps.api_cpu.extractions.response import CSV_COLUMNS, csv_rows, shown
+from apps.api_cpu.stations import build_reader
+from apps.api_cpu.wire import dump
+from lib.domain.deadline import Deadline
+from lib.domain.extraction import Hints
+from lib.domain.task import Task
+from lib.errors import Error, Kind
+from lib.pipelines.extract import Stations, extract
+
+
+class Output(StrEnum):
+    """How results are written to stdout."""
+
+    JSON = "json"
+    CSV = "csv"
+    TABLE = "table"
+
+
+Outcome = Mapping[str, Any]
+"""A response's part from `shown`, or `{"error": ...}`; `file` names the document in both."""
+
+
+def extract_command(
+    files: Annotated[list[Path], typer.Argument(help="Documents: PDF, images, XML e-invoices.")],
+    task: Annotated[str, typer.Option(help="Task id.")] = "auto",
+    pages: Annotated[str | None, typer.Option(help="Pages, such as 1-3,5; default all.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="A line a field.")] = False,
+    as_table: Annotated[bool, typer.Option("--table", help="Tables for people (default).")] = False,
+    parallel: Annotated[
+        int | None, typer.Option("-j", min=1, max=256, help="Documents at once; default: cores.")
+    ] = None,
+) -> None:
+    """Read documents here and now. Exits with 1 when any of them failed."""
+    output = _chosen(as_json=as_json, as_csv=as_csv, as_table=as_table)
+    settings = console.settings_or_exit(
+        auth_enabled=False, ocr_workers=parallel, log_level="WARNING"
+    )
+    try:
+        reader = build_reader(settings)
+    except Error as error:
+        raise console.stopped(error, code=1) from None
+    failed = 0
+    with closing(reader):
+        wanted = reader.stations.tasks.get(task)
+        if wanted is None:
+            known = ", ".join(sorted(reader.stations.tasks))
+            raise console.stopped(f"there is no task {task}; there are: {known}")
+
+        def read(path: Path) -> Outcome:
+            deadline = Deadline.after(settings.sync_deadline_s)
+            return _read(path, wanted, reader.stations, deadline, pages)
+
+        write = _writer(output)
+        for outcome in _in_parallel(read, files, settings.worker_count):
+            failed += "error" in outcome
+            write(outcome)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _chosen(*, as_json: bool, as_csv: bool, as_table: bool) -> Output:
+    if as_json + as_csv + as_table > 1:
+        raise console.stopped("give one of --json, --csv and --table")
+    if as_json:
+        return Output.JSON
+    return Output.CSV if as_csv else Output.TABLE
+
+
+def _in_parallel(
+    read: Callable[[Path], Outcome], files: Sequence[Path], parallel: int
+) -> Iterator[Outcome]:
+    """The outcomes in the order of the files, with a progress bar on stderr."""
+    columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
+    with (
+        ThreadPoolExecutor(parallel) as threads,
+        Progress(*Progress.get_default_columns()[:2], *columns[1:], console=console.err) as bar,
+    ):
+        row = bar.add_task("reading", total=len(files))
+        try:
+            for outcome in threads.map(read, files):
+                bar.advance(row)
+                yield outcome
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _read(
+    path: Path, task: Task, stations: Stations, deadline: Deadline, pages: str | None
+) -> Outcome:
+    hints = Hints(received_on=datetime.now(UTC).date())
+    try:
+        data = path.read_bytes()
+    except OSError:
+        error = Error("not_found", Kind.NOT_FOUND, "The file cannot be read.")
+        return {"file": str(path), **_failure(error)}
+    try:
+        extraction = extract(data, task, stations, hints, deadline, page_selection=pages)
+    except Error as error:
+        return {"file": str(path), **_failure(error)}
+    return {"file": str(path), **shown(extraction), "timings_ms": dict(extraction.timings_ms)}
+
+
+def _failure(error: Error) -> dict[str, Any]:
+    body = envelope(error, request_id="")["error"]
+    return {"error": {name: body[name] for name in ("code", "message", "details")}}
+
+
+def _writer(output: Output) -> Callable[[Outcome], None]:
+    if output is Output.JSON:
+        return _write_json
+    if output is Output.CSV:
+        rows = csv.writer(sys.stdout, lineterminator="\n")
+        rows.writerow(("file", *CSV_COLUMNS))
+
+        def write_csv(outcome: Outcome) -> None:
+            if "error" in outcome:
+                _write_failure(outcome)
+                return
+            rows.writerows([outcome["file"], *row] for row in csv_rows(outcome))
+
+        return write_csv
+    return _write_table
+
+
+def _write_json(outcome: Outcome) -> None:
+    sys.stdout.write(dump(outcome).decode("utf-8") + "\n")
+    sys.stdout.flush()
+
+
+def _write_table(outcome: Outcome) -> None:
+    if "error" in outcome:
+        _write_failure(outcome)
+        return
+    title = f"{outcome['file']}: {outcome['document_type']}"
+    table = Table(
+        "field", "value", "confidence", "page", "source", title=title, title_justify="left"
+    )
+    for name, value, _raw, confidence, page, source in csv_rows(outcome):
+        table.add_row(name, value.replace("[", r"\["), confidence, page, source)
+    console.out.print(table)
+    for reason in outcome["review_reasons"]:
+        console.out.print(f"review: {reason}", markup=False)
+
+
+def _write_failure(outcome: Outcome) -> None:
+    error = outcome["error"]
+    console.err.print(f"{outcome['file']}: {error['message']} ({error['code']})", markup=False)

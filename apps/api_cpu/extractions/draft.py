@@ -1,0 +1,154 @@
+"""What becomes known of a request while it is served, and the artifact made of it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from apps.api_cpu.artifacts.service import RAW_MODEL_TEXT
+from apps.api_cpu.artifacts.store import extract_key
+from apps.api_cpu.auth.roles import Caller
+from apps.api_cpu.errors import envelope, status_of
+from apps.api_cpu.extractions.body import Submission
+from apps.api_cpu.extractions.response import words_shown
+from apps.api_cpu.request_context import RequestContext
+from apps.api_cpu.wire import dump, timestamp
+from lib.domain.extraction import Extraction
+from lib.domain.task import Task
+from lib.errors import Error
+from lib.pipelines.extract import Stopwatch
+
+
+@dataclass(slots=True)
+class Draft:
+    """Grows from the moment that a caller is authorised; at the end an artifact is made of it."""
+
+    context: RequestContext
+    caller: Caller
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started: float = field(default_factory=time.monotonic)
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    reserved: bool = False
+    submission: Submission | None = None
+    task: Task | None = None
+    attempt_started_at: datetime | None = None
+    extraction: Extraction | None = None
+    image_sha256: str | None = None
+    image_size: int | None = None
+    input_ref: str | None = None
+
+    @property
+    def request_id(self) -> str:
+        """The request's id."""
+        return self.context.request_id
+
+    @property
+    def artifact_rel(self) -> str:
+        """Where its artifact goes."""
+        return extract_key(self.created_at, self.request_id)
+
+    def note_document(self, data: bytes) -> None:
+        """Remember which document it is."""
+        self.image_sha256 = hashlib.sha256(data).hexdigest()
+        self.image_size = len(data)
+
+    def timings_ms(self) -> dict[str, int]:
+        """Milliseconds per station and in total, up to now."""
+        total = round((time.monotonic() - self.started) * 1000)
+        return {**self.stopwatch.timings_ms, "total": total}
+
+
+def artifact_of_response(draft: Draft, response: Mapping[str, Any]) -> dict[str, Any]:
+    """The artifact of a request that was answered."""
+    return _artifact(draft, 200, response=response, error=None)
+
+
+def artifact_of_failure(draft: Draft, error: Error) -> dict[str, Any]:
+    """The artifact of a request that failed."""
+    body = envelope(error, draft.request_id)["error"]
+    return _artifact(draft, status_of(error), response=None, error=body)
+
+
+def _artifact(
+    draft: Draft,
+    status: int,
+    response: Mapping[str, Any] | None,
+    error: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    extraction = draft.extraction
+    return {
+        "request_id": draft.request_id,
+        "owner_key_id": draft.caller.key_id,
+        "created_at": timestamp(draft.created_at),
+        "code_version": version("ocr-service"),
+        "status": status,
+        "response": response,
+        "error": error,
+        "input": _input(draft),
+        "options": _options(draft),
+        "task": None if draft.task is None else _task(draft.task, extraction),
+        "backend": None if extraction is None else extraction.backend,
+        "model": None if extraction is None else extraction.model,
+        "attempts": _attempts(draft, error),
+        "timings_ms": draft.timings_ms(),
+        "ocr_words": [
+            {"page": page.number, "words": words_shown(page)}
+            for page in (extraction.pages if extraction else ())
+        ],
+        RAW_MODEL_TEXT: None,
+    }
+
+
+def _input(draft: Draft) -> dict[str, Any] | None:
+    if draft.submission is None:
+        return None
+    options = draft.submission.options
+    return {
+        "sha256": draft.image_sha256,
+        "size_bytes": draft.image_size,
+        "mime_type": draft.extraction.mime_type if draft.extraction else None,
+        "claimed_mime_type": options.mime_type,
+        "filename": options.filename,
+        "image_base64_len": draft.submission.base64_length,
+        "image_ref": options.image_ref,
+        "input_ref": draft.input_ref,
+    }
+
+
+def _options(draft: Draft) -> dict[str, Any] | None:
+    if draft.submission is None:
+        return None
+    kept_elsewhere = {"image_base64", "image_ref", "filename", "mime_type", "request_id"}
+    return draft.submission.options.model_dump(
+        mode="json", exclude=kept_elsewhere, exclude_none=True
+    )
+
+
+def _task(task: Task, extraction: Extraction | None) -> dict[str, Any]:
+    hashes = _hashes(task)
+    return {"id": task.id, "ran": extraction.task_id if extraction else None, **hashes}
+
+
+def _attempts(draft: Draft, error: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    if draft.attempt_started_at is None:
+        return []
+    return [
+        {
+            "number": 1,
+            "started_at": timestamp(draft.attempt_started_at),
+            "error": None if error is None else error["code"],
+        }
+    ]
+
+
+def _hashes(task: Task) -> dict[str, str]:
+    """SHA-256 of the task's definition and of its results' schema."""
+    return {
+        "sha256": hashlib.sha256(repr(task).encode()).hexdigest(),
+        "schema_sha256": hashlib.sha256(dump(task.json_schema())).hexdigest(),
+    }

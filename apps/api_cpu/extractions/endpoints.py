@@ -1,0 +1,135 @@
+"""`POST /v1/extract` and `GET /v1/extracts/{request_id}`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from apps.api_cpu.auth.endpoints import ExtractCaller
+from apps.api_cpu.extractions.admission import Admission
+from apps.api_cpu.extractions.body import receive
+from apps.api_cpu.extractions.draft import Draft
+from apps.api_cpu.extractions.response import as_csv
+from apps.api_cpu.extractions.schemas import (
+    REQUEST_EXAMPLE,
+    ExtractForm,
+    ExtractRequest,
+    ExtractResponse,
+)
+from apps.api_cpu.extractions.service import ExtractionService
+from apps.api_cpu.openapi import answers
+from apps.api_cpu.request_context import context_of
+from apps.api_cpu.wire import WireResponse
+from lib.domain.deadline import Deadline
+
+router = APIRouter(tags=["extractions"])
+
+_REF = "#/components/schemas/"
+_REQUEST_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {"$ref": f"{_REF}{ExtractRequest.__name__}"},
+            "examples": {
+                "document": {"value": REQUEST_EXAMPLE},
+                "stored input": {
+                    "value": {
+                        "task_id": "invoice_fields_v1",
+                        "image_ref": f"inputs/2026-11-20/{'5e88489d' * 8}.pdf",
+                    }
+                },
+            },
+        },
+        "multipart/form-data": {"schema": {"$ref": f"{_REF}{ExtractForm.__name__}"}},
+    },
+}
+BODY_MODELS = (ExtractRequest, ExtractForm)
+"""Models of bodies that the endpoints read themselves: the OpenAPI document needs them too."""
+
+
+class Format(StrEnum):
+    """How an extraction is shown."""
+
+    JSON = "json"
+    CSV = "csv"
+
+
+@router.post(
+    "/v1/extract",
+    summary="Read one document",
+    response_class=WireResponse,
+    openapi_extra={"requestBody": _REQUEST_BODY},
+    responses=answers(
+        ExtractResponse,
+        "bad_request",
+        "unauthorized",
+        "forbidden",
+        "not_found",
+        "conflict",
+        "payload_too_large",
+        "unsupported_media_type",
+        "validation_error",
+        "unreadable_document",
+        "encrypted_document",
+        "too_many_pages",
+        "page_too_large",
+        "empty_document",
+        "inference_unavailable",
+        "storage_unavailable",
+        "shutting_down",
+        "inference_timeout",
+    ),
+)
+async def extract(request: Request, caller: ExtractCaller) -> WireResponse:
+    """One document in, its fields out. The answer, also a failure, is kept as an artifact."""
+    service: ExtractionService = request.app.state.extractions
+    admission: Admission = request.app.state.admission
+    deadline = Deadline.after(request.app.state.sync_deadline_s)
+    draft = Draft(context_of(request), caller)
+    try:
+        received = await receive(request, request.app.state.body_limit, deadline)
+        work = partial(service.extract, draft, received, deadline)
+        response: dict[str, Any] = await admission.run(work, deadline)
+    except Exception as exc:
+        # Whatever happened to an authorised request, an artifact says so.
+        raise await run_in_threadpool(service.fail, draft, exc) from exc
+    return WireResponse(response)
+
+
+@router.get(
+    "/v1/extracts/{request_id}",
+    summary="One extraction again",
+    response_class=WireResponse,
+    responses=answers(
+        ExtractResponse,
+        "unauthorized",
+        "forbidden",
+        "not_found",
+        "validation_error",
+        "storage_unavailable",
+        content={
+            "text/csv": {
+                "schema": {"type": "string"},
+                "example": "field,value,raw,confidence,page,source\r\n"
+                'total,19.90,"19,90 EUR",0.97,1,ocr\r\n',
+            }
+        },
+    ),
+)
+def get_extract(
+    request: Request,
+    caller: ExtractCaller,
+    request_id: Annotated[str, Path(openapi_examples={"an id": {"value": "receipt-1"}})],
+    format: Annotated[Format, Query()] = Format.JSON,
+) -> Response:
+    """The answer that a request got: a failure comes with its own status and envelope."""
+    service: ExtractionService = request.app.state.extractions
+    stored = service.again(request_id, caller)
+    if format is Format.CSV and "error" not in stored.body:
+        return Response(as_csv(stored.body), media_type="text/csv")
+    return WireResponse(stored.body, status_code=stored.status)

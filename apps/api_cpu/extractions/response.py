@@ -1,0 +1,130 @@
+"""An extraction as it is shown: domain objects to the response, and to CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lib.domain.document import Page
+from lib.domain.extraction import Extraction, FieldValue, Result
+from lib.domain.geometry import Polygon
+
+CSV_COLUMNS = ("field", "value", "raw", "confidence", "page", "source")
+_POLYGON_DIGITS = 5
+_CONFIDENCE_DIGITS = 4
+# A spreadsheet takes a cell that begins like this for a formula; an apostrophe makes it text again.
+# https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def shown(extraction: Extraction, *, with_words: bool = False) -> dict[str, Any]:
+    """The part of the response that the pipeline determines; money stays Decimal."""
+    reading = extraction.reading
+    return {
+        "task_id": extraction.task_id,
+        "document_type": reading.document_type.value,
+        "backend": extraction.backend,
+        "model": extraction.model,
+        "result": _result(reading.result),
+        "fields": {name: _field(value) for name, value in reading.fields.items()},
+        "schema_valid": not reading.schema_errors,
+        "schema_errors": list(reading.schema_errors) or None,
+        "checks": [
+            {
+                "rule": check.rule,
+                "status": check.status.value,
+                "fields": list(check.fields),
+                "message": check.message,
+            }
+            for check in reading.checks
+        ],
+        "needs_review": reading.needs_review,
+        "review_reasons": list(reading.review_reasons),
+        "pages": [_page(page, with_words=with_words) for page in extraction.pages],
+        "warnings": [*extraction.warnings, *reading.warnings],
+    }
+
+
+def words_shown(page: Page) -> list[dict[str, Any]]:
+    """A page's words in reading order."""
+    return [
+        {
+            "text": word.text,
+            "polygon": _polygon(word.polygon),
+            "confidence": round(word.confidence, _CONFIDENCE_DIGITS),
+        }
+        for word in page.words
+    ]
+
+
+def as_csv(response: Mapping[str, Any]) -> str:
+    """A response's answered fields, one a line, under a header; lines end as RFC 4180 says."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(CSV_COLUMNS)
+    writer.writerows(csv_rows(response))
+    return text.getvalue()
+
+
+def csv_rows(response: Mapping[str, Any]) -> Iterable[list[str]]:
+    """The cells of `CSV_COLUMNS` for each answered field."""
+    for name, field in response["fields"].items():
+        page = field["page"]
+        yield [
+            name,
+            _cell(field["value"]),
+            _cell(field["raw"]),
+            str(field["confidence"]),
+            "" if page is None else str(page),
+            field["source"],
+        ]
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+    return (
+        "" if value is None else format(value, "f") if hasattr(value, "is_finite") else str(value)
+    )
+
+
+def _result(result: Result) -> dict[str, Any]:
+    return {
+        name: [dict(row) for row in value] if isinstance(value, tuple) else value
+        for name, value in result.items()
+    }
+
+
+def _field(value: FieldValue) -> dict[str, Any]:
+    return {
+        "value": value.value,
+        "raw": value.raw,
+        "confidence": round(value.confidence, _CONFIDENCE_DIGITS),
+        "page": value.page,
+        "polygon": None if value.polygon is None else _polygon(value.polygon),
+        "source": value.source.value,
+        "alternatives": [
+            {
+                "value": other.value,
+                "confidence": round(other.confidence, _CONFIDENCE_DIGITS),
+            }
+            for other in value.alternatives
+        ],
+    }
+
+
+def _page(page: Page, *, with_words: bool) -> dict[str, Any]:
+    view: dict[str, Any] = {
+        "number": page.number,
+        "width": page.width,
+        "height": page.height,
+        "rotation": page.rotation,
+        "source": page.source.value,
+    }
+    return view | {"words": words_shown(page)} if with_words else view
+
+
+def _polygon(polygon: Polygon) -> list[list[float]]:
+    return [[round(x, _POLYGON_DIGITS), round(y, _POLYGON_DIGITS)] for x, y in polygon.corners]

@@ -1,0 +1,228 @@
+"""One extraction: ids, task, document, artifact; the same for whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.datastructures import FormData
+
+from apps.api_cpu import logs
+from apps.api_cpu.artifacts.store import (
+    ArtifactStore,
+    input_key,
+    is_key,
+    no_such_artifact,
+    store_unavailable,
+)
+from apps.api_cpu.auth.roles import Caller, Scope
+from apps.api_cpu.errors import internal_error, invalid, not_found
+from apps.api_cpu.extractions.body import parse, understand
+from apps.api_cpu.extractions.draft import Draft, artifact_of_failure, artifact_of_response
+from apps.api_cpu.extractions.response import shown
+from apps.api_cpu.extractions.schemas import ExtractRequest
+from apps.api_cpu.extractions.store import ExtractIndex
+from apps.api_cpu.request_context import is_request_id
+from apps.api_cpu.wire import dump, load_stored, timestamp
+from lib.domain.deadline import Deadline
+from lib.domain.extraction import Extraction, Hints
+from lib.domain.task import Task
+from lib.errors import Error, Kind
+from lib.pipelines.extract import Stations, extract
+
+_EXTENSIONS = {
+    "application/pdf": "pdf",
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/webp": "webp",
+    "image/tiff": "tif",
+    "image/bmp": "bmp",
+    "image/heic": "heic",
+    "application/xml": "xml",
+}
+
+
+def utc_now() -> datetime:
+    """The time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An answer that was given before: its status and body."""
+
+    status: int
+    body: dict[str, Any]
+
+
+class ExtractionService:
+    """Serves extractions. Safe to share between threads."""
+
+    def __init__(
+        self,
+        stations: Stations,
+        store: ArtifactStore,
+        index: ExtractIndex,
+        max_bytes: int,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._stations = stations
+        self._store = store
+        self._index = index
+        self._max_bytes = max_bytes
+        self._clock = clock
+
+    def extract(
+        self, draft: Draft, received: bytes | FormData, deadline: Deadline
+    ) -> dict[str, Any]:
+        """The response to a body that has arrived; its artifact is written.
+
+        Raises `Error`, having noted in `draft` how far it came: `fail` then writes the artifact.
+        """
+        options, task = self._understand(draft, received)
+        self._reserve(draft)
+        data = self._document(draft, options)
+        draft.note_document(data)
+        draft.attempt_started_at = self._clock()
+        try:
+            extraction = draft.extraction = extract(
+                data,
+                task,
+                self._stations,
+                self._hints(options),
+                deadline,
+                page_selection=options.pages,
+                stopwatch=draft.stopwatch,
+            )
+        finally:
+            if options.persist_inputs:
+                self._persist(draft, data)
+        return self._finish(draft, options, extraction)
+
+    def fail(self, draft: Draft, exc: Exception) -> Error:
+        """The error to answer with; its artifact is written, unless the id is somebody else's."""
+        if isinstance(exc, Error):
+            error = exc
+        else:
+            logs.unexpected(exc, request_id=draft.request_id, key_id=draft.caller.key_id)
+            error = internal_error()
+        try:
+            if not draft.reserved:
+                self._reserve(draft)
+            named = Error(
+                error.code,
+                error.kind,
+                error.message,
+                {**error.details, "artifact_rel": draft.artifact_rel},
+                retryable=error.retryable,
+            )
+            self._store.put(draft.artifact_rel, dump(artifact_of_failure(draft, named)))
+        except Error as unwritten:
+            logs.warning(
+                "no artifact for a failed request",
+                request_id=draft.request_id,
+                code=error.code,
+                reason=unwritten.code,
+            )
+            return error
+        return named
+
+    def again(self, request_id: str, caller: Caller) -> Stored:
+        """The answer that a request got, a failure included.
+
+        Raises `not_found`: unknown, somebody else's, or still running.
+        """
+        entry = self._index.find(request_id)
+        if entry is None or not caller.may_see(entry.owner_key_id):
+            raise not_found()
+        try:
+            artifact = load_stored(self._store.get(entry.artifact_rel))
+        except ValueError:
+            raise store_unavailable() from None
+        if artifact["response"] is not None:
+            return Stored(artifact["status"], artifact["response"])
+        return Stored(artifact["status"], {"error": artifact["error"]})
+
+    def _understand(self, draft: Draft, received: bytes | FormData) -> tuple[ExtractRequest, Task]:
+        body = parse(received)
+        wanted_id = body.fields.get("request_id")
+        if isinstance(wanted_id, str) and is_request_id(wanted_id):
+            draft.context.request_id = wanted_id
+        draft.submission = understand(body, self._max_bytes)
+        options = draft.submission.options
+        if options.debug is not None and (options.debug.include_words or options.debug.include_raw):
+            draft.caller.require(Scope.DEBUG_RUN)
+            if options.debug.include_raw:
+                draft.caller.require(Scope.DEBUG_READ_RAW)
+        task = self._stations.tasks.get(options.task_id)
+        if task is None:
+            raise invalid("task_id", "there is no such task; `GET /v1/tasks` lists them")
+        draft.task = task
+        return options, task
+
+    def _reserve(self, draft: Draft) -> None:
+        held = self._index.reserve(
+            draft.request_id, draft.caller.key_id, draft.artifact_rel, self._store.exists
+        )
+        if held is not None:
+            details = {}
+            if draft.caller.may_see(held.owner_key_id) and self._store.exists(held.artifact_rel):
+                details["artifact_rel"] = held.artifact_rel
+            raise Error(
+                "conflict", Kind.CONFLICT, "This `request_id` has been used before.", details
+            )
+        draft.reserved = True
+
+    def _document(self, draft: Draft, options: ExtractRequest) -> bytes:
+        if draft.submission is not None and draft.submission.data is not None:
+            return draft.submission.data
+        ref = options.image_ref or ""
+        if not (is_key(ref) and ref.startswith("inputs/")):
+            raise no_such_artifact()
+        owners = self._index.input_owners(ref)
+        if not any(draft.caller.may_see(owner) for owner in owners):
+            raise no_such_artifact()
+        return self._store.get(ref)
+
+    def _persist(self, draft: Draft, data: bytes) -> None:
+        with draft.stopwatch.station("store"):
+            mime_type = draft.extraction.mime_type if draft.extraction else ""
+            extension = _EXTENSIONS.get(mime_type, "bin")
+            key = input_key(draft.created_at, draft.image_sha256 or "", extension)
+            try:
+                self._store.put(key, data)
+            except Error as error:
+                # Named by its content: what is there already is the same.
+                if error.code != "conflict":
+                    raise
+            self._index.add_input(key, draft.caller.key_id)
+        draft.input_ref = key
+
+    def _finish(
+        self, draft: Draft, options: ExtractRequest, extraction: Extraction
+    ) -> dict[str, Any]:
+        debug = options.debug
+        response: dict[str, Any] = {
+            "request_id": draft.request_id,
+            "created_at": timestamp(draft.created_at),
+            **shown(extraction, with_words=debug is not None and debug.include_words),
+            "input_ref": draft.input_ref,
+            "timings_ms": draft.timings_ms(),
+            "artifact_rel": draft.artifact_rel,
+        }
+        if debug is not None and debug.include_raw:
+            response["raw_model_text"] = None
+        with draft.stopwatch.station("store"):
+            artifact = artifact_of_response(draft, response)
+            self._store.put(draft.artifact_rel, dump(artifact))
+        return response | {"timings_ms": draft.timings_ms()}
+
+    def _hints(self, options: ExtractRequest) -> Hints:
+        return Hints(
+            received_on=self._clock().date(),
+            language=options.language,
+            currency=options.currency_hint,
+            date_order=options.date_order_hint,
+        )

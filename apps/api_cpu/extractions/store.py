@@ -1,0 +1,108 @@
+"""The index: which request id has which artifact, and who may name which stored input."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from apps.api_cpu.db.engine import reading, writing
+from apps.api_cpu.db.tables import extracts, inputs
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """Where the artifact of a request id is, or will be, and whose it is."""
+
+    request_id: str
+    owner_key_id: str
+    artifact_rel: str
+    lease_until: float
+
+
+class ExtractIndex:
+    """Request ids are taken before work starts. Safe to share between threads and processes.
+
+    An id is taken by an insert that only one can make. It is taken for good once its artifact
+    exists. Until then it is leased: when the lease is over and there is still no artifact, whoever
+    held it has died, and the next request with that id takes it over. The lease is longer than any
+    request may run, so nobody who lives loses it.
+    """
+
+    def __init__(
+        self, engine: Engine, lease_s: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._engine = engine
+        self._lease_s = lease_s
+        self._clock = clock
+
+    def reserve(
+        self,
+        request_id: str,
+        owner_key_id: str,
+        artifact_rel: str,
+        exists: Callable[[str], bool],
+    ) -> IndexEntry | None:
+        """Take an id; None when that worked, else the entry that has it.
+
+        `exists` says whether an artifact has been written.
+        """
+        now = self._clock()
+        entry = IndexEntry(request_id, owner_key_id, artifact_rel, now + self._lease_s)
+        if self._insert(entry):
+            return None
+        held = self.find(request_id)
+        if held is None or held.lease_until > now or exists(held.artifact_rel):
+            return held
+        return None if self._take_over(held, entry) else self.find(request_id)
+
+    def find(self, request_id: str) -> IndexEntry | None:
+        """The entry of an id."""
+        query = select(
+            extracts.c.request_id,
+            extracts.c.owner_key_id,
+            extracts.c.artifact_rel,
+            extracts.c.lease_until,
+        ).where(extracts.c.request_id == request_id)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).first()
+        return None if row is None else IndexEntry(*row)
+
+    def add_input(self, input_ref: str, owner_key_id: str) -> None:
+        """Note that a key may name a stored input."""
+        statement = insert(inputs).values(input_ref=input_ref, owner_key_id=owner_key_id)
+        with writing(self._engine) as connection:
+            connection.execute(statement.on_conflict_do_nothing())
+
+    def input_owners(self, input_ref: str) -> frozenset[str]:
+        """The keys that have sent this input."""
+        query = select(inputs.c.owner_key_id).where(inputs.c.input_ref == input_ref)
+        with reading(self._engine) as connection:
+            return frozenset(connection.scalars(query))
+
+    def _insert(self, entry: IndexEntry) -> bool:
+        statement = insert(extracts).values(
+            request_id=entry.request_id,
+            owner_key_id=entry.owner_key_id,
+            artifact_rel=entry.artifact_rel,
+            lease_until=entry.lease_until,
+        )
+        with writing(self._engine) as connection:
+            return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+
+    def _take_over(self, held: IndexEntry, entry: IndexEntry) -> bool:
+        statement = (
+            update(extracts)
+            .where(extracts.c.request_id == held.request_id)
+            .where(extracts.c.lease_until == held.lease_until)
+            .values(
+                owner_key_id=entry.owner_key_id,
+                artifact_rel=entry.artifact_rel,
+                lease_until=entry.lease_until,
+            )
+        )
+        with writing(self._engine) as connection:
+            return connection.execute(statement).rowcount == 1

@@ -1,0 +1,28 @@
+"""`GET /v1/health`."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from apps.api_cpu.extractions.admission import Admission
+from apps.api_cpu.health.schemas import Health, InferenceHealth, JobsHealth, StorageHealth
+from apps.api_cpu.health.service import Readiness
+from apps.api_cpu.openapi import errors
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/v1/health", summary="Whether the server can serve", responses=errors())
+async def health(request: Request) -> Health:
+    """200 while the process can serve. Needs no key; reads only memory."""
+    state = request.app.state
+    readiness: Readiness = state.readiness
+    admission: Admission = state.admission
+    is_ok = readiness.inference and readiness.storage
+    return Health(
+        status="ok" if is_ok else "degraded",
+        version=request.app.version,
+        inference=InferenceHealth(backend="cpu", ready=readiness.inference, model=state.model_name),
+        storage=StorageHealth(backend=state.store_name, ready=readiness.storage, spooled=0),
+        jobs=JobsHealth(backend="local", queued=admission.queued, running=admission.running),
+    )

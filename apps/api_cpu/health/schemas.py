@@ -1,0 +1,57 @@
+"""Wire shape of `GET /v1/health`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class InferenceHealth(BaseModel):
+    """The reader of documents."""
+
+    backend: str
+    ready: bool
+    model: str
+
+
+class StorageHealth(BaseModel):
+    """The artifact store."""
+
+    backend: str
+    ready: bool
+    spooled: int = Field(description="Artifacts that wait to be written; 0 for a local store.")
+
+
+class JobsHealth(BaseModel):
+    """Work in hand."""
+
+    backend: Literal["local"]
+    queued: int = Field(description="Extractions that wait for their turn.")
+    running: int = Field(description="Extractions that are being worked on.")
+
+
+class Health(BaseModel):
+    """The server's state, at most a few seconds old."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "ok",
+                    "version": "0.1.0",
+                    "inference": {"backend": "cpu", "ready": True, "model": "cpu"},
+                    "storage": {"backend": "local", "ready": True, "spooled": 0},
+                    "jobs": {"backend": "local", "queued": 0, "running": 1},
+                }
+            ]
+        }
+    )
+
+    status: Literal["ok", "degraded"] = Field(
+        description="`degraded` while the reader or the store is not ready."
+    )
+    version: str
+    inference: InferenceHealth
+    storage: StorageHealth
+    jobs: JobsHealth

@@ -1,0 +1,96 @@
+"""Logging: one sink on stderr in JSON or text, API keys masked whatever is logged."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import traceback
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from loguru import logger
+
+from apps.api_cpu.wire import dump, timestamp
+
+if TYPE_CHECKING:
+    from loguru import Message, Record
+
+API_KEY_SHAPE = re.compile(r"ocr_[0-9a-f]{12}_[A-Za-z0-9_-]{20,}")
+_BEARER = re.compile(r"(?i)(bearer\s+|x-api-key\W+)\S+")
+_UTC_TEXT = "{time:YYYY-MM-DD HH:mm:ss.SSS!UTC}Z {level: <7} {message} {extra}"
+
+
+def set_up_logging(level: str, style: str) -> None:
+    """Send our records and those of uvicorn and the libraries to stderr. `style`: json or text."""
+    logger.remove()
+    logger.configure(patcher=_mask)
+    if style == "json":
+        logger.add(_write_json, level=level, backtrace=False, diagnose=False, catch=True)
+    else:
+        logger.add(sys.stderr, level=level, format=_UTC_TEXT, backtrace=False, diagnose=False)
+    logging.basicConfig(handlers=[_Forward()], level=level, force=True)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "alembic"):
+        logging.getLogger(name).handlers = []
+        logging.getLogger(name).propagate = name not in {"uvicorn.access", "alembic"}
+
+
+def info(message: str, **fields: object) -> None:
+    """Log a record with fields."""
+    logger.bind(**fields).info("{}", message)
+
+
+def warning(message: str, **fields: object) -> None:
+    """Log a record of something that an operator should see."""
+    logger.bind(**fields).warning("{}", message)
+
+
+def unexpected(exc: BaseException, **fields: object) -> None:
+    """Log an exception nobody expected: its type and where it came from, never its text.
+
+    The text may quote what was being read: a document, a header, a key.
+    """
+    frames = traceback.extract_tb(exc.__traceback__)[-12:]
+    where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    logger.bind(exception=type(exc).__name__, traceback=where, **fields).error(
+        "unexpected exception"
+    )
+
+
+def masked(text: str) -> str:
+    """`text` without API keys and authorization headers."""
+    return _BEARER.sub(r"\1***", API_KEY_SHAPE.sub("ocr_***", text))
+
+
+def _mask(record: Record) -> None:
+    record["message"] = masked(record["message"])
+    for name, value in record["extra"].items():
+        if isinstance(value, str):
+            record["extra"][name] = masked(value)
+
+
+def _write_json(message: Message) -> None:
+    record = message.record
+    line: dict[str, Any] = {
+        "time": timestamp(record["time"].astimezone(UTC)),
+        "level": record["level"].name,
+        "message": record["message"],
+        **record["extra"],
+    }
+    sys.stderr.write(dump(line).decode("utf-8") + "\n")
+
+
+class _Forward(logging.Handler):
+    """Hands records of the standard library's logging to loguru, without their exception texts."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Forward one record."""
+        fields: dict[str, object] = {"logger": record.name}
+        if record.exc_info and record.exc_info[0]:
+            fields["exception"] = record.exc_info[0].__name__
+        level: str | int = record.levelname
+        try:
+            logger.level(record.levelname)
+        except ValueError:
+            level = record.levelno
+        logger.bind(**fields).log(level, "{}", record.getMessage())

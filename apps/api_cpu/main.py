@@ -1,0 +1,124 @@
+"""The application: `create_app` puts the pieces together; nothing happens at import time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from apps.api_cpu import errors, logs, openapi
+from apps.api_cpu.artifacts.endpoints import router as artifacts
+from apps.api_cpu.artifacts.service import ArtifactService
+from apps.api_cpu.artifacts.store import ArtifactStore
+from apps.api_cpu.artifacts.stores.local import LocalArtifactStore
+from apps.api_cpu.auth.endpoints import router as auth
+from apps.api_cpu.auth.service import KeyService
+from apps.api_cpu.auth.store import KeyStore
+from apps.api_cpu.db.engine import Durability, Schema, open_database
+from apps.api_cpu.extractions.admission import Admission
+from apps.api_cpu.extractions.endpoints import BODY_MODELS
+from apps.api_cpu.extractions.endpoints import router as extractions
+from apps.api_cpu.extractions.service import ExtractionService
+from apps.api_cpu.extractions.store import ExtractIndex
+from apps.api_cpu.health.endpoints import router as health
+from apps.api_cpu.health.service import Readiness
+from apps.api_cpu.middleware import BodyLimitMiddleware, RequestMiddleware
+from apps.api_cpu.settings import Settings
+from apps.api_cpu.stations import Reader, build_reader
+from apps.api_cpu.tasks.endpoints import router as tasks
+from apps.api_cpu.web.endpoints import mount as mount_page
+
+# Besides the document, a body holds options and the multipart frame or base64's third on top.
+_BODY_OVERHEAD_BYTES = 1024 * 1024
+# A request may run for its deadline and a moment more; an id is free again when nobody can hold it.
+_LEASE_FACTOR = 2.0
+
+
+def create_app(
+    settings: Settings, make_reader: Callable[[Settings], Reader] = build_reader
+) -> FastAPI:
+    """The server for these settings. It opens files and processes when it starts, not before."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        running = await run_in_threadpool(_start, app, settings, make_reader)
+        try:
+            yield
+        finally:
+            await run_in_threadpool(running)
+
+    app = FastAPI(
+        title="OCR service",
+        version=version("ocr-service"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    body_limit = settings.max_upload_bytes * 4 // 3 + _BODY_OVERHEAD_BYTES
+    app.state.body_limit = body_limit
+    app.state.sync_deadline_s = settings.sync_deadline_s
+    app.add_middleware(BodyLimitMiddleware, limit=body_limit)
+    app.add_middleware(RequestMiddleware)
+    errors.register(app)
+    for router in (health, auth, tasks, extractions, artifacts):
+        app.include_router(router)
+    mount_page(app)
+    openapi.install(app, BODY_MODELS)
+    return app
+
+
+def build_artifact_store(settings: Settings) -> ArtifactStore:
+    """The artifact store that the settings ask for."""
+    return LocalArtifactStore(
+        settings.artifacts_folder, allow_overwrite=settings.s3_allow_overwrite
+    )
+
+
+def build_keys(settings: Settings) -> KeyService | None:
+    """The keys, or None when callers need none."""
+    if not settings.asks_for_keys or settings.api_key_pepper is None:
+        return None
+    # The note of a key's last use is not worth a disk sync.
+    engine = open_database(settings.auth_database, Schema.KEYS, Durability.CRASH)
+    return KeyService(KeyStore(engine), settings.api_key_pepper.get_secret_value())
+
+
+def _start(
+    app: FastAPI, settings: Settings, make_reader: Callable[[Settings], Reader]
+) -> Callable[[], None]:
+    """Open everything and put it where the endpoints find it; returns what closes it again."""
+    store = build_artifact_store(settings)
+    index_engine = open_database(settings.index_database, Schema.INDEX, Durability.POWER_LOSS)
+    keys = build_keys(settings)
+    reader = make_reader(settings)
+    admission = Admission(settings.concurrency, settings.extract_queue)
+    readiness = Readiness(store, reader.is_ready)
+    state = app.state
+    state.keys = keys
+    state.admission = admission
+    state.readiness = readiness
+    state.store_name = store.name
+    state.model_name = reader.stations.extractor.name
+    state.tasks = reader.stations.tasks
+    state.artifacts = ArtifactService(store)
+    state.extractions = ExtractionService(
+        reader.stations,
+        store,
+        ExtractIndex(index_engine, settings.sync_deadline_s * _LEASE_FACTOR),
+        settings.max_upload_bytes,
+    )
+    readiness.start()
+    if keys is not None and not keys.all():
+        logs.warning("there are no API keys yet: make one with `ocr keys create`")
+
+    def stop() -> None:
+        admission.shut_down()
+        readiness.stop()
+        reader.close()
+        index_engine.dispose()
+
+    return stop

@@ -1,0 +1,120 @@
+"""What wraps every request, as pure ASGI: id, last resort, access log, headers, body limit."""
+
+from __future__ import annotations
+
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from apps.api_cpu import logs
+from apps.api_cpu.errors import error_response, internal_error, invalid
+from apps.api_cpu.request_context import (
+    RequestContext,
+    attach,
+    is_request_id,
+    new_request_id,
+)
+from lib.errors import Error, Kind
+
+_SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+
+class RequestMiddleware:
+    """Outermost: gives each request its id, answers what nobody else did, and logs one line."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.monotonic()
+        sent_id = Headers(scope=scope).get("x-request-id")
+        id_is_good = sent_id is None or is_request_id(sent_id)
+        context = RequestContext(sent_id if sent_id and id_is_good else new_request_id())
+        attach(scope, context)
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = context.request_id
+                for name, value in _SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            if id_is_good:
+                await self._app(scope, receive, send_with_headers)
+            else:
+                bad_id = invalid("X-Request-ID", "must match the pattern of request ids")
+                answer = error_response(bad_id, context.request_id)
+                await answer(scope, receive, send_with_headers)
+        except Exception as exc:  # noqa: BLE001 the 500 handler: nothing may leave without an envelope
+            logs.unexpected(exc, request_id=context.request_id, path=_route(scope))
+            if status == 0:
+                answer = error_response(internal_error(), context.request_id)
+                await answer(scope, receive, send_with_headers)
+        finally:
+            logs.info(
+                "request",
+                request_id=context.request_id,
+                key_id=context.key_id,
+                method=scope["method"] if scope["method"].isalpha() else "?",
+                path=_route(scope),
+                status=status,
+                ms=round((time.monotonic() - started) * 1000),
+            )
+
+
+class BodyLimitMiddleware:
+    """Stops reading a body at `limit` bytes, whether or not its length was announced."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request with a counting `receive`."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "")
+        too_long = announced.isdigit() and int(announced[:20]) > self._limit
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            if too_long:
+                raise body_too_large(self._limit)
+            message = await receive()
+            if message["type"] == "http.request":
+                seen += len(message.get("body", b""))
+                if seen > self._limit:
+                    raise body_too_large(self._limit)
+            return message
+
+        await self._app(scope, counted, send)
+
+
+def body_too_large(limit: int) -> Error:
+    """413 with the limit in bytes."""
+    return Error("payload_too_large", Kind.TOO_LARGE, "The request is too large.", {"limit": limit})
+
+
+def _route(scope: Scope) -> str:
+    """The route's template: a path as sent may hold anything, so it is not logged."""
+    route = scope.get("route")
+    return str(getattr(route, "path", "")) or "(no route)"

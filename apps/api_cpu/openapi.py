@@ -1,0 +1,142 @@
+"""OpenAPI: how endpoints document their errors, and the document's own additions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, Field
+
+from apps.api_cpu.errors import ERROR_CODES, ErrorCode
+from apps.api_cpu.request_context import REQUEST_ID_PATTERN
+
+_EXAMPLE_ID = "0199f3a1-7c2e-7b5a-9d41-3f6c8e2b1a07"
+_EXAMPLE_DETAILS: Mapping[str, Mapping[str, Any]] = {
+    "forbidden": {"required_scopes": ["debug:run"]},
+    "payload_too_large": {"limit": 20971520},
+    "too_many_pages": {"limit": 50},
+    "validation_error": {"errors": [{"field": "task_id", "message": "Input should be a string"}]},
+}
+_DESCRIPTION = """Reads receipts and invoices: checked, typed fields with their place on the page.
+
+Send the key as `Authorization: Bearer <api_key>` or `X-API-Key: <api_key>`. Every response carries
+`X-Request-ID`; every failure has the same envelope, whatever failed.
+"""
+
+
+class ErrorBody(BaseModel):
+    """What went wrong."""
+
+    code: str = Field(description="Stable; see docs/errors.md.")
+    message: str
+    request_id: str
+    details: dict[str, Any]
+
+
+class ErrorEnvelope(BaseModel):
+    """The body of every failure."""
+
+    error: ErrorBody
+
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def answers(model: type[BaseModel], *codes: str, **more: Any) -> Responses:
+    """The `responses` of an endpoint that builds its response itself; `more` adds to the 200."""
+    ok: Responses = {200: {"model": model, **more}}
+    return ok | errors(*codes)
+
+
+def errors(*codes: str) -> Responses:
+    """The `responses` of an endpoint that may fail with these codes, or with a fault of ours."""
+    wanted = {*codes, "internal_error"}
+    unknown = wanted - {entry.code for entry in ERROR_CODES}
+    if unknown:
+        raise ValueError(f"not in the error table: {sorted(unknown)}")
+    by_status: dict[int | str, list[ErrorCode]] = {}
+    for entry in ERROR_CODES:
+        if entry.code in wanted:
+            by_status.setdefault(entry.status, []).append(entry)
+    return {
+        status: {
+            "model": ErrorEnvelope,
+            "description": " ".join(f"`{entry.code}`: {entry.when}" for entry in entries),
+            "content": {"application/json": {"examples": {e.code: _example(e) for e in entries}}},
+        }
+        for status, entries in by_status.items()
+    }
+
+
+def _example(entry: ErrorCode) -> dict[str, Any]:
+    body = ErrorBody(
+        code=entry.code,
+        message=entry.when.split(";")[0].rstrip(".") + ".",
+        request_id=_EXAMPLE_ID,
+        details=dict(_EXAMPLE_DETAILS.get(entry.code, {})),
+    )
+    return {"value": ErrorEnvelope(error=body).model_dump()}
+
+
+def install(app: FastAPI, body_models: Iterable[type[BaseModel]]) -> None:
+    """Make `app.openapi()` add what FastAPI cannot know.
+
+    Keys, the request id in every request and response, and the models of bodies that endpoints
+    read themselves.
+    """
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=_DESCRIPTION,
+                routes=app.routes,
+                servers=[{"url": "http://127.0.0.1:8000"}],
+            )
+            _add_models(document, body_models)
+            app.openapi_schema = _completed(document)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def _add_models(document: dict[str, Any], models: Iterable[type[BaseModel]]) -> None:
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for model in models:
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(schema.pop("$defs", {}))
+        schemas[model.__name__] = schema
+    document["components"]["schemas"] = dict(sorted(schemas.items()))
+
+
+def _completed(document: dict[str, Any]) -> dict[str, Any]:
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    components["parameters"] = {
+        "RequestId": {
+            "name": "X-Request-ID",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "pattern": REQUEST_ID_PATTERN},
+            "description": "Names the request; made by the server when missing.",
+        }
+    }
+    # FastAPI documents its own shape of a 422; ours is the envelope.
+    for name in ("HTTPValidationError", "ValidationError"):
+        components.get("schemas", {}).pop(name, None)
+    header = {"X-Request-ID": {"schema": {"type": "string"}, "description": "The request's id."}}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            parameters = operation.setdefault("parameters", [])
+            parameters.append({"$ref": "#/components/parameters/RequestId"})
+            if "401" in operation["responses"]:
+                operation["security"] = [{"bearer": []}, {"api_key": []}]
+            for response in operation["responses"].values():
+                response.setdefault("headers", {}).update(header)
+    return document

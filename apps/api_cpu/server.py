@@ -1,0 +1,85 @@
+"""uvicorn as we run it: our envelope for what is not HTTP, a stop that finishes its work."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import h11
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from apps.api_cpu.errors import envelope
+from apps.api_cpu.request_context import new_request_id
+from apps.api_cpu.settings import Settings
+from apps.api_cpu.wire import dump
+from lib.errors import Error, Kind
+
+_MAX_HEADER_BYTES = 32 * 1024
+_STOP_GRACE_S = 5
+
+
+class EnvelopeProtocol(H11Protocol):
+    """HTTP/1.1 whose answer to a request that cannot be parsed is the error envelope."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer 400 and close the connection; `msg` is uvicorn's own text and is not sent."""
+        request_id = new_request_id()
+        error = Error("bad_request", Kind.BAD_REQUEST, "The request is not valid HTTP.")
+        body = dump(envelope(error, request_id))
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", request_id.encode()),
+            (b"connection", b"close"),
+        ]
+        for event in (
+            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event))
+        self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """On SIGTERM or SIGINT, work that runs is finished and work that waits is refused."""
+
+    def __init__(self, app: FastAPI, settings: Settings, announce: Callable[[str], None]) -> None:
+        """`announce` is called with the server's URL once it listens."""
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                http=EnvelopeProtocol,
+                ws="none",
+                loop="asyncio",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
+                timeout_keep_alive=15,
+                timeout_graceful_shutdown=int(settings.sync_deadline_s) + _STOP_GRACE_S,
+            )
+        )
+        self._app = app
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say where."""
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            name = f"[{host}]" if ":" in host else host
+            self._announce(f"http://{name}:{port}")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Note that the server is to stop."""
+        admission: Any = getattr(self._app.state, "admission", None)
+        if admission is not None:
+            admission.close()
+        super().handle_exit(sig, frame)

@@ -1,0 +1,238 @@
+"""Every environment variable, typed: what it may be, and why a start is refused."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+from rapidfuzz import fuzz, process
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+DEFAULTS_FILE = CONFIGS / "default.yaml"
+
+# A variable of the API contract that this build does not read: setting it would have no effect, so
+# the start is refused instead.
+_S3 = "this build keeps artifacts in the local folder DATA_ROOT/artifacts"
+_VLLM = "this build has only the embedded engine (INFERENCE_BACKEND=cpu)"
+_JOBS = "this build answers every request synchronously and has no jobs"
+NOT_IN_THIS_BUILD: Mapping[str, str] = {
+    **dict.fromkeys(("S3_BUCKET", "S3_ENDPOINT_URL", "S3_PREFIX"), _S3),
+    **dict.fromkeys(
+        (
+            "VLLM_BASE_URL",
+            "VLLM_API_KEY",
+            "VLLM_MODEL",
+            "VLLM_CONNECT_TIMEOUT_S",
+            "VLLM_READ_TIMEOUT_S",
+            "VLLM_WRITE_TIMEOUT_S",
+            "VLLM_POOL_TIMEOUT_S",
+            "MOCK_VLLM",
+        ),
+        _VLLM,
+    ),
+    **dict.fromkeys(
+        ("JOBS_BACKEND", "JOBS_DB_PATH", "JOBS_MAX_CONCURRENCY", "CELERY_BROKER_URL"), _JOBS
+    ),
+}
+
+_OWN_PREFIXES = ("OCR_", "AUTH_", "API_KEY_", "EXTRACT_", "INFERENCE_", "S3_", "SYNC_")
+# Kubernetes adds variables named after every service of a namespace, such as OCR_PORT_8000_TCP.
+_SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT(_\d+_(TCP|UDP)(_\w+)?)?$")
+_NEAR_MISS_MIN_LENGTH = 8
+_NEAR_MISS_SCORE = 88.0
+
+
+class SettingsError(Exception):
+    """The settings are wrong; the text is one line that says which and how to mend it."""
+
+
+class Settings(BaseSettings):
+    """The orchestrator's settings: environment variables over `configs/default.yaml`."""
+
+    model_config = SettingsConfigDict(
+        case_sensitive=False, env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    host: str = Field(description="Address that the server listens on.")
+    port: int = Field(ge=0, le=65535, description="TCP port; 0 picks a free one.")
+    data_root: Path = Field(
+        description="Folder for everything that the server writes when no path of its own is given."
+    )
+    auth_db_path: Path | None = Field(
+        description="SQLite file of the API keys. Default: `auth.sqlite3` in `DATA_ROOT`."
+    )
+    s3_allow_overwrite: bool = Field(
+        description="Let an artifact replace one of the same name, in whatever store is used."
+    )
+    auth_enabled: bool | None = Field(
+        description="Ask for API keys. Default: on, unless `HOST` is a loopback address."
+    )
+    api_key_pepper: SecretStr | None = Field(
+        min_length=16,
+        description="Secret that API keys are hashed with, 16 characters or more. "
+        "Needed when keys are asked for; changing it makes every key invalid.",
+    )
+    max_upload_mb: int = Field(ge=1, le=1024, description="Largest document, in MiB.")
+    max_pages: int = Field(ge=1, le=2000, description="Most pages of a document.")
+    sync_deadline_s: float = Field(
+        gt=0, le=3600, description="Seconds after which a synchronous request fails with 504."
+    )
+    extract_concurrency: int | None = Field(
+        ge=1, le=256, description="Extractions that run at once. Default: `OCR_WORKERS` + 1."
+    )
+    extract_queue: int = Field(
+        ge=0, le=10_000, description="Extractions that may wait for their turn; one more gets 503."
+    )
+    inference_backend: Literal["cpu", "mock", "vllm"] = Field(
+        description="Who reads fields. This build has `cpu`: OCR and extraction inside the server."
+    )
+    ocr_engine: Literal["ppocr", "paddle"] = Field(
+        description="OCR engine: PP-OCR from RapidOCR's wheel, or PaddleOCR where it is installed."
+    )
+    ocr_runtime: Literal["auto", "openvino", "onnxruntime"] = Field(
+        description="What PP-OCR runs on; `auto` takes OpenVINO where it is installed."
+    )
+    ocr_workers: int | None = Field(
+        ge=1, le=256, description="OCR worker processes. Default: the machine's cores."
+    )
+    paddle_detection_model_dir: Path | None = Field(
+        description="Folder of PaddleOCR's detection model; needed with `OCR_ENGINE=paddle`."
+    )
+    paddle_recognition_model_dir: Path | None = Field(
+        description="Folder of PaddleOCR's recognition model; needed with `OCR_ENGINE=paddle`."
+    )
+    paddle_orientation_model_dir: Path | None = Field(
+        description="Folder of PaddleOCR's orientation classifier; without it pages are upright."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        description="Least severe log record that is written."
+    )
+    log_format: Literal["json", "text"] = Field(
+        description="JSON, an object a line, or text for people."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the file of defaults; nothing else."""
+        defaults = YamlConfigSettingsSource(settings_cls, yaml_file=DEFAULTS_FILE)
+        return init_settings, env_settings, defaults
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.inference_backend != "cpu":
+            raise ValueError(f"INFERENCE_BACKEND={self.inference_backend}: {_VLLM}")
+        if self.asks_for_keys and self.api_key_pepper is None:
+            raise ValueError(
+                "API_KEY_PEPPER is missing: API keys are asked for (HOST is not loopback, or "
+                "AUTH_ENABLED=1) and cannot be checked without it"
+            )
+        return self
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether callers need an API key."""
+        return not is_loopback(self.host) if self.auth_enabled is None else self.auth_enabled
+
+    @property
+    def auth_database(self) -> Path:
+        """SQLite file of the API keys."""
+        return self.auth_db_path or self.data_root / "auth.sqlite3"
+
+    @property
+    def index_database(self) -> Path:
+        """SQLite file that maps request ids and stored inputs to their artifacts and owners."""
+        return self.data_root / "index.sqlite3"
+
+    @property
+    def artifacts_folder(self) -> Path:
+        """Folder of the local artifact store."""
+        return self.data_root / "artifacts"
+
+    @property
+    def worker_count(self) -> int:
+        """Number of OCR worker processes."""
+        return self.ocr_workers or len(os.sched_getaffinity(0))
+
+    @property
+    def concurrency(self) -> int:
+        """Number of extractions that run at once."""
+        return self.extract_concurrency or self.worker_count + 1
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """Size of the largest document in bytes."""
+        return self.max_upload_mb * 1024 * 1024
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from overrides (None means: not given), environment and defaults.
+
+    Raises `SettingsError` with one line for whatever is wrong, misspelt variables included.
+    """
+    refuse_misspelt(os.environ)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_lines(error))) from None
+
+
+def variable_names() -> tuple[str, ...]:
+    """The environment variables that this build reads."""
+    return tuple(name.upper() for name in Settings.model_fields)
+
+
+def refuse_misspelt(environment: Iterable[str]) -> None:
+    """Raise `SettingsError` for a variable that was probably meant for us and would be ignored."""
+    known = variable_names()
+    for name in sorted(environment):
+        upper = name.upper()
+        if upper in known:
+            continue
+        if upper in NOT_IN_THIS_BUILD:
+            raise SettingsError(f"{name} is set, but {NOT_IN_THIS_BUILD[upper]}")
+        if _SERVICE_LINK.search(upper):
+            continue
+        near = process.extractOne(
+            upper, (*known, *NOT_IN_THIS_BUILD), scorer=fuzz.ratio, score_cutoff=_NEAR_MISS_SCORE
+        )
+        if near is not None and len(upper) >= _NEAR_MISS_MIN_LENGTH:
+            raise SettingsError(f"{name} is not a setting; did you mean {near[0]}?")
+        if upper.startswith(_OWN_PREFIXES):
+            raise SettingsError(f"{name} is not a setting; docs/configuration.md lists them")
+
+
+def _lines(error: ValidationError) -> Iterable[str]:
+    """One phrase a problem, without the value: it may be a secret."""
+    for problem in error.errors(include_input=False, include_url=False):
+        message = problem["msg"].removeprefix("Value error, ")
+        where = ".".join(str(part) for part in problem["loc"]).upper()
+        yield f"{where}: {message}" if where else message

@@ -1,0 +1,63 @@
+"""The reader of documents that the settings ask for: its stations, and what they hold open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lib.kie.cpu import build_cpu_extractor
+
+from apps.api_cpu.settings import CONFIGS, Settings
+from lib.loading.limits import LoadingLimits
+from lib.loading.loader import build_loader
+from lib.ocr.build import EngineChoice, EngineSettings, OcrSettings, build_ocr_pool
+from lib.ocr.paddle import PaddleModels
+from lib.ocr.runtime import RuntimeChoice
+from lib.pipelines.extract import Stations
+from lib.pipelines.tasks import load_tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Stations; whether their models have loaded; what ends their processes."""
+
+    stations: Stations
+    is_ready: Callable[[], bool]
+    close: Callable[[], None]
+
+
+def build_reader(settings: Settings) -> Reader:
+    """The embedded reader; its OCR models load in the background.
+
+    Raises `Error` when something that it needs is missing, or a task file is wrong.
+    """
+    tasks = load_tasks(CONFIGS / "tasks")
+    extractor = build_cpu_extractor()
+    loader = build_loader(
+        LoadingLimits(
+            max_bytes=settings.max_upload_bytes,
+            max_pages=settings.max_pages,
+            max_processes=settings.concurrency,
+        )
+    )
+    pool = build_ocr_pool(_ocr_settings(settings))
+
+    def close() -> None:
+        pool.close()
+        loader.close()
+
+    return Reader(Stations(loader, pool, extractor, tasks), lambda: pool.ready, close)
+
+
+def _ocr_settings(settings: Settings) -> OcrSettings:
+    folders = (
+        settings.paddle_detection_model_dir,
+        settings.paddle_recognition_model_dir,
+        settings.paddle_orientation_model_dir,
+    )
+    engine = EngineSettings(
+        engine=EngineChoice(settings.ocr_engine),
+        runtime=RuntimeChoice(settings.ocr_runtime),
+        paddle=PaddleModels(*(str(folder or "") for folder in folders)),
+    )
+    return OcrSettings(engine=engine, workers=settings.worker_count)

@@ -1,0 +1,1 @@
+"""The extraction tasks that the server offers."""

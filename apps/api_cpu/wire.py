@@ -1,0 +1,58 @@
+"""JSON as it leaves the server: Decimals as numbers with their printed decimals, times in UTC."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from lib.errors import Error, Kind
+
+
+def dump(value: Any, *, indent: bool = False) -> bytes:
+    """UTF-8 JSON. Decimals keep their digits: `Decimal("19.90")` becomes `19.90`."""
+    option = orjson.OPT_INDENT_2 if indent else 0
+    return orjson.dumps(value, default=_encode, option=option)
+
+
+def load_stored(data: bytes) -> Any:
+    """JSON that this server wrote, fractions read as Decimal. Raises ValueError."""
+    return json.loads(data, parse_float=Decimal)
+
+
+def load_untrusted(data: bytes) -> Any:
+    """A request's JSON; `bad_request` for anything else, NaN and deep nesting included."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise Error("bad_request", Kind.BAD_REQUEST, "The body is not valid JSON.") from None
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds; `moment` must be aware of its zone and in UTC."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class WireResponse(Response):
+    """A response whose content goes through `dump`."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """Bytes of the body."""
+        return dump(content)
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise TypeError("a number must be finite")
+        return orjson.Fragment(format(value, "f").encode("ascii"))
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")
