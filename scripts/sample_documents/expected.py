@@ -66,6 +66,7 @@ def invoice_result(invoice: Invoice) -> Result:
 def xml_result(invoice: Invoice) -> Result:
     """The result of `invoice_fields_v1` for what the e-invoice's XML states: codes, not words."""
     result = _invoice_result(invoice)
+    result["vendor_website"] = None  # EN 16931 has no term for it
     result["vendor_address"] += f", {invoice.vendor.country_code}"
     result["customer_address"] += f", {invoice.customer.country_code}"
     for row, item in zip(result["line_items"], invoice.items, strict=True):

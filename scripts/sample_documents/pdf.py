@@ -133,6 +133,7 @@ class InvoicePdf:
         self.invoice, self.style, self.words = invoice, style, style.words
         self.pdf = FPDF(format="A4")
         self.pdf.set_auto_page_break(False)
+        self.pdf.c_margin = 2.0
         issued = datetime.combine(invoice.issue_date, datetime.min.time(), tzinfo=UTC)
         self.pdf.set_creation_date(issued)
         self.pdf.set_title(f"{self.words.title.title()} {invoice.number}")
