@@ -12,6 +12,7 @@ import pypdfium2.raw as pdfium_c
 
 from lib.domain.document import PageImage
 from lib.domain.source import SourcePage, TextLayer
+from lib.errors import Error
 from lib.loading import failures, textlayer
 from lib.loading.limits import LoadingLimits
 from lib.loading.textlayer import Glyph, PlacedWord
@@ -34,12 +35,8 @@ class PdfFile:
         try:
             self._document = pdfium.PdfDocument(data)
         except pdfium.PdfiumError as error:
-            if error.err_code == pdfium_c.FPDF_ERR_PASSWORD:
-                raise failures.encrypted() from None
-            raise failures.unreadable("damaged") from None
+            raise _opening_failure(error.err_code) from None
         self.page_count = len(self._document)
-        if self.page_count < 1:
-            raise failures.empty()
         if self.page_count > limits.max_pages:
             raise failures.too_many_pages(limits.max_pages)
         for index in range(self.page_count):
@@ -147,6 +144,15 @@ class PdfFile:
             return _read_text(page, text, count, largest.share if largest else 0.0)
         finally:
             text.close()
+
+
+def _opening_failure(code: int | None) -> Error:
+    if code in {pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY}:
+        return failures.encrypted()
+    # pypdfium2 refuses a document without pages, for which pdfium has no error of its own.
+    if code == pdfium_c.FPDF_ERR_SUCCESS:
+        return failures.empty()
+    return failures.unreadable("damaged")
 
 
 class _Image:

@@ -64,6 +64,9 @@ class RasterFile:
         # Pillow's own guard against bombs; ours is stricter and speaks of sides too.
         Image.MAX_IMAGE_PIXELS = limits.max_pixels
         warnings.simplefilter("error", Image.DecompressionBombWarning)
+        if media_type is MediaType.WEBP:
+            # Pillow asks libwebp for the whole canvas before it knows the size.
+            self._check_size(*webp_size(data))
         try:
             self._file = Image.open(io.BytesIO(data), formats=[_FORMATS[media_type]])
             self._data = data
@@ -110,16 +113,19 @@ class RasterFile:
 
     def _upright_size(self) -> tuple[int, int]:
         width, height = self._file.size
+        self._check_size(width, height)
+        # Pillow reports TIFF sizes already turned.
+        if not self._multiple and _orientation(self._file) in _MIRRORED_SIDES:
+            return height, width
+        return width, height
+
+    def _check_size(self, width: int, height: int) -> None:
         if width < 1 or height < 1:
             raise failures.unreadable("damaged")
         if max(width, height) > self._limits.max_side_px:
             raise failures.page_too_large(f"{self._limits.max_side_px} pixels a side")
         if width * height > self._limits.max_pixels:
             raise self._too_large()
-        # Pillow reports TIFF sizes already turned.
-        if not self._multiple and _orientation(self._file) in _MIRRORED_SIDES:
-            return height, width
-        return width, height
 
     def _too_large(self) -> Error:
         return failures.page_too_large(f"{self._limits.max_pixels} pixels")
@@ -142,6 +148,23 @@ class RasterFile:
         orientation = 1 if self._multiple else _orientation(picture)
         rgb = _to_rgb(picture)
         return _turned(rgb, orientation)
+
+
+def webp_size(data: bytes) -> tuple[int, int]:
+    """Width and height in a WebP's first chunk (RFC 9649, 2.5 to 2.7)."""
+    kind, chunk = data[12:16], data[20:30].ljust(10, b"\0")
+    if kind == b"VP8X":
+        return (
+            int.from_bytes(chunk[4:7], "little") + 1,
+            int.from_bytes(chunk[7:10], "little") + 1,
+        )
+    if kind == b"VP8L":
+        packed = int.from_bytes(chunk[1:5], "little")
+        return (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", chunk, 6)
+        return width & 0x3FFF, height & 0x3FFF
+    raise failures.unreadable("damaged")
 
 
 def _orientation(picture: Image.Image) -> int:

@@ -1,0 +1,51 @@
+"""No document may crash, block or bloat the server: each ends in its error, in time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from hostile import OPENS, Hostile, hostile_documents, sound_pdf
+
+from lib.domain.deadline import Deadline
+from lib.errors import Error
+from lib.loading.limits import LoadingLimits
+from lib.loading.loader import ProcessLoader, build_loader
+
+SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def loader() -> Iterator[ProcessLoader]:
+    with build_loader(LoadingLimits(cpu_seconds=1, memory_bytes=700_000_000)) as built:
+        yield built
+
+
+def read_all(loader: ProcessLoader, data: bytes) -> str:
+    """Open a document and read all of it; `opens`, or the code of its error."""
+    deadline = Deadline.after(SECONDS)
+    try:
+        with loader.open(data, deadline) as document:
+            for number in range(1, document.page_count + 1):
+                document.page(number, deadline)
+                document.image(number, deadline)
+    except Error as error:
+        return error.code
+    return OPENS
+
+
+@pytest.mark.parametrize("hostile", hostile_documents(), ids=lambda hostile: hostile.name)
+def test_hostile_document_ends_as_it_should(loader: ProcessLoader, hostile: Hostile) -> None:
+    data = hostile.build()
+    memory = psutil.Process().memory_info().rss
+    started = time.monotonic()
+
+    outcome = read_all(loader, data)
+
+    assert outcome == hostile.expected
+    assert time.monotonic() - started < SECONDS
+    # The largest page image is 37 MB; anything beyond was unpacked in the wrong process.
+    assert psutil.Process().memory_info().rss - memory < 100_000_000
+    assert read_all(loader, sound_pdf()) == OPENS
