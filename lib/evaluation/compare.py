@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, time
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 from lib.domain.task import FieldType
 
-_CENT = Decimal("0.01")
+_HALF_A_CENT = Decimal("0.005")
 
 
 class Agreement(NamedTuple):
@@ -26,14 +26,15 @@ def agree(truth: object, answer: object, field_type: FieldType) -> Agreement:
     """Compare an answer with the truth of a field of that type; None never agrees with anything.
 
     Only text tells exact from relaxed: exact after upper-casing and removing all white space,
-    relaxed when only letters and digits (of any script) are kept. Money agrees to the cent, numbers
-    and percentages by value, dates and times by value (ISO 8601), phone numbers by their digits.
+    relaxed when only letters and digits (of any script) are kept. Money agrees to the cent: within
+    half of one, so that it does not matter how a price of more decimals was rounded. Numbers and
+    percentages agree by value, dates and times by value (ISO 8601), phone numbers by their digits.
     """
     if truth is None or answer is None:
         return _NEITHER
     match field_type:
         case FieldType.MONEY:
-            return _both(_cents(truth), _cents(answer))
+            return _BOTH if _same_cents(truth, answer) else _NEITHER
         case FieldType.NUMBER | FieldType.PERCENT:
             return _both(decimal_value(truth), decimal_value(answer))
         case FieldType.DATE:
@@ -73,14 +74,9 @@ def time_value(value: object) -> time | None:
         return None
 
 
-def _cents(value: object) -> Decimal | None:
-    number = decimal_value(value)
-    if number is None:
-        return None
-    try:
-        return number.quantize(_CENT, ROUND_HALF_UP)
-    except InvalidOperation:  # more digits than the context holds: no amount of money
-        return None
+def _same_cents(truth: object, answer: object) -> bool:
+    wanted, got = decimal_value(truth), decimal_value(answer)
+    return wanted is not None and got is not None and abs(wanted - got) <= _HALF_A_CENT
 
 
 def _both(truth: object | None, answer: object | None) -> Agreement:

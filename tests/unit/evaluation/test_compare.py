@@ -16,7 +16,9 @@ from lib.evaluation.compare import agree
         ("9.00", 9.0, True),
         ("9.00", "9", True),
         ("9.00", Decimal("9.004"), True),
-        ("9.00", Decimal("9.005"), False),
+        ("0.02", Decimal("0.025"), True),  # however 0.025 was rounded when the truth was made
+        ("0.03", Decimal("0.025"), True),
+        ("9.00", Decimal("9.0051"), False),
         ("9.00", Decimal("9.01"), False),
         ("9.00", "9,00", False),  # an answer is a number by then: no locale is guessed here
         ("9.00", -9, False),
