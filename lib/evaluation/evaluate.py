@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -38,7 +38,10 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """A field where truth and answer do not agree exactly; `relaxed` when they do so relaxed."""
+    """A field where truth and answer do not agree exactly; `relaxed` when they do so relaxed.
+
+    For `line_items` both are all rows of the document.
+    """
 
     document_id: str
     field: str
@@ -100,13 +103,15 @@ def evaluate(
         (truth, by_id.get(truth.id, Prediction(truth.id, error="missing"))) for truth in truths
     ]
     counter = _FieldCounter(field_types(tasks))
+    columns = line_item_types(tasks)
     line_items: LineItemScore | None = None
     for truth, prediction in pairs:
         counter.count(truth, prediction)
         if truth.line_items is not None:
             rows = prediction.result.get("line_items") or ()
-            scored = score_line_items(truth.line_items, rows, line_item_types(tasks))
+            scored = score_line_items(truth.line_items, rows, columns)
             line_items = scored if line_items is None else line_items + scored
+            counter.mistakes.extend(_row_mistakes(truth, rows, scored.rows))
     timed = [prediction for _, prediction in pairs if prediction.milliseconds is not None]
     timed = [prediction for prediction in timed if prediction.error is None]
     per_page = [prediction.milliseconds_per_page or 0.0 for prediction in timed]
@@ -145,6 +150,18 @@ class _FieldCounter:
                 self.answers_relaxed.append(Judgement(confidence, agreement.relaxed))
             if not agreement.exact and not (wanted is None and got is None):
                 self.mistakes.append(Mistake(truth.id, name, wanted, got, agreement.relaxed))
+
+
+def _row_mistakes(
+    truth: TruthDocument, rows: Sequence[Mapping[str, Any]], scored: Score
+) -> Iterator[Mistake]:
+    if not _all_right(scored.exact):
+        wanted, got = [dict(row) for row in truth.line_items or ()], [dict(row) for row in rows]
+        yield Mistake(truth.id, "line_items", wanted, got, _all_right(scored.relaxed))
+
+
+def _all_right(tally: Tally) -> bool:
+    return tally.judged == tally.predicted == tally.correct
 
 
 def _score(wanted: object, got: object, agreement: Agreement) -> Score:

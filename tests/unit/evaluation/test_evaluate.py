@@ -120,6 +120,9 @@ def test_rows_count_only_where_they_are_judged():
     )
     assert found.line_items is not None
     assert found.line_items.rows.exact == Tally(1, 2, 1)
+    (mistake,) = found.mistakes
+    assert (mistake.document_id, mistake.field, mistake.truth) == ("c", "line_items", [])
+    assert mistake.answer == [{"description": "Tea", "amount": 2}]
     assert measured([{"id": "b", "fields": {}}], Prediction("b")).line_items is None
 
 
