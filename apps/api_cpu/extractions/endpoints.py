@@ -93,7 +93,8 @@ async def extract(request: Request, caller: ExtractCaller) -> WireResponse:
     draft = Draft(context_of(request), caller)
     try:
         received = await receive(request, request.app.state.body_limit, deadline)
-        work = partial(service.extract, draft, received, deadline)
+        order = await run_in_threadpool(service.understand, draft, received)
+        work = partial(service.extract, draft, order, deadline)
         response: dict[str, Any] = await admission.run(work, deadline)
     except Exception as exc:
         # Whatever happened to an authorised request, an artifact says so.

@@ -57,6 +57,15 @@ class Stored:
     body: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request that has been understood. `data` is None when it names a stored input."""
+
+    task: Task
+    options: ExtractRequest
+    data: bytes | None
+
+
 class ExtractionService:
     """Serves extractions. Safe to share between threads."""
 
@@ -74,22 +83,41 @@ class ExtractionService:
         self._max_bytes = max_bytes
         self._clock = clock
 
-    def extract(
-        self, draft: Draft, received: bytes | FormData, deadline: Deadline
-    ) -> dict[str, Any]:
-        """The response to a body that has arrived; its artifact is written.
+    def understand(self, draft: Draft, received: bytes | FormData) -> Order:
+        """What is asked for; the request gets the id that its body names.
+
+        Raises `bad_request`, `validation_error`, `payload_too_large`, `forbidden`.
+        """
+        body = parse(received)
+        wanted_id = body.fields.get("request_id")
+        if isinstance(wanted_id, str) and is_request_id(wanted_id):
+            draft.context.request_id = wanted_id
+        submission = draft.submission = understand(body, self._max_bytes)
+        options = submission.options
+        if options.debug is not None and (options.debug.include_words or options.debug.include_raw):
+            draft.caller.require(Scope.DEBUG_RUN)
+            if options.debug.include_raw:
+                draft.caller.require(Scope.DEBUG_READ_RAW)
+        task = draft.task = self._stations.tasks.get(options.task_id)
+        if task is None:
+            raise invalid("task_id", "there is no such task; `GET /v1/tasks` lists them")
+        if submission.data is not None:
+            draft.note_document(submission.data)
+        return Order(task, options, submission.data)
+
+    def extract(self, draft: Draft, order: Order, deadline: Deadline) -> dict[str, Any]:
+        """The response; its artifact is written.
 
         Raises `Error`, having noted in `draft` how far it came: `fail` then writes the artifact.
         """
-        options, task = self._understand(draft, received)
+        options = order.options
         self._reserve(draft)
-        data = self._document(draft, options)
-        draft.note_document(data)
+        data = self._stored_input(draft, options) if order.data is None else order.data
         draft.attempt_started_at = self._clock()
         try:
             extraction = draft.extraction = extract(
                 data,
-                task,
+                order.task,
                 self._stations,
                 self._hints(options),
                 deadline,
@@ -145,23 +173,6 @@ class ExtractionService:
             return Stored(artifact["status"], artifact["response"])
         return Stored(artifact["status"], {"error": artifact["error"]})
 
-    def _understand(self, draft: Draft, received: bytes | FormData) -> tuple[ExtractRequest, Task]:
-        body = parse(received)
-        wanted_id = body.fields.get("request_id")
-        if isinstance(wanted_id, str) and is_request_id(wanted_id):
-            draft.context.request_id = wanted_id
-        draft.submission = understand(body, self._max_bytes)
-        options = draft.submission.options
-        if options.debug is not None and (options.debug.include_words or options.debug.include_raw):
-            draft.caller.require(Scope.DEBUG_RUN)
-            if options.debug.include_raw:
-                draft.caller.require(Scope.DEBUG_READ_RAW)
-        task = self._stations.tasks.get(options.task_id)
-        if task is None:
-            raise invalid("task_id", "there is no such task; `GET /v1/tasks` lists them")
-        draft.task = task
-        return options, task
-
     def _reserve(self, draft: Draft) -> None:
         held = self._index.reserve(
             draft.request_id, draft.caller.key_id, draft.artifact_rel, self._store.exists
@@ -175,16 +186,16 @@ class ExtractionService:
             )
         draft.reserved = True
 
-    def _document(self, draft: Draft, options: ExtractRequest) -> bytes:
-        if draft.submission is not None and draft.submission.data is not None:
-            return draft.submission.data
+    def _stored_input(self, draft: Draft, options: ExtractRequest) -> bytes:
         ref = options.image_ref or ""
         if not (is_key(ref) and ref.startswith("inputs/")):
             raise no_such_artifact()
         owners = self._index.input_owners(ref)
         if not any(draft.caller.may_see(owner) for owner in owners):
             raise no_such_artifact()
-        return self._store.get(ref)
+        data = self._store.get(ref)
+        draft.note_document(data)
+        return data
 
     def _persist(self, draft: Draft, data: bytes) -> None:
         with draft.stopwatch.station("store"):

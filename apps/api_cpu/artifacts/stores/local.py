@@ -42,8 +42,10 @@ class LocalArtifactStore:
         path = self._path(key)
         with _translated():
             path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = self._write_aside(data)
+            handle, name = tempfile.mkstemp(dir=self._incoming)
+            unfinished = Path(name)
             try:
+                _write_and_sync(handle, data)
                 if self._allow_overwrite:
                     unfinished.replace(path)
                 else:
@@ -75,20 +77,19 @@ class LocalArtifactStore:
     def _path(self, key: str) -> Path:
         return self._folder / require_key(key)
 
-    def _write_aside(self, data: bytes) -> Path:
-        handle, name = tempfile.mkstemp(dir=self._incoming)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        return Path(name)
-
     def _remove_abandoned(self) -> None:
         # Young ones may belong to another process that is writing at this moment.
         oldest = time.time() - _ABANDONED_AFTER_S
         for path in self._incoming.iterdir():
             if path.stat().st_mtime < oldest:
                 path.unlink(missing_ok=True)
+
+
+def _write_and_sync(handle: int, data: bytes) -> None:
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:
