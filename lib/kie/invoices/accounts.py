@@ -1,0 +1,203 @@
+"""Numbers that identify the parties and the payment: tax ids, registration, contacts, IBAN, BIC, terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from lib.domain.extraction import Candidate
+from lib.kie.invoices.key_values import as_candidates, identifier_spans, text_spans
+from lib.kie.invoices.parties import Party
+from lib.kie.invoices.reading import Found, Reading
+from lib.kie.layout import Cell, Span
+from lib.values.currencies import find_symbols
+from lib.values.identifiers import (
+    IdentifierMatch,
+    find_bics,
+    find_emails,
+    find_ibans,
+    find_phones,
+    find_tax_ids,
+    find_urls,
+)
+
+_VALID, _DOUBTFUL = 0.85, 0.5
+_OTHER_PARTY = 0.5  # subtracted where the number stands in the other party's block
+_LABELLED = 0.1
+_NOT_TAX = frozenset({"siret", "siren", "uen", "cvr", "orgnr", "ytunnus", "bn"})
+
+
+def find_accounts(reading: Reading, parties: Sequence[Party]) -> Found:
+    """Candidates for all identifiers of the parties and the payment."""
+    return {
+        "vendor_tax_id": _tax_ids(reading, parties, "vendor"),
+        "customer_tax_id": _tax_ids(reading, parties, "customer"),
+        "vendor_registration_id": _registrations(reading),
+        "vendor_phone": _contacts(reading, parties, "vendor_phone", find_phones),
+        "vendor_email": _contacts(reading, parties, "vendor_email", find_emails),
+        "vendor_website": _contacts(reading, parties, "vendor_website", find_urls),
+        "iban": _plain(reading, find_ibans),
+        "bic": _plain(reading, find_bics),
+        "payment_reference": _labelled(reading, "payment_reference"),
+        "payment_terms": _terms(reading),
+        "currency": _currencies(reading),
+    }
+
+
+def _matches(
+    reading: Reading, find: Callable[[str], Sequence[IdentifierMatch]]
+) -> Iterator[tuple[Span, IdentifierMatch]]:
+    for cell in reading.layout.cells:
+        for match in find(cell.text):
+            yield Span(cell, match.start, match.end), match
+
+
+def _plain(reading: Reading, find: Callable[[str], Sequence[IdentifierMatch]]) -> list[Candidate]:
+    return _ranked(
+        reading.mentions.candidate([span], 0.95 if match.valid else _DOUBTFUL)
+        for span, match in _matches(reading, find)
+    )
+
+
+def _ranked(candidates: Iterator[Candidate] | Sequence[Candidate]) -> list[Candidate]:
+    best: dict[str, Candidate] = {}
+    for candidate in sorted(candidates, key=lambda c: -c.score):
+        best.setdefault(candidate.raw, candidate)
+    return list(best.values())
+
+
+def _cells_of(parties: Sequence[Party], *roles: str) -> set[int]:
+    return {cell.index for party in parties if party.role in roles for cell in party.cells}
+
+
+def _tax_ids(reading: Reading, parties: Sequence[Party], role: str) -> list[Candidate]:
+    own = _cells_of(parties, role)
+    other = "customer" if role == "vendor" else "vendor"
+    rival_cells = _cells_of([p for p in parties if p.score > 0.5], other) - own
+    rival_labels = {
+        (label.cell.row, label.span.start)
+        for label in reading.labels.of(f"{other}_tax_id")
+        if label.strength > 0.5
+    }
+    found = []
+    for span, match in _matches(reading, find_tax_ids):
+        if match.kind in _NOT_TAX:
+            continue
+        label = _label_before(reading, span)
+        score = _VALID if match.valid else _DOUBTFUL
+        score += 0.05 * (match.kind == "vat") - 0.1 * (match.kind in ("stnr", "codice_fiscale"))
+        explicit_customer = label == "customer_tax_id"
+        if role == "customer":
+            if not explicit_customer and span.cell.index not in own:
+                continue
+        elif explicit_customer or span.cell.index in rival_cells:
+            score -= _OTHER_PARTY
+        found.append(reading.mentions.candidate([span], score))
+    del rival_labels
+    return _ranked(found)
+
+
+def _label_before(reading: Reading, span: Span) -> str | None:
+    """The tax label that stands before the number in its cell or left of it."""
+    for cell in (span.cell, *reversed(reading.layout.row_of(span.cell).cells_left_of(span.cell))):
+        labels = [
+            label
+            for label in reading.labels.in_cell(cell)
+            if label.field in ("vendor_tax_id", "customer_tax_id")
+            and (cell is not span.cell or label.span.end <= span.start)
+        ]
+        if labels:
+            last = max(labels, key=lambda label: (label.span.end, label.field == "customer_tax_id"))
+            return last.field
+        if cell is not span.cell:
+            break
+    return None
+
+
+def _registrations(reading: Reading) -> list[Candidate]:
+    found = [
+        reading.mentions.candidate([span], 0.8 if match.valid else 0.6)
+        for span, match in _matches(reading, find_tax_ids)
+        if match.kind in ("siret", "siren", "uen", "cvr", "orgnr", "ytunnus")
+    ]
+    hits = reading.pairs.hits(
+        "vendor_registration_id", lambda cell: identifier_spans(reading.mentions, cell)
+    )
+    return _ranked([*found, *as_candidates(reading.mentions, hits, 0.75)])
+
+
+def _contacts(
+    reading: Reading,
+    parties: Sequence[Party],
+    field: str,
+    find: Callable[[str], Sequence[IdentifierMatch]],
+) -> list[Candidate]:
+    customer = _cells_of([p for p in parties if p.score > 0.5], "customer", "shipping")
+    found = []
+    for span, match in _matches(reading, find):
+        cues = reading.labels.cues(span.cell) | _left_cues(reading, span.cell)
+        if "fax" in cues or (field == "vendor_phone" and _is_other_number(reading, span.cell)):
+            continue
+        labelled = any(label.field == field for label in _near_labels(reading, span.cell))
+        if field == "vendor_phone" and not (labelled or match.valid):
+            continue
+        score = 0.7 + _LABELLED * labelled - 0.5 * (span.cell.index in customer)
+        found.append(reading.mentions.candidate([span], score))
+    return _ranked(found)
+
+
+def _near_labels(reading: Reading, cell: Cell) -> list[object]:
+    left = reading.layout.row_of(cell).cells_left_of(cell)[-1:]
+    return [label for c in (cell, *left) for label in reading.labels.in_cell(c)]
+
+
+def _left_cues(reading: Reading, cell: Cell) -> frozenset[str]:
+    left = reading.layout.row_of(cell).cells_left_of(cell)
+    return reading.labels.leading_cues(left[-1]) if left else frozenset()
+
+
+def _is_other_number(reading: Reading, cell: Cell) -> bool:
+    return bool(find_ibans(cell.text)) or bool(reading.mentions.dates(cell))
+
+
+def _labelled(reading: Reading, field: str) -> list[Candidate]:
+    hits = reading.pairs.hits(field, lambda cell: identifier_spans(reading.mentions, cell))
+    return list(as_candidates(reading.mentions, hits, 0.8))
+
+
+def _terms(reading: Reading) -> list[Candidate]:
+    hits = []
+    for label in reading.labels.of("payment_terms"):
+        if label.leads and reading.outside_table(label.cell):
+            hits += reading.pairs.seek(label, _sentences)
+    return list(as_candidates(reading.mentions, hits, 0.8))
+
+
+def _sentences(cell: Cell) -> list[Span]:
+    """The text of a cell that says something in words."""
+    colon = cell.text.find(":")
+    return [
+        span
+        for span in text_spans(cell, colon + 1 if colon >= 0 else 0)
+        if sum(c.isalpha() for c in span.text) >= 3
+    ]
+
+
+def _currencies(reading: Reading) -> list[Candidate]:
+    """The labelled currency, else the symbol or code that amounts are printed with."""
+    hits = reading.pairs.hits("currency", _currency_spans)
+    found = list(as_candidates(reading.mentions, hits, 0.95))
+    for amount in reading.mentions.all_amounts:
+        symbol = amount.match.symbol
+        if symbol and not amount.match.percent:
+            candidate = reading.mentions.candidate([amount.span], 0.7, raw=symbol)
+            found.append(candidate)
+    return _ranked(found)
+
+
+def _currency_spans(cell: Cell) -> list[Span]:
+    spans = []
+    for symbol in find_symbols(cell.text):
+        start = cell.text.find(symbol)
+        if start >= 0:
+            spans.append(Span(cell, start, start + len(symbol)))
+    return spans

@@ -1,0 +1,149 @@
+"""Address blocks: lines that stand together above a line with a post code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lib.kie.invoices.reading import Reading
+from lib.kie.layout import Cell, Span
+
+# A post code beside a place: digits first (most of Europe, Latin America, Russia), place first
+# (US, Canada, Britain, Australia, Malaysia/Indonesia by their five digits).
+_POSTAL_LINES = (
+    re.compile(r"^(?:[A-Z]{1,3}[ -]{1,3})?\d{4,6}(?: ?[A-Z]{2})?[ ,]+[^\W\d]{2,}"),
+    re.compile(r"^(?:[A-Z]{1,3}[ -])?\d{2,3}[- ]\d{2,3}[ ,]+[^\W\d]{2,}"),
+    re.compile(r"^(?:[A-Z]{1,3}-)?\d{4}-\d{3}[ ,]+[^\W\d]{2,}"),
+    re.compile(r"[^\W\d][\w .'-]*,? +[A-Z]{2,3}\.?,? +\d{4,5}(?:-\d{4})?\b"),
+    re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b"),
+    re.compile(r"\b[A-Z]\d[A-Z] ?\d[A-Z]\d\b"),
+    re.compile(r"(?:^|, ?)(?:[A-Z]{1,2}-)?\d{5,6},? [^\W\d]{3,}"),
+    re.compile(r"\b\d{5}-\d{3}\b"),
+    re.compile(r"[^\W\d]{3,}[ ,]+\d{5}$"),
+)
+_SEPARATORS = re.compile(r"\s+[|•●·∙*■▪–—-]\s+|\s*[|•●·]\s*|\s{2,}|, ")
+_LONGEST_LINE = 11  # words: longer lines are sentences
+_LINES_ABOVE = 6
+_LINES_BELOW = 6
+_ALIGNED = 1.2  # letter heights between left edges
+_GAP_ABOVE = 2.6  # letter heights between lines; address windows are set wide
+_GAP_BELOW = 1.7
+
+
+@dataclass(frozen=True, eq=False)
+class AddressBlock:
+    """A party's lines from its name down to its last line; `postal` is the line with the post code.
+
+    `one_line`: name, street and town in one line, as senders print above the window of an envelope.
+    """
+
+    lines: tuple[Cell, ...]
+    postal: Cell
+    below: tuple[Cell, ...]
+    one_line: bool = False
+
+    @property
+    def first(self) -> Cell:
+        """The first line."""
+        return self.lines[0]
+
+
+def is_postal_line(text: str) -> bool:
+    """Whether a line names a place with its post code."""
+    stripped = text.strip()
+    return any(pattern.search(stripped) for pattern in _POSTAL_LINES)
+
+
+def one_line_parts(cell: Cell) -> list[Span]:
+    """The parts of a sender's one-line address, without separators."""
+    parts, start = [], 0
+    for match in _SEPARATORS.finditer(cell.text):
+        parts.append(Span(cell, start, match.start()))
+        start = match.end()
+    parts.append(Span(cell, start, len(cell.text)))
+    return [part.stripped() for part in parts if any(c.isalnum() for c in part.text)]
+
+
+def find_address_blocks(reading: Reading) -> list[AddressBlock]:
+    """The address blocks outside the table, in reading order."""
+    blocks: list[AddressBlock] = []
+    taken: set[int] = set()
+    for cell in reading.layout.cells:
+        if cell.index in taken or not reading.outside_table(cell):
+            continue
+        if len(cell.line.words) > 2 * _LONGEST_LINE:
+            continue
+        parts = one_line_parts(cell)
+        if len(parts) >= 3 and any(is_postal_line(part.text) for part in parts[1:]):
+            blocks.append(AddressBlock((cell,), cell, (), one_line=True))
+            taken.add(cell.index)
+        elif len(cell.line.words) <= _LONGEST_LINE and is_postal_line(_value_text(reading, cell)):
+            lines = [*reversed(_run(reading, cell, -1, _GAP_ABOVE, _LINES_ABOVE)), cell]
+            below = _run(reading, cell, 1, _GAP_BELOW, _LINES_BELOW)
+            lines = [line for line in lines if line.index not in taken]
+            if len(lines) > 1 or cell is not lines[0] or cell.column:
+                blocks.append(AddressBlock(tuple(lines), cell, tuple(below)))
+                taken |= {line.index for line in lines}
+    return blocks
+
+
+def _value_text(reading: Reading, cell: Cell) -> str:
+    """The cell's text behind an opening label."""
+    leading = [label for label in reading.labels.in_cell(cell) if label.leads]
+    return (
+        cell.text[max(label.span.end for label in leading) :].strip(" :") if leading else cell.text
+    )
+
+
+def _run(reading: Reading, start: Cell, step: int, reach: float, most: int) -> list[Cell]:
+    """Cells that stand left-aligned above (-1) or below (1) a cell, nearest first."""
+    height = reading.layout.page_of(start).letter_height
+    found: list[Cell] = []
+    edge = start
+    rows = reading.layout.rows
+    index = start.row + step
+    while 0 <= index < len(rows) and len(found) < most:
+        row = rows[index]
+        index += step
+        if row.page_number != start.page_number:
+            break
+        gap = edge.box.y0 - row.box.y1 if step < 0 else row.box.y0 - edge.box.y1
+        if gap > reach * height + 2 * height:
+            break
+        cell = next((c for c in row.cells if _aligned(c, start, height)), None)
+        if cell is None:
+            continue
+        gap = edge.box.y0 - cell.box.y1 if step < 0 else cell.box.y0 - edge.box.y1
+        if gap > reach * height or _breaks(reading, cell):
+            break
+        found.append(cell)
+        edge = cell
+    return found
+
+
+def _aligned(cell: Cell, start: Cell, height: float) -> bool:
+    return abs(cell.box.x0 - start.box.x0) <= _ALIGNED * height
+
+
+def _breaks(reading: Reading, cell: Cell) -> bool:
+    """Whether a line can't belong to an address: a heading, a sentence, a title, a sum."""
+    if len(cell.line.words) > _LONGEST_LINE or len(one_line_parts(cell)) >= 4:
+        return True
+    if reading.mentions.dates(cell):
+        return True
+    document = any(
+        mention.match.document_types
+        and not any(c.isalpha() for c in cell.text[: mention.span.start])
+        for mention in reading.mentions.labels(cell)
+    )
+    heading = any(
+        label.leads and label.strength > 0.5 and (label.alone or ":" in cell.text)
+        for label in reading.labels.in_cell(cell)
+    )
+    return document or heading
+
+
+def texts(cells: Sequence[Cell]) -> list[str]:
+    """The lines' texts."""
+    return [cell.text for cell in cells]

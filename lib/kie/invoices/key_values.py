@@ -1,0 +1,155 @@
+"""Where a label's value stands: behind it, to its right, or below it in its column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from lib.domain.extraction import Candidate
+from lib.kie.invoices.labels import FieldLabel, Labels
+from lib.kie.layout import Cell, Layout, Span
+from lib.kie.mentions import Mentions
+
+Finder = Callable[[Cell], Sequence[Span]]
+"""The spans of a cell that look like a value of the wanted type, left to right."""
+
+_BEHIND, _RIGHT, _BELOW = 1.0, 0.95, 0.85
+_FAR_GAP = 40.0  # letter heights: a value that far to the right is less likely the label's
+_FAR = 0.15
+_SENTENCE_GAP = 24  # letters between a label and its value in one line
+_IDENTIFIER = re.compile(
+    r"(?:\b[A-Z]{1,5} )?[^\W_][\w./\-–+]*\d[\w./\-–+]*[^\W_]|\b\d\b|[^\W\d_]\d\b"
+)
+_HAS_DIGIT = re.compile(r"\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A value of a label. `closeness` in 0..1 says how surely the two belong together."""
+
+    span: Span
+    closeness: float
+    label: FieldLabel
+
+    @property
+    def score(self) -> float:
+        """Label strength times closeness."""
+        return self.closeness * self.label.strength
+
+
+class KeyValues:
+    """Seeks values of labels on a laid-out document."""
+
+    def __init__(self, layout: Layout, mentions: Mentions, labels: Labels) -> None:
+        self._layout = layout
+        self._mentions = mentions
+        self._labels = labels
+
+    def hits(self, field: str, find: Finder) -> list[Hit]:
+        """The values of a field's labels, best first."""
+        found = [hit for label in self._labels.of(field) for hit in self.seek(label, find)]
+        return sorted(found, key=lambda hit: -hit.score)
+
+    def seek(self, label: FieldLabel, find: Finder) -> Iterator[Hit]:
+        """The values of one label: the one in its cell, else the nearest to the right and below."""
+        end = self._end_of(label)
+        for span in find(label.cell):
+            if label.span.end <= span.start < end:
+                gap = span.start - label.span.end
+                yield Hit(span, _BEHIND if gap <= _SENTENCE_GAP else _BEHIND * 0.7, label)
+                return
+        rest = label.cell.text[label.span.end : end]
+        if sum(c.isalnum() for c in rest) > _SENTENCE_GAP:
+            return
+        right = self._right_of(label, find)
+        if right:
+            yield right
+        if not right or not label.alone:
+            below = self._below(label, find)
+            if below:
+                yield below
+
+    def _end_of(self, label: FieldLabel) -> int:
+        """Where the next label of the cell begins."""
+        starts = [
+            other.span.start
+            for other in self._labels.in_cell(label.cell)
+            if other.span.start >= label.span.end and other.strength > 0.5
+        ]
+        return min(starts, default=len(label.cell.text))
+
+    def _right_of(self, label: FieldLabel, find: Finder) -> Hit | None:
+        height = self._layout.page_of(label.cell).letter_height
+        for other in self._layout.row_of(label.cell).cells_right_of(label.cell):
+            spans = find(other)
+            before = [x for x in self._labels.in_cell(other) if x.leads and x.strength > 0.5]
+            if spans and not (before and before[0].span.end <= spans[0].start):
+                gap = (other.box.x0 - label.cell.box.x1) / height
+                return Hit(spans[0], _RIGHT - _FAR * min(1.0, gap / _FAR_GAP), label)
+            if before or sum(c.isalpha() for c in other.text) > 2:
+                return None
+        return None
+
+    def _below(self, label: FieldLabel, find: Finder) -> Hit | None:
+        box = label.span.box
+        height = self._layout.page_of(label.cell).letter_height
+        for other in self._layout.below(box, label.cell.row, reach=3):
+            if other.box.y0 - box.y1 > 3 * height:
+                return None
+            if self._labels.is_heading(other) and not find(other):
+                return None
+            under = [span for span in find(other) if span.box.overlap_x(box) > 0]
+            if under:
+                heading = [x for x in self._labels.in_cell(other) if x.leads and x.strength > 0.5]
+                if heading and heading[0].span.end <= under[0].start:
+                    return None
+                return Hit(under[0], _BELOW if label.alone else _BELOW * 0.85, label)
+            if sum(c.isalpha() for c in other.text) > 2:
+                return None
+        return None
+
+
+def as_candidates(
+    mentions: Mentions, hits: Sequence[Hit], scale: float = 1.0
+) -> tuple[Candidate, ...]:
+    """Hits as candidates, best first, each value once."""
+    found: dict[str, Candidate] = {}
+    for hit in sorted(hits, key=lambda hit: -hit.score):
+        candidate = mentions.candidate([hit.span], hit.score * scale, hit.label.span.text)
+        found.setdefault(candidate.raw, candidate)
+    return tuple(found.values())
+
+
+def identifier_spans(mentions: Mentions, cell: Cell) -> list[Span]:
+    """Runs that may be a number of a document, an order or a customer: with a digit, not a date or money."""
+    if not _HAS_DIGIT.search(cell.text):
+        return []
+    taken = [date.span for date in mentions.dates(cell)]
+    taken += [
+        amount.span
+        for amount in mentions.amounts(cell)
+        if amount.match.percent or amount.match.currency or amount.match.symbol
+    ]
+    spans = []
+    for match in _IDENTIFIER.finditer(cell.text):
+        start, end = match.span()
+        if any(span.start < end and start < span.end for span in taken):
+            continue
+        bracketed = cell.text[:start].rstrip().endswith("(") and cell.text[
+            end:
+        ].lstrip().startswith(")")
+        if not bracketed:
+            spans.append(Span(cell, start, end))
+    return spans
+
+
+def date_spans(mentions: Mentions, cell: Cell) -> list[Span]:
+    """The dates of a cell."""
+    return [date.span for date in mentions.dates(cell)]
+
+
+def text_spans(cell: Cell, start: int = 0) -> list[Span]:
+    """All text behind `start`, as one span."""
+    span = Span(cell, start, len(cell.text)).stripped()
+    return [span] if span.end > span.start else []

@@ -1,0 +1,80 @@
+"""Line items as table rows of candidates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from lib.domain.extraction import Candidate
+from lib.kie.invoices.labels import Labels
+from lib.kie.invoices.table_body import Item, Piece, read_body
+from lib.kie.invoices.table_header import ITEM_COLUMNS, Header, find_headers
+from lib.kie.layout import Layout, Span
+from lib.kie.mentions import Mentions
+
+_SCORE = 0.85
+_QUANTITY_UNIT = re.compile(r"^\s*([-+]?\d[\d.,' ]*)\s*([^\d\s].*)?$")
+
+
+class LineItems:
+    """The table of items: `rows` of candidates, and the layout rows that it covers."""
+
+    def __init__(self, layout: Layout, mentions: Mentions, labels: Labels) -> None:
+        self._layout = layout
+        self._mentions = mentions
+        self._labels = labels
+        items, covered = self._read()
+        self.rows = tuple(self._row(item) for item in items)
+        self.covered = frozenset(covered)
+
+    def _read(self) -> tuple[list[Item], set[int]]:
+        """Tables under headers; a page without one continues the table that had not ended."""
+        headers = find_headers(self._layout, self._mentions, self._labels)
+        items: list[Item] = []
+        covered: set[int] = set()
+        open_header: Header | None = None
+        for page in self._layout.pages:
+            own = [header for header in headers if header.page_number == page.page.number]
+            starts = [(header, header.last_row + 1) for header in own]
+            if open_header and page.rows:
+                starts.insert(0, (open_header, page.rows[0].index))
+            for index, (header, start) in enumerate(starts):
+                end = starts[index + 1][0].first_row if index + 1 < len(starts) else None
+                rows = [r for r in page.rows if r.index >= start and (end is None or r.index < end)]
+                body = read_body(self._layout, self._mentions, self._labels, header, rows)
+                if header.page_number == page.page.number:
+                    covered |= set(range(header.first_row, header.last_row + 1))
+                items.extend(body.items)
+                covered |= body.rows
+                open_header = None if body.ended else header
+        return items, covered
+
+    def _row(self, item: Item) -> dict[str, Candidate]:
+        row = {"amount": self._candidate([item.anchor.span])}
+        if item.description:
+            row["description"] = self._candidate(
+                [p.span.stripped(" \t:;,") for p in item.description]
+            )
+        for name, piece in item.cells.items():
+            if name in ITEM_COLUMNS and name not in row:
+                row.update(self._cell(name, piece))
+        return row
+
+    def _cell(self, name: str, piece: Piece) -> dict[str, Candidate]:
+        """A cell's candidates; a quantity printed with its unit gives both."""
+        if name != "quantity":
+            return {name: self._candidate([piece.span])}
+        match = _QUANTITY_UNIT.match(piece.span.text)
+        if not match:
+            return {}
+        found = {name: self._candidate([self._part(piece.span, match, 1)])}
+        if match[2]:
+            found["unit"] = self._candidate([self._part(piece.span, match, 2)])
+        return found
+
+    def _part(self, span: Span, match: re.Match[str], group: int) -> Span:
+        start, end = match.span(group)
+        return Span(span.cell, span.start + start, span.start + end).stripped(" ")
+
+    def _candidate(self, spans: Sequence[Span]) -> Candidate:
+        return self._mentions.candidate(spans, _SCORE)

@@ -1,0 +1,290 @@
+"""Who sells, who buys, where goods go: address blocks and headings judged by place and company."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lib.domain.extraction import Candidate
+from lib.kie.invoices.address_blocks import (
+    AddressBlock,
+    find_address_blocks,
+    is_postal_line,
+    one_line_parts,
+)
+from lib.kie.invoices.labels import FieldLabel
+from lib.kie.invoices.reading import Found, Reading
+from lib.kie.layout import Cell, Span
+from lib.values.identifiers import (
+    find_bics,
+    find_emails,
+    find_ibans,
+    find_phones,
+    find_tax_ids,
+    find_urls,
+)
+
+_ROLE_FIELDS = {
+    "vendor_name": "vendor", "vendor_address": "vendor",
+    "customer_name": "customer", "customer_address": "customer",
+    "shipping_address": "shipping",
+}  # fmt: skip
+_LABELLED = 0.9
+_SENDER_LINE = 0.8
+_UNDER_SENDER = 0.85
+_WITH_CONTACTS = 0.6
+_UNLABELLED = 0.5
+_LEGAL_FORM = 0.45
+_REPEATED = 0.08
+_HEADING_REACH = 9  # rows between a heading and the block or name below it
+_LONGEST_NAME = 9  # words
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A block with its role ("vendor", "customer", "shipping"), its name and how sure that is."""
+
+    role: str
+    score: float
+    name: Span | None
+    address: tuple[Span, ...]
+    cells: tuple[Cell, ...]
+    label: str = ""
+
+
+def find_parties(reading: Reading) -> tuple[Found, list[Party]]:
+    """Candidates for names and addresses, and the parties that they came from."""
+    blocks = find_address_blocks(reading)
+    parties = [*_from_blocks(reading, blocks), *_from_labels(reading)]
+    parties += _letterheads(reading, parties)
+    found: Found = {
+        "vendor_name": _names(reading, parties, "vendor"),
+        "vendor_address": _addresses(reading, parties, "vendor"),
+        "customer_name": _names(reading, parties, "customer"),
+        "customer_address": _addresses(reading, parties, "customer"),
+        "shipping_address": _addresses(reading, parties, "shipping"),
+    }
+    return found, parties
+
+
+def _from_blocks(reading: Reading, blocks: Sequence[AddressBlock]) -> Iterator[Party]:
+    senders = [block for block in blocks if block.one_line]
+    unlabelled: list[AddressBlock] = []
+    for block in blocks:
+        if block.one_line:
+            parts = one_line_parts(block.first)
+            yield Party("vendor", _SENDER_LINE, parts[0], tuple(parts[1:]), block.lines)
+            continue
+        label = _heading_of(reading, block)
+        if label:
+            yield _party(
+                reading, block, _ROLE_FIELDS[label.field], _LABELLED * label.strength, label
+            )
+        else:
+            unlabelled.append(block)
+    for block in unlabelled:
+        if _has_contacts(reading, (*block.lines, *block.below), own=True):
+            yield _party(reading, block, "vendor", _WITH_CONTACTS)
+        elif any(_stands_under(sender.first, block, reading) for sender in senders):
+            yield _party(reading, block, "customer", _UNDER_SENDER)
+        elif senders or _has_vendor_above(reading, block, blocks):
+            yield _party(reading, block, "customer", _UNLABELLED + 0.1)
+        else:
+            yield _party(reading, block, "vendor", _UNLABELLED)
+            yield _party(reading, block, "customer", _UNLABELLED - 0.2)
+
+
+def _party(
+    reading: Reading, block: AddressBlock, role: str, score: float, label: FieldLabel | None = None
+) -> Party:
+    lines = [line for line in block.lines if not _is_salutation(reading, line)] or [*block.lines]
+    spans = [_without_label(reading, line) for line in lines]
+    spans = [
+        _without_honorific(reading, span) for span in spans if any(c.isalnum() for c in span.text)
+    ]
+    name = spans[0] if spans and len(spans) > 1 else None
+    text = label.span.text if label else ""
+    return Party(
+        role, score, name, tuple(spans[1:] if name else spans), (*block.lines, *block.below), text
+    )
+
+
+def _heading_of(reading: Reading, block: AddressBlock) -> FieldLabel | None:
+    """The label of a role above the block or left of its first line, through sub-labels such as "Name:"."""
+    for cell in block.lines[:2]:
+        for label in reading.labels.in_cell(cell):
+            if label.field in _ROLE_FIELDS and label.leads and label.strength > 0.5:
+                return label
+        left = reading.layout.row_of(cell).cells_left_of(cell)
+        if left:
+            found = _role_label(reading, left[-1])
+            if found:
+                return found
+            if reading.labels.leading_cues(left[-1]) & {"party_name", "party_address"}:
+                return _role_above(reading, left[-1], _HEADING_REACH)
+    return _role_above(reading, block.first, 2)
+
+
+def _role_label(reading: Reading, cell: Cell) -> FieldLabel | None:
+    roles = [
+        label
+        for label in reading.labels.in_cell(cell)
+        if label.field in _ROLE_FIELDS and label.leads and label.strength > 0.5
+    ]
+    roles = [label for label in roles if label.alone or ":" in cell.text] or roles
+    return max(roles, key=lambda label: label.strength, default=None)
+
+
+def _role_above(reading: Reading, cell: Cell, reach: int) -> FieldLabel | None:
+    """The nearest label of a role above the cell, left-aligned with it or over it."""
+    height = reading.layout.page_of(cell).letter_height
+    for other in reading.layout.above(cell.box, cell.row, reach):
+        label = _role_label(reading, other)
+        if label and abs(other.box.x0 - cell.box.x0) < 6 * height:
+            return label
+        if reach <= 2 and cell.box.y0 - other.box.y1 > 3.5 * height:
+            return None
+    return None
+
+
+def _from_labels(reading: Reading) -> Iterator[Party]:
+    """Names right behind, right of or below a label of a role, where no post code marks a block."""
+    for field, role in (("vendor_name", "vendor"), ("customer_name", "customer")):
+        for label in reading.labels.of(field):
+            if not (label.leads and label.strength > 0.5) or not reading.outside_table(label.cell):
+                continue
+            for hit in reading.pairs.seek(label, lambda cell: _name_spans(reading, cell)):
+                yield Party(role, hit.score * 0.8, hit.span, (), (hit.span.cell,), label.span.text)
+
+
+def _name_spans(reading: Reading, cell: Cell) -> list[Span]:
+    """The cell as a name: letters, no amount, no date, not a post code line, not a number's label."""
+    labels = [x for x in reading.labels.in_cell(cell) if x.leads and x.strength > 0.5]
+    start = max((x.span.end for x in labels), default=0)
+    span = Span(cell, start, len(cell.text)).stripped()
+    text = span.text
+    letters = sum(c.isalpha() for c in text)
+    if letters < 3 or len(text.split()) > _LONGEST_NAME or reading.mentions.dates(cell):
+        return []
+    if is_postal_line(text) or sum(c.isdigit() for c in text) > letters:
+        return []
+    return [span]
+
+
+def _letterheads(reading: Reading, parties: Sequence[Party]) -> Iterator[Party]:
+    """Company names by their legal form, and the largest line at the top of the first page."""
+    others = {c.index for party in parties if party.role != "vendor" for c in party.cells}
+    first = reading.layout.pages[0].page.number if reading.layout.pages else 0
+    for cell in reading.layout.cells:
+        if cell.index in others or not reading.outside_table(cell):
+            continue
+        if len(cell.line.words) > _LONGEST_NAME or _is_title(reading, cell):
+            continue
+        place = reading.relative_y(cell)
+        edge = 0.12 if place < 0.2 or place > 0.85 else 0.0
+        if "legal_form" in reading.labels.cues(cell) and cell.page_number == first:
+            yield Party("vendor", _LEGAL_FORM + edge, cell.span.stripped(), (), (cell,))
+        elif (
+            cell.page_number == first
+            and place < 0.2
+            and _is_big(cell)
+            and _name_spans(reading, cell)
+        ):
+            if not reading.labels.is_heading(cell):
+                yield Party(
+                    "vendor", 0.4 + 0.1 * min(1.0, cell.height_ratio - 1), cell.span, (), (cell,)
+                )
+
+
+def _is_big(cell: Cell) -> bool:
+    return cell.height_ratio > 1.25
+
+
+def _is_title(reading: Reading, cell: Cell) -> bool:
+    return any(mention.match.document_types for mention in reading.mentions.labels(cell))
+
+
+def _names(reading: Reading, parties: Sequence[Party], role: str) -> list[Candidate]:
+    best: dict[str, Candidate] = {}
+    own = [party for party in parties if party.role == role and party.name]
+    for party in sorted(own, key=lambda p: -p.score):
+        name = party.name
+        assert name is not None
+        again = sum(
+            1
+            for cell in reading.layout.cells
+            if cell is not name.cell and name.text.casefold() in cell.text.casefold()
+        )
+        bonus = _REPEATED * min(2, again) if role == "vendor" else 0.0
+        candidate = reading.mentions.candidate([name], party.score + bonus, party.label)
+        key = candidate.raw.casefold()
+        if key not in best or best[key].score < candidate.score:
+            best[key] = candidate
+    return sorted(best.values(), key=lambda c: -c.score)
+
+
+def _addresses(reading: Reading, parties: Sequence[Party], role: str) -> list[Candidate]:
+    found = []
+    for party in sorted(parties, key=lambda p: -p.score):
+        if party.role != role or not party.address:
+            continue
+        raw = ", ".join(span.text.strip(" ,") for span in party.address)
+        found.append(reading.mentions.candidate(party.address, party.score, party.label, raw))
+    return found
+
+
+def _stands_under(sender: Cell, block: AddressBlock, reading: Reading) -> bool:
+    height = reading.layout.page_of(sender).letter_height
+    gap = block.first.box.y0 - sender.box.y1
+    return (
+        block.first.page_number == sender.page_number
+        and -height < gap < 6 * height
+        and abs(block.first.box.x0 - sender.box.x0) < 8 * height
+    )
+
+
+def _has_vendor_above(
+    reading: Reading, block: AddressBlock, blocks: Sequence[AddressBlock]
+) -> bool:
+    """Whether another unlabelled block stands higher: letters begin with their sender."""
+    return any(
+        other is not block
+        and other.first.page_number == block.first.page_number
+        and other.first.box.y0 < block.first.box.y0
+        and _heading_of(reading, other) is None
+        for other in blocks
+    )
+
+
+def _has_contacts(reading: Reading, cells: Sequence[Cell], *, own: bool) -> bool:
+    """Whether bank, web or registration details stand with the lines: only the sender prints those."""
+    for cell in cells:
+        text = cell.text
+        if find_ibans(text) or find_bics(text) or find_urls(text):
+            return own
+        if find_tax_ids(text) and not reading.labels.of("customer_tax_id"):
+            return own
+        if find_emails(text) or (find_phones(text) and reading.labels.leading_cues(cell)):
+            return own
+    return False
+
+
+def _is_salutation(reading: Reading, cell: Cell) -> bool:
+    """A line such as "Mr" or "Firma" that only leads to the name."""
+    mentions = reading.mentions.labels(cell)
+    return any(
+        "honorific" in reading.labels.leading_cues(cell)
+        and m.span.end >= len(cell.text.rstrip(" .:"))
+        for m in mentions
+    )
+
+
+def _without_label(reading: Reading, cell: Cell) -> Span:
+    labels = [x for x in reading.labels.in_cell(cell) if x.leads and x.strength > 0.5]
+    labels = [x for x in labels if x.field in _ROLE_FIELDS]
+    start = max((x.span.end for x in labels), default=0)
+    return Span(cell, start, len(cell.text)).stripped()
+
+
+def _without_honorific(reading: Reading, span: Span) -> Span:
+    return span

@@ -1,0 +1,38 @@
+"""One document being read: its layout with labels and key-value search, and which rows the table holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lib.domain.extraction import Candidate
+from lib.kie.invoices.key_values import KeyValues
+from lib.kie.invoices.labels import Labels
+from lib.kie.layout import Cell, Layout
+from lib.kie.mentions import Mentions
+
+Found = dict[str, list[Candidate]]
+"""Candidates per field, in any order."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What every part of invoice reading works on. `table_rows`: rows of the line-item table."""
+
+    layout: Layout
+    mentions: Mentions
+    labels: Labels
+    pairs: KeyValues
+    table_rows: frozenset[int] = frozenset()
+
+    def outside_table(self, cell: Cell) -> bool:
+        """Whether a cell is no part of the line-item table."""
+        return cell.row not in self.table_rows
+
+    def relative_y(self, cell: Cell) -> float:
+        """Where the cell stands on its page: 0 at the top, 1 at the bottom."""
+        page = self.layout.page_of(cell).page
+        return cell.box.center_y / page.height
+
+    def relative_x(self, cell: Cell) -> float:
+        """Where the cell begins on its page: 0 at the left, 1 at the right."""
+        return cell.box.x0 / self.layout.page_of(cell).page.width

@@ -1,0 +1,134 @@
+"""Numbers and dates by which an invoice is known: its own, the order's, the customer's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lib.domain.extraction import Candidate
+from lib.kie.invoices.key_values import as_candidates, date_spans, identifier_spans
+from lib.kie.invoices.reading import Found, Reading
+from lib.kie.layout import Cell, Span
+from lib.kie.lexicon import LabelKind
+from lib.values.identifiers import find_ibans, find_phones, find_tax_ids
+
+_TITLE_SCORE = 0.8
+_TITLE_DATE_SCORE = 0.8
+_LONE_DATE_SCORE = 0.5  # a date without a label, near the top of the first page
+_ANY_DATE_SCORE = 0.25
+_OPENING = re.compile(r"^(?:\s*(?:\([^)]*\)|[^\W\d_]{1,6}[.°º]?|[#№:.°º/–-]))*\s*$")
+_OTHER_NUMBER = frozenset({"delivery_note", "contact", "bank", "fax", "page"})
+_OTHER_DATE = frozenset({"not_issue_date", "delivery_note"})
+
+
+def find_references(reading: Reading) -> Found:
+    """Candidates for the numbers and dates."""
+    return {
+        "document_number": _document_numbers(reading),
+        "issue_date": _issue_dates(reading),
+        "due_date": _labelled_dates(reading, "due_date"),
+        "delivery_date": _labelled_dates(reading, "delivery_date"),
+        "purchase_order": _labelled_numbers(reading, "purchase_order"),
+        "customer_id": _labelled_numbers(reading, "customer_id"),
+    }
+
+
+def _labelled_numbers(reading: Reading, field: str) -> list[Candidate]:
+    hits = reading.pairs.hits(field, lambda cell: _identifiers(reading, cell))
+    return list(as_candidates(reading.mentions, hits, 0.95))
+
+
+def _identifiers(reading: Reading, cell: Cell) -> list[Span]:
+    """Identifier-like runs that no other finder knows as a phone, an account or a tax number."""
+    spans = identifier_spans(reading.mentions, cell)
+    if not spans:
+        return spans
+    known = [*find_ibans(cell.text), *find_tax_ids(cell.text)]
+    known += [phone for phone in find_phones(cell.text) if cell.text[phone.start] == "+"]
+    return [
+        span
+        for span in spans
+        if not any(other.start < span.end and span.start < other.end for other in known)
+    ]
+
+
+def _document_numbers(reading: Reading) -> list[Candidate]:
+    titled = [
+        reading.mentions.candidate([span], score, title)
+        for span, score, title in _title_numbers(reading)
+    ]
+    found: dict[str, Candidate] = {}
+    for candidate in sorted(
+        [*titled, *_labelled_numbers(reading, "document_number")], key=lambda c: -c.score
+    ):
+        found.setdefault(candidate.raw, candidate)
+    return list(found.values())
+
+
+def _title_numbers(reading: Reading) -> Iterator[tuple[Span, float, str]]:
+    """Identifiers right behind the word that says what the document is: "Invoice 4711"."""
+    for cell in reading.layout.cells:
+        for mention in reading.mentions.labels(cell):
+            named = any(
+                label.kind is LabelKind.DOCUMENT_TYPE and label.language in reading.labels.languages
+                for label in mention.match.labels
+            )
+            if not named or any(c.isalpha() for c in cell.text[: mention.span.start]):
+                continue
+            row = reading.layout.row_of(cell)
+            following = [cell, *row.cells_right_of(cell)[:1]]
+            for place in following:
+                offset = mention.span.end if place is cell else 0
+                spans = [s for s in _identifiers(reading, place) if s.start >= offset]
+                if spans and _OPENING.match(place.text[offset : spans[0].start]):
+                    early = 0.1 * (cell.page_number == 1) * (cell.height_ratio > 1.2)
+                    yield spans[0], _TITLE_SCORE + early, mention.span.text
+                    break
+            break
+
+
+def _labelled_dates(reading: Reading, field: str) -> list[Candidate]:
+    hits = reading.pairs.hits(field, lambda cell: date_spans(reading.mentions, cell))
+    return list(as_candidates(reading.mentions, hits, 0.95))
+
+
+def _issue_dates(reading: Reading) -> list[Candidate]:
+    found: dict[str, Candidate] = {}
+    candidates = _labelled_dates(reading, "issue_date")
+    candidates += [
+        reading.mentions.candidate([span], score) for span, score in _unlabelled_dates(reading)
+    ]
+    for candidate in sorted(candidates, key=lambda c: -c.score):
+        found.setdefault(candidate.raw, candidate)
+    return list(found.values())
+
+
+def _unlabelled_dates(reading: Reading) -> Iterator[tuple[Span, float]]:
+    """Dates in the title's line, alone near the top, and at last any date that nothing else claims."""
+    title_rows = {span.cell.row for span, _, _ in _title_numbers(reading)}
+    for cell in reading.layout.cells:
+        dates = reading.mentions.dates(cell)
+        if not dates or not reading.outside_table(cell):
+            continue
+        claimed = any(
+            label.field in ("due_date", "delivery_date", "purchase_order") and label.strength > 0.5
+            for label in reading.labels.in_cell(cell)
+        )
+        if claimed or reading.labels.cues(cell) & _OTHER_DATE:
+            continue
+        span = dates[0].span
+        if cell.row in title_rows:
+            yield span, _TITLE_DATE_SCORE
+        elif cell.page_number == reading.layout.pages[0].page.number:
+            letters = sum(c.isalpha() for c in cell.text)
+            lone = (
+                letters <= 20
+                and reading.relative_y(cell) < 0.4
+                and not _labelled_left(reading, cell)
+            )
+            yield span, _LONE_DATE_SCORE if lone else _ANY_DATE_SCORE
+
+
+def _labelled_left(reading: Reading, cell: Cell) -> bool:
+    left = reading.layout.row_of(cell).cells_left_of(cell)
+    return bool(left) and any(c.isalpha() for c in left[-1].text)

@@ -1,0 +1,154 @@
+"""The sums of an invoice: labelled amounts outside the table, with arithmetic as evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from lib.domain.extraction import Candidate
+from lib.kie.invoices.labels import FieldLabel
+from lib.kie.invoices.reading import Found, Reading
+from lib.kie.layout import Cell
+from lib.kie.mentions import AmountMention
+
+SUM_FIELDS = (
+    "subtotal", "discount_total", "shipping", "tax_total", "total", "amount_paid", "amount_due",
+)  # fmt: skip
+
+_RIGHT, _BELOW = 0.9, 0.75
+_SHARED = 0.06  # a label that several sums have says less about each
+_LOWER = 0.04  # of two equal labels the later one is the sum
+_AGREES = 0.08  # net + tax = gross
+_NOT_PRINTED_DUE = 0.45  # nothing says that a part was paid: the total is due
+_CENT = Decimal("0.015")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    field: str
+    amount: AmountMention
+    score: float
+    label: FieldLabel
+
+
+def find_sums(reading: Reading) -> Found:
+    """Candidates for each of SUM_FIELDS."""
+    sums = [found for name in SUM_FIELDS for found in _of_field(reading, name)]
+    sums = _agreeing(_exclusive(sums))
+    found: Found = {}
+    for name in SUM_FIELDS:
+        best: dict[Decimal, Candidate] = {}
+        for item in sorted((s for s in sums if s.field == name), key=lambda s: -s.score):
+            best.setdefault(
+                item.amount.value,
+                reading.mentions.candidate([item.amount.span], item.score, item.label.span.text),
+            )
+        found[name] = list(best.values())
+    if not found["amount_due"] and not found["amount_paid"] and found["total"]:
+        top = found["total"][0]
+        found["amount_due"] = [replace(top, score=min(top.score, _NOT_PRINTED_DUE))]
+    return found
+
+
+def _of_field(reading: Reading, field: str) -> Iterator[_Sum]:
+    rows = max(1, len(reading.layout.rows))
+    for label in reading.labels.of(field):
+        if not reading.outside_table(label.cell) or label.strength < 0.3:
+            continue
+        names = {
+            other.field
+            for other in reading.labels.in_cell(label.cell)
+            if other.span == label.span and other.field in SUM_FIELDS
+        }
+        doubt = _SHARED * (len(names) - 1) - _LOWER * label.cell.row / rows
+        right = amounts_right_of(reading, label)
+        if right:
+            yield _Sum(field, right[-1], label.strength * _RIGHT - doubt, label)
+        elif label.alone:
+            below = _below(reading, label)
+            if below:
+                yield _Sum(field, below, label.strength * _BELOW - doubt, label)
+
+
+def amounts_right_of(reading: Reading, label: FieldLabel) -> list[AmountMention]:
+    """Money behind the label in its cell and row, up to the next label of a sum."""
+    inside = [a for a in _money(reading, label.cell) if a.span.start >= label.span.end]
+    if inside:
+        return _until_next_label(reading, label, inside)
+    found: list[AmountMention] = []
+    for cell in reading.layout.row_of(label.cell).cells_right_of(label.cell):
+        if any(o.leads and o.field in SUM_FIELDS for o in reading.labels.in_cell(cell)):
+            break
+        if sum(c.isalpha() for c in cell.text) > 12:
+            break
+        found.extend(_money(reading, cell))
+    return found
+
+
+def _until_next_label(
+    reading: Reading, label: FieldLabel, amounts: Sequence[AmountMention]
+) -> list[AmountMention]:
+    starts = [
+        other.span.start
+        for other in reading.labels.in_cell(label.cell)
+        if other.field in SUM_FIELDS and other.span.start >= label.span.end
+    ]
+    end = min(starts, default=len(label.cell.text))
+    return [amount for amount in amounts if amount.span.start < end]
+
+
+def _money(reading: Reading, cell: Cell) -> list[AmountMention]:
+    """Amounts of a cell that may be sums; whole numbers only where the cell holds nothing else."""
+    amounts = [a for a in reading.mentions.amounts(cell) if not a.match.percent]
+    money = [a for a in amounts if a.is_money]
+    if money or len(amounts) != 1:
+        return money
+    rest = cell.text[: amounts[0].span.start] + cell.text[amounts[0].span.end :]
+    return amounts if not any(c.isalnum() for c in rest) else []
+
+
+def _below(reading: Reading, label: FieldLabel) -> AmountMention | None:
+    box = label.span.box
+    height = reading.layout.page_of(label.cell).letter_height
+    for cell in reading.layout.below(box, label.cell.row, reach=2):
+        if cell.box.y0 - box.y1 > 3 * height or not reading.outside_table(cell):
+            return None
+        under = [a for a in _money(reading, cell) if a.box.overlap_x(box) > 0]
+        return under[0] if under else None
+    return None
+
+
+def _exclusive(sums: Sequence[_Sum]) -> list[_Sum]:
+    """A label may name both the total and what is due: it is the other one's when that has its own label."""
+    kept = []
+    for item in sums:
+        twins = {s.field for s in sums if s.label.span == item.label.span and s is not item}
+        own = [
+            s
+            for s in sums
+            if s.field == item.field and s.label.span != item.label.span and s.score >= 0.6
+        ]
+        rivals_have_own = any(
+            s.field in twins and s.label.span != item.label.span and s.score >= 0.6 for s in sums
+        )
+        if twins and own and not rivals_have_own:
+            item = replace(item, score=item.score - 0.15)
+        kept.append(item)
+    return kept
+
+
+def _agreeing(sums: Sequence[_Sum]) -> list[_Sum]:
+    """Raise the sums of a triple subtotal + tax = total."""
+    by_field = {
+        name: [s for s in sums if s.field == name] for name in ("subtotal", "tax_total", "total")
+    }
+    raised: set[int] = set()
+    for net in by_field["subtotal"]:
+        for tax in by_field["tax_total"]:
+            for gross in by_field["total"]:
+                distinct = len({id(net.amount), id(tax.amount), id(gross.amount)}) == 3
+                off = net.amount.value + tax.amount.value - gross.amount.value
+                if distinct and abs(off) <= _CENT:
+                    raised |= {id(net), id(tax), id(gross)}
+    return [replace(s, score=s.score + _AGREES) if id(s) in raised else s for s in sums]

@@ -1,0 +1,229 @@
+"""The body of the line-item table: cells into columns, rows into items, over page breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from lib.kie.invoices.labels import Labels
+from lib.kie.invoices.table_header import NUMERIC_COLUMNS, Column, Header
+from lib.kie.layout import Cell, Layout, Row, Span
+from lib.kie.mentions import Mentions
+
+_STOP_FIELDS = frozenset({"subtotal", "tax_total", "total", "amount_due", "amount_paid"})
+_STOP_CUES = frozenset({"tax_summary"})
+_SKIP_CUES = frozenset({"carried_forward", "page"})
+_SAME_LINE = 0.7  # letter heights between middles
+_NEAR = 2.5  # letter heights between an item's amount and its other numbers
+_WRAP_GAP = 1.0  # letter heights between a description's lines
+_TEXT_COLUMNS = frozenset({"description", "product_code", "unit", "date"})
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Part of a cell in a column."""
+
+    span: Span
+    column: str
+
+    @property
+    def middle(self) -> float:
+        """Vertical middle in pixels of the page."""
+        return self.span.cell.box.center_y
+
+
+@dataclass(slots=True)
+class Item:
+    """One line item: its pieces by column; the description may have several lines."""
+
+    anchor: Piece
+    cells: dict[str, Piece] = field(default_factory=dict)
+    description: list[Piece] = field(default_factory=list)
+
+    @property
+    def top(self) -> float:
+        """Top of the numbers, in pixels of the page."""
+        pieces = [self.anchor, *self.cells.values()]
+        return min(piece.span.cell.box.y0 for piece in pieces)
+
+    @property
+    def bottom(self) -> float:
+        """Bottom of the numbers, in pixels of the page."""
+        pieces = [self.anchor, *self.cells.values()]
+        return max(piece.span.cell.box.y1 for piece in pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The items under one header on one page and the rows that belong to them."""
+
+    items: tuple[Item, ...]
+    rows: frozenset[int]
+    ended: bool
+
+
+def read_body(
+    layout: Layout, mentions: Mentions, labels: Labels, header: Header, rows: Sequence[Row]
+) -> Body:
+    """Items in `rows` (those under the header on its page, or of a page that continues it)."""
+    pieces: list[Piece] = []
+    used: list[int] = []
+    ended = False
+    for row in rows:
+        placed = [
+            piece for cell in row.cells for piece in split_cell(cell, header.columns, mentions)
+        ]
+        if _ends_table(row, placed, labels, mentions):
+            ended = True
+            break
+        if any(labels.leading_cues(cell) & _SKIP_CUES for cell in row.cells):
+            continue
+        pieces.extend(placed)
+        used.append(row.index)
+    height = layout.page_of(rows[0].cells[0]).letter_height if rows else 1.0
+    items = _items(pieces, mentions, height)
+    if not items:
+        return Body((), frozenset(), ended)
+    last = max(
+        (piece.span.cell.row for item in items for piece in (item.anchor, *item.description)),
+    )
+    return Body(tuple(items), frozenset(index for index in used if index <= last), ended)
+
+
+def _ends_table(row: Row, placed: Sequence[Piece], labels: Labels, mentions: Mentions) -> bool:
+    columns = {piece.column for piece in placed if any(c.isdigit() for c in piece.span.text)}
+    if {"quantity", "unit_price"} <= columns:
+        return False
+    for cell in row.cells:
+        if labels.leading_cues(cell) & _STOP_CUES:
+            return True
+        sums = [x for x in labels.in_cell(cell) if x.leads and x.field in _STOP_FIELDS]
+        if sums and max(x.strength for x in sums) > 0.5:
+            behind = cell.text[sums[0].span.end :]
+            letters = sum(c.isalpha() for c in behind)
+            if letters <= 12:
+                return True
+    return False
+
+
+def split_cell(cell: Cell, columns: Sequence[Column], mentions: Mentions) -> Iterator[Piece]:
+    """The cell's parts by column: numbers at its ends that stand under another column come off."""
+    start, end = 0, len(cell.text)
+    amounts = list(mentions.amounts(cell))
+    while amounts and amounts[-1].span.end >= len(cell.text[:end].rstrip()):
+        amount = amounts.pop()
+        rest = cell.text[start : amount.span.start]
+        if not rest.strip():
+            break
+        column = _column_of(amount.span, columns, numeric=True)
+        body = Span(cell, start, start + len(rest.rstrip()))
+        if column == _column_of(body, columns, numeric=False) or column not in NUMERIC_COLUMNS:
+            break
+        yield Piece(amount.span, column)
+        end = amount.span.start
+    words = cell.line.words
+    if len(words) > 1 and any(c.isdigit() for c in words[0].text):
+        first = Span(cell, 0, len(words[0].text))
+        rest_span = Span(cell, cell.word_starts[1], end)
+        column = _column_of(first, columns, numeric=False)
+        behind = _column_of(rest_span, columns, numeric=False) if rest_span.start < end else column
+        if column in ("position", "quantity", "product_code") and behind != column:
+            if _overlaps(first, columns, column):
+                yield Piece(first.stripped(), column)
+                start = rest_span.start
+    body = Span(cell, start, start + len(cell.text[start:end].rstrip()))
+    if body.start < body.end:
+        yield Piece(body, _column_of(body, columns, numeric=_is_number(body, mentions)))
+
+
+def _overlaps(span: Span, columns: Sequence[Column], name: str) -> bool:
+    return any(c.name == name and c.box.overlap_x(span.box) > 0 for c in columns)
+
+
+def _is_number(span: Span, mentions: Mentions) -> bool:
+    letters = sum(c.isalpha() for c in span.text)
+    digits = sum(c.isdigit() for c in span.text)
+    return digits > 0 and (letters <= 3 or digits >= letters)
+
+
+def _column_of(span: Span, columns: Sequence[Column], *, numeric: bool) -> str:
+    """The column with most of the span's width under its header, else the nearest that fits its kind."""
+    box = span.box
+    over = max(columns, key=lambda column: column.box.overlap_x(box))
+    if over.box.overlap_x(box) > 0:
+        wide = box.width > 1.6 * over.box.width and not numeric
+        if not (wide and over.name in NUMERIC_COLUMNS):
+            return over.name
+    fitting = [column for column in columns if (column.name in NUMERIC_COLUMNS) == numeric] or list(
+        columns
+    )
+    nearest = max(fitting, key=lambda column: column.box.overlap_x(box))
+    return nearest.name
+
+
+def _items(pieces: Sequence[Piece], mentions: Mentions, height: float) -> list[Item]:
+    anchors = [
+        piece
+        for piece in pieces
+        if piece.column == "amount" and any(c.isdigit() for c in piece.span.text)
+    ]
+    items = [Item(anchor) for anchor in sorted(anchors, key=lambda piece: piece.middle)]
+    if not items:
+        return []
+    rest = [piece for piece in pieces if piece.column not in ("amount", "description")]
+    for piece in sorted(rest, key=lambda p: p.middle):
+        item = min(items, key=lambda i: abs(i.anchor.middle - piece.middle))
+        near = abs(item.anchor.middle - piece.middle) <= _NEAR * height
+        has_content = any(c.isalnum() for c in piece.span.text)
+        if near and has_content:
+            rival = item.cells.get(piece.column)
+            if rival is None or (
+                abs(rival.middle - item.anchor.middle) > abs(piece.middle - item.anchor.middle)
+                and piece.column in NUMERIC_COLUMNS
+            ):
+                item.cells[piece.column] = piece
+    _describe(items, [p for p in pieces if p.column == "description"], height)
+    return items
+
+
+def _describe(items: Sequence[Item], lines: Sequence[Piece], height: float) -> None:
+    """Give each description line to its item: beside its numbers, then the lines that wrap."""
+    ordered = sorted(lines, key=lambda piece: (piece.middle, piece.span.box.x0))
+    left: list[Piece] = []
+    for piece in ordered:
+        beside = [
+            item
+            for item in items
+            if item.top - _SAME_LINE * height / 2
+            <= piece.middle
+            <= item.bottom + _SAME_LINE * height / 2
+        ]
+        if beside:
+            nearest = min(beside, key=lambda item: abs(item.anchor.middle - piece.middle))
+            nearest.description.append(piece)
+        else:
+            left.append(piece)
+    above = [item for item in items if not item.description]
+    for piece in left if not above else reversed(left):
+        item = _wrapped_item(items, piece, height, upwards=bool(above))
+        if item:
+            item.description.append(piece)
+            item.description.sort(key=lambda p: (p.middle, p.span.box.x0))
+
+
+def _wrapped_item(
+    items: Sequence[Item], piece: Piece, height: float, *, upwards: bool
+) -> Item | None:
+    """The item whose description the line continues, or begins when descriptions stand above."""
+    box = piece.span.cell.box
+    best: tuple[float, Item] | None = None
+    for item in items:
+        boxes = [p.span.cell.box for p in item.description] or [item.anchor.span.cell.box]
+        below = box.y0 - max(b.y1 for b in boxes)
+        above = min(b.y0 for b in boxes) - box.y1
+        gap = below if box.center_y > item.anchor.middle else above
+        if box.center_y < item.anchor.middle and not upwards:
+            continue
+        if gap <= _WRAP_GAP * height and (best is None or gap < best[0]):
+            best = (gap, item)
+    return best[1] if best else None

@@ -1,0 +1,226 @@
+"""Header rows of the line-item table: which column stands where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lib.kie.boxes import Box, bounding_box
+from lib.kie.invoices.labels import Labels
+from lib.kie.layout import Cell, Layout, Row, Span
+from lib.kie.lexicon import LabelKind
+from lib.kie.mentions import Mentions
+
+ITEM_COLUMNS = (
+    "position", "product_code", "description", "quantity", "unit", "unit_price", "discount",
+    "tax_rate", "amount",
+)  # fmt: skip
+NUMERIC_COLUMNS = frozenset(
+    {
+        "position",
+        "quantity",
+        "unit_price",
+        "discount",
+        "tax_rate",
+        "amount",
+        "gross_amount",
+        "tax_amount",
+    }
+)
+
+_MOSTLY = 0.5  # of a header cell's letters belong to column names
+_FEWEST_COLUMNS = 3
+_STACK_GAP = 0.9  # letter heights between the rows of one header
+_LARGEST_OPTIONS = 4
+_PRICES = ("unit_price", "amount", "gross_amount")
+# How usual a place is, from the left 0 to the right 1; breaks ties between meanings of one word.
+_USUAL_PLACE = {
+    "position": 0.0, "product_code": 0.15, "description": 0.3, "quantity": 0.5, "unit": 0.55,
+    "unit_price": 0.7, "discount": 0.78, "tax_rate": 0.8, "tax_amount": 0.88, "amount": 0.95,
+    "gross_amount": 1.0, "date": 0.2,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table: its name (one of ITEM_COLUMNS or a neighbour's) and its header's box."""
+
+    name: str
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header on one page: its columns left to right, its first and last row."""
+
+    columns: tuple[Column, ...]
+    first_row: int
+    last_row: int
+    page_number: int
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the columns."""
+        return frozenset(column.name for column in self.columns)
+
+
+@dataclass(slots=True)
+class _Slot:
+    """One column's header while it is put together from the rows of a stacked header."""
+
+    spans: list[Span]
+
+    @property
+    def box(self) -> Box:
+        return bounding_box([span.box for span in self.spans])
+
+
+def find_headers(layout: Layout, mentions: Mentions, labels: Labels) -> list[Header]:
+    """Headers of item tables in reading order; at most one begins in any row."""
+    found: list[Header] = []
+    for page in layout.pages:
+        last = -1
+        for row in page.rows:
+            if row.index <= last or not _is_seed(row, mentions, labels):
+                continue
+            header = _header_at(layout, mentions, labels, page.rows, row)
+            if header:
+                found.append(header)
+                last = header.last_row
+    return found
+
+
+def _is_seed(row: Row, mentions: Mentions, labels: Labels) -> bool:
+    if any(a.match.decimals for cell in row.cells for a in mentions.amounts(cell)):
+        return False
+    slots = list(_slots(row, mentions, labels))
+    names = {name for _, names in slots for name in names}
+    text = bool(names & {"description", "product_code", "quantity"})
+    return len(slots) >= _FEWEST_COLUMNS and text and bool(names & set(_PRICES))
+
+
+def _slots(row: Row, mentions: Mentions, labels: Labels) -> Iterator[tuple[Span, frozenset[str]]]:
+    for cell in row.cells:
+        found = [(span, names) for span, names in _column_labels(cell, mentions, labels)]
+        letters = sum(c.isalnum() for c in cell.text)
+        named = sum(c.isalnum() for span, _ in found for c in span.text)
+        if found and named >= _MOSTLY * letters:
+            yield from found
+
+
+def _column_labels(
+    cell: Cell, mentions: Mentions, labels: Labels
+) -> Iterator[tuple[Span, frozenset[str]]]:
+    for mention in mentions.labels(cell):
+        names = frozenset(
+            label.name
+            for label in mention.match.labels
+            if label.kind is LabelKind.COLUMN and label.language in labels.languages
+        )
+        if names:
+            yield mention.span, names
+
+
+def _header_at(
+    layout: Layout, mentions: Mentions, labels: Labels, rows: Sequence[Row], seed: Row
+) -> Header | None:
+    stack = _stack(layout, mentions, rows, seed)
+    slots = [_Slot([span]) for span, _ in _slots(seed, mentions, labels)]
+    for row in stack:
+        if row is seed:
+            continue
+        for cell in row.cells:
+            _join(slots, cell.span)
+    slots.sort(key=lambda slot: slot.box.x0)
+    options = [_options(slot, mentions, labels) for slot in slots]
+    names = _resolve(slots, options)
+    columns = tuple(
+        Column(name, slot.box) for slot, name in zip(slots, names, strict=True) if name is not None
+    )
+    if not any(column.name == "amount" for column in columns):
+        return None
+    return Header(columns, stack[0].index, stack[-1].index, seed.page_number)
+
+
+def _stack(layout: Layout, mentions: Mentions, rows: Sequence[Row], seed: Row) -> list[Row]:
+    """The seed with the rows right above and below that hold the rest of its words."""
+    height = layout.page_of(seed.cells[0]).letter_height
+    at = seed.index - rows[0].index
+    stack = [seed]
+    for step in (-1, 1):
+        edge, index = seed, at + step
+        while 0 <= index < len(rows) and abs(index - at) <= 3:
+            row = rows[index]
+            gap = max(row.box.y0 - edge.box.y1, edge.box.y0 - row.box.y1)
+            if gap > _STACK_GAP * height or not _is_header_text(row, mentions, height):
+                break
+            stack.append(row)
+            edge, index = row, index + step
+    return sorted(stack, key=lambda row: row.index)
+
+
+def _is_header_text(row: Row, mentions: Mentions, height: float) -> bool:
+    if any(c.isdigit() for cell in row.cells for c in cell.text):
+        return False
+    return all(
+        len(cell.line.words) <= 3 and cell.box.width < 14 * height and ":" not in cell.text
+        for cell in row.cells
+    )
+
+
+def _join(slots: list[_Slot], span: Span) -> None:
+    """Add a word of a stacked header to the column that it stands over or under."""
+    box = span.box
+    best = max(slots, key=lambda slot: slot.box.overlap_x(box))
+    if best.box.overlap_x(box) > 0:
+        best.spans.append(span)
+    else:
+        slots.append(_Slot([span]))
+
+
+def _options(slot: _Slot, mentions: Mentions, labels: Labels) -> tuple[str, ...]:
+    """What the slot's words may name: those of all its words together first, then of each."""
+    ordered = sorted(slot.spans, key=lambda span: (span.cell.row, span.start))
+    text = " ".join(span.text for span in ordered)
+    names: dict[str, None] = {}
+    for match in sorted(mentions.lexicon.find(text), key=lambda m: m.start - m.end):
+        for label in match.labels:
+            if label.kind is LabelKind.COLUMN and label.language in labels.languages:
+                names.setdefault(label.name)
+    return tuple(names)[:_LARGEST_OPTIONS]
+
+
+def _resolve(slots: Sequence[_Slot], options: Sequence[tuple[str, ...]]) -> list[str | None]:
+    """One name for each slot, no name twice: the reading whose columns stand where they usually do."""
+    left, right = slots[0].box.x0, max(slot.box.x1 for slot in slots)
+    width = max(1.0, right - left)
+    places = [(slot.box.center_x - left) / width for slot in slots]
+    best: tuple[float, list[str | None]] = (-1.0, [])
+
+    def search(index: int, taken: list[str | None], score: float) -> None:
+        nonlocal best
+        if index == len(slots):
+            if score > best[0]:
+                best = (score, list(taken))
+            return
+        for rank, name in enumerate(options[index]):
+            if name not in taken:
+                worth = 1.0 - 0.15 * rank - 0.8 * abs(places[index] - _USUAL_PLACE.get(name, 0.5))
+                search(index + 1, [*taken, name], score + max(worth, 0.05))
+        search(index + 1, [*taken, None], score)
+
+    search(0, [], 0.0)
+    names = best[1]
+    if "amount" not in names:
+        names = _rightmost_price(names)
+    return names
+
+
+def _rightmost_price(names: Sequence[str | None]) -> list[str | None]:
+    """Without a column of that name, the price furthest to the right is the line's amount."""
+    changed = list(names)
+    for index in range(len(changed) - 1, -1, -1):
+        if changed[index] in ("gross_amount", "unit_price"):
+            changed[index] = "amount"
+            break
+    return changed

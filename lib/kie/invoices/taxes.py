@@ -1,0 +1,128 @@
+"""Tax lines: rate, base and amount of each rate, found by their words and by base x rate = amount."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from lib.domain.extraction import Candidate, Source
+from lib.kie.invoices.reading import Reading
+from lib.kie.layout import Row, Span
+from lib.kie.mentions import AmountMention
+
+_LARGEST_RATE = Decimal(35)  # no country's general consumption tax is higher
+_ROUNDING = Decimal("0.03")
+_BARE_RATE = re.compile(r"(?<![\w.,])\d{1,2}(?:[.,]\d{1,2})?(?![\w.,%]|\s*%)")
+_TAX_CUES = frozenset({"tax", "tax_summary", "tax_exempt"})
+_TAX_FIELDS = frozenset({"tax_total"})
+
+
+@dataclass(frozen=True, slots=True)
+class TaxLine:
+    """One rate's line; `base` and `rate` may not be printed."""
+
+    rate: Span | None
+    rate_value: Decimal | None
+    base: AmountMention | None
+    amount: AmountMention
+
+
+def find_tax_lines(reading: Reading) -> list[TaxLine]:
+    """The tax lines outside the table of items, each rate and amount once."""
+    found: list[TaxLine] = []
+    for row in reading.layout.rows:
+        if row.index in reading.table_rows:
+            continue
+        line = _whole_line(reading, row) or _labelled_line(reading, row)
+        if line and not any(_same(line, other) for other in found):
+            found.append(line)
+    complete = [line for line in found if line.base]
+    return complete or found
+
+
+def tax_rows(reading: Reading, lines: list[TaxLine]) -> tuple[dict[str, Candidate], ...]:
+    """Tax lines as table rows."""
+    rows = []
+    for line in lines:
+        row = {"amount": reading.mentions.candidate([line.amount.span], 0.85)}
+        if line.rate:
+            row["rate"] = reading.mentions.candidate([line.rate], 0.85)
+        if line.base:
+            row["base"] = reading.mentions.candidate([line.base.span], 0.85)
+        rows.append(row)
+    return tuple(rows)
+
+
+def summed_tax(reading: Reading, lines: list[TaxLine]) -> Candidate | None:
+    """The sum of several rates' taxes, where the document prints no sum of its own."""
+    if len(lines) < 2:
+        return None
+    total = sum((line.amount.value for line in lines), Decimal(0))
+    words = tuple(word for line in lines for word in line.amount.span.words)
+    mark = reading.mentions.decimal_mark or "."
+    raw = str(total).replace(".", mark)
+    page = lines[-1].amount.cell.page_number
+    words = tuple(
+        word
+        for line in lines
+        if line.amount.cell.page_number == page
+        for word in line.amount.span.words
+    )
+    return Candidate(raw, 0.6, Source.DERIVED, page, words)
+
+
+def _whole_line(reading: Reading, row: Row) -> TaxLine | None:
+    """A row with a rate and two amounts of which one is the other's tax."""
+    amounts = [
+        a
+        for cell in row.cells
+        for a in reading.mentions.amounts(cell)
+        if a.is_money and a.match.decimals
+    ]
+    if len(amounts) < 2:
+        return None
+    told = any(reading.labels.cues(cell) & _TAX_CUES for cell in row.cells)
+    for rate, value in _rates(reading, row):
+        for base in amounts:
+            for tax in amounts:
+                if tax is base or (value and abs(tax.value) >= abs(base.value)):
+                    continue
+                fits = abs(base.value * value / 100 - tax.value) <= _ROUNDING
+                if fits and (value or (told and not tax.value)):
+                    return TaxLine(rate, value, base, tax)
+    return None
+
+
+def _rates(reading: Reading, row: Row) -> Iterator[tuple[Span, Decimal]]:
+    percents = [a for cell in row.cells for a in reading.mentions.amounts(cell) if a.match.percent]
+    for mention in percents:
+        if 0 <= mention.value <= _LARGEST_RATE:
+            yield mention.span, mention.value
+    if percents:
+        return
+    for cell in row.cells:
+        for match in _BARE_RATE.finditer(cell.text):
+            value = Decimal(match[0].replace(",", "."))
+            if value <= _LARGEST_RATE:
+                yield Span(cell, match.start(), match.end()), value
+
+
+def _labelled_line(reading: Reading, row: Row) -> TaxLine | None:
+    """A row such as "VAT 20 %  12.40": a word for tax, a rate, an amount."""
+    for cell in row.cells:
+        labels = [x for x in reading.labels.in_cell(cell) if x.field in _TAX_FIELDS]
+        if not labels or not labels[0].leads:
+            continue
+        cells = [cell, *row.cells_right_of(cell)]
+        amounts = [a for c in cells for a in reading.mentions.amounts(c)]
+        rates = [a for a in amounts if a.match.percent and 0 <= a.value <= _LARGEST_RATE]
+        money = [a for a in amounts if a.is_money]
+        if rates and money and abs(money[-1].value) > 0:
+            return TaxLine(rates[0].span, rates[0].value, None, money[-1])
+    return None
+
+
+def _same(one: TaxLine, other: TaxLine) -> bool:
+    return one.rate_value == other.rate_value and one.amount.value == other.amount.value
