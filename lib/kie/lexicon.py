@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from rapidfuzz.distance import OSA
 
 _LONGEST_PHRASE = 8  # words
 _FUZZY_FROM = 5  # letters: shorter words have too many neighbours
@@ -200,7 +201,7 @@ class Lexicon:
         """A known word one letter away (substituted, lost, added or swapped), or None."""
         for key in (text, *_deletions(text)):
             for word in self._neighbours.get(key, ()):
-                if abs(len(word) - len(text)) <= 1:
+                if OSA.distance(word, text, score_cutoff=1) <= 1:
                     return word
         return None
 
@@ -231,14 +232,20 @@ def _load(folder: Traversable | Path) -> Lexicon:
 
 
 def _labels(file_name: str, content: Any) -> Iterator[Label]:
-    """Labels of one file: `language`, then per section a mapping of names to lists of phrases."""
+    """Labels of one file: `language`, then per section a mapping of names to lists of phrases.
+
+    `legal_forms` (Ltd, GmbH) is a plain list; its phrases become the cue `legal_form`.
+    """
     if not isinstance(content, Mapping) or not isinstance(content.get("language"), str):
         raise ValueError(f"{file_name}: no `language`")  # noqa: TRY004 - a file's content
-    unknown = set(content) - {"language", *_SECTIONS}
+    unknown = set(content) - {"language", "legal_forms", *_SECTIONS}
     if unknown:
         raise ValueError(f"{file_name}: unknown sections {sorted(unknown)}")
-    for section in _SECTIONS:
-        for name, phrases in (content.get(section) or {}).items():
+    sections = {section: content.get(section) or {} for section in _SECTIONS}
+    sections["cues"] = {**sections["cues"]}
+    sections["cues"].setdefault("legal_form", content.get("legal_forms") or [])
+    for section, names in sections.items():
+        for name, phrases in names.items():
             for phrase in phrases:
                 if not isinstance(phrase, str):
                     message = f"{file_name}: {section}.{name}: not text: {phrase!r}"
@@ -300,8 +307,8 @@ def _deletions(word: str) -> Iterator[str]:
 def _deletion_index(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Words by themselves and by each of their spellings with one letter left out.
 
-    Two words that share a key differ by at most one substitution, insertion, deletion or swap
-    (symmetric delete spelling correction, W. Garbe).
+    Words one substitution, insertion, deletion or swap apart share a key (symmetric delete spelling
+    correction, W. Garbe); so do some that are further apart, hence the distance is checked as well.
     """
     index: dict[str, list[str]] = {}
     for word in sorted(words):

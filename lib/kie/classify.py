@@ -1,0 +1,116 @@
+"""What a document is: receipt, invoice, credit note or other, by its words and its shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lib.domain.document import Page
+from lib.domain.task import DocumentType
+from lib.kie.layout import Layout, lay_out
+from lib.kie.lexicon import LabelMatch, Lexicon, load_lexicon
+from lib.kie.mentions import Mentions
+from lib.kie.ranking import shares, weigh
+
+# Set by hand and in odds: positive speaks for a receipt, negative for an invoice.
+RECEIPT_WEIGHTS = {
+    "payment done": 1.5,
+    "change given": 2.0,
+    "time of day": 1.0,
+    "narrow text": 2.0,
+    "tall page": 1.0,
+    "few words": 1.0,
+    "receipt named": 1.5,
+    "tip or rounding": 1.0,
+    "due date or terms": -2.5,
+    "bank account": -2.5,
+    "customer block": -2.0,
+    "delivery or order": -1.0,
+    "invoice named": -0.7,
+    "several pages": -3.0,
+    "many words": -1.0,
+    "bias": 0.0,
+}
+# A paper that names no sum, no tax and no document type is neither.
+_FEWEST_SIGNS = 2
+_CREDIT_NOTE_ROWS = 0.5  # the title of a credit note stands in the upper half
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The type and how strongly it was chosen, 0 to 1."""
+
+    document_type: DocumentType
+    score: float
+
+
+def classify(pages: Sequence[Page], lexicon: Lexicon | None = None) -> Classification:
+    """The type of a document of at least no pages; blank ones are `other`."""
+    layout = lay_out(pages)
+    return classify_mentions(Mentions(layout, lexicon or load_lexicon()))
+
+
+def classify_mentions(mentions: Mentions) -> Classification:
+    """The same for a document whose mentions are known already."""
+    labels = [
+        (label.span.cell.row, label.match)
+        for cell in mentions.layout.cells
+        for label in mentions.labels(cell)
+    ]
+    money = sum(a.is_money for a in mentions.all_amounts)
+    signs = _signs([match for _, match in labels])
+    if signs + min(2, money) < _FEWEST_SIGNS or money == 0:
+        return Classification(DocumentType.OTHER, 0.5 if money else 0.8)
+    features = _features(mentions, [match for _, match in labels])
+    odds = weigh(features, RECEIPT_WEIGHTS)
+    receipt, invoice = shares([odds, 0.0])
+    if receipt >= invoice:
+        return Classification(DocumentType.RECEIPT, receipt)
+    if _is_credit_note(mentions.layout, labels):
+        return Classification(DocumentType.CREDIT_NOTE, invoice)
+    return Classification(DocumentType.INVOICE, invoice)
+
+
+def _signs(matches: Sequence[LabelMatch]) -> int:
+    names = {name for match in matches for name in match.fields | match.cues}
+    types = {name for match in matches for name in match.document_types}
+    wanted = {"total", "subtotal", "tax_total", "amount_due", "change", "cash", "card"}
+    return len(names & wanted) + len(types)
+
+
+def _features(mentions: Mentions, matches: Sequence[LabelMatch]) -> dict[str, float]:
+    names = {name for match in matches for name in match.fields | match.cues}
+    types = {name for match in matches for name in match.document_types}
+    first = mentions.layout.pages[0]
+    words = sum(len(page.page.words) for page in mentions.layout.pages)
+    width = first.box.width / first.letter_height
+    found = {
+        "payment done": bool(names & {"cash", "card", "tender"}),
+        "change given": "change" in names,
+        "time of day": bool(mentions.all_times),
+        "narrow text": width < 30,
+        "tall page": first.page.height > 1.6 * first.page.width,
+        "few words": words < 120,
+        "receipt named": "receipt" in types,
+        "tip or rounding": bool(names & {"tip", "rounding"}),
+        "due date or terms": bool(names & {"due_date", "payment_terms"}),
+        "bank account": bool(names & {"iban", "bic"}),
+        "customer block": bool(names & {"customer_id", "shipping_address", "customer_tax_id"}),
+        "delivery or order": bool(names & {"delivery_date", "purchase_order"}),
+        "invoice named": bool(types & {"invoice", "credit_note"}) and "receipt" not in types,
+        "several pages": len(mentions.layout.pages) > 1,
+        "many words": words > 250,
+        "bias": 1.0,
+    }
+    return {name: float(value) for name, value in found.items()}
+
+
+def _is_credit_note(layout: Layout, labels: Sequence[tuple[int, LabelMatch]]) -> bool:
+    """Whether the first document type named on the first page's upper part is a credit note."""
+    rows = len(layout.pages[0].rows)
+    for row, match in labels:
+        if row > _CREDIT_NOTE_ROWS * rows:
+            break
+        if match.document_types:
+            return "credit_note" in match.document_types
+    return False

@@ -1,0 +1,67 @@
+"""The extractor that needs no model: labels, layout and arithmetic, for any task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lib.domain.document import Page
+from lib.domain.extraction import Hints, RawExtraction
+from lib.domain.task import DocumentType, FieldType, Task
+from lib.kie.classify import classify_mentions
+from lib.kie.extractor import Extractor
+from lib.kie.findings import Finder, Findings
+from lib.kie.labelled import find_labelled
+from lib.kie.language import printed_language
+from lib.kie.layout import lay_out
+from lib.kie.lexicon import Lexicon, load_lexicon
+from lib.kie.mentions import Mentions
+from lib.kie.receipts.fields import ReceiptFinder
+
+
+class CpuExtractor:
+    """Finds fields by rules over words and their places. Safe to share between threads."""
+
+    def __init__(self, lexicon: Lexicon, finders: Mapping[DocumentType, Finder]) -> None:
+        self._lexicon = lexicon
+        self._finders = finders
+
+    @property
+    def name(self) -> str:
+        """As `model` in responses and artifacts."""
+        return "layout-rules-v1"
+
+    def extract(self, pages: Sequence[Page], task: Task, hints: Hints) -> RawExtraction:
+        """Candidates for each of the task's fields, best first; fields without any are left out.
+
+        The finder of the task's document type, or of the document's own where the task names none,
+        answers the fields that it knows; the others are looked for by their labels and types.
+        """
+        layout = lay_out(pages)
+        language = hints.language or printed_language(Mentions(layout, self._lexicon))
+        mentions = Mentions(layout, self._lexicon, language)
+        kind = classify_mentions(mentions)
+        finder = self._finders.get(task.document_type or kind.document_type)
+        findings = Findings({}, {})
+        if finder is not None and any(f.name in finder.known_fields for f in task.fields):
+            findings = finder.find(mentions, task, hints)
+        known = finder.known_fields if finder is not None else frozenset()
+        others = [
+            spec
+            for spec in task.fields
+            if spec.name not in known and spec.type is not FieldType.TABLE
+        ]
+        fields = {**findings.fields, **(find_labelled(mentions, others) if others else {})}
+        wanted = {spec.name for spec in task.fields}
+        return RawExtraction(
+            document_type=kind.document_type,
+            document_type_score=kind.score,
+            fields={name: found for name, found in fields.items() if name in wanted and found},
+            tables={name: rows for name, rows in findings.tables.items() if name in wanted},
+            language=language,
+        )
+
+
+def build_cpu_extractor(lexicon: Lexicon | None = None) -> Extractor:
+    """The extractor with the shipped labels, or with a lexicon of one's own."""
+    finders: dict[DocumentType, Finder] = {DocumentType.RECEIPT: ReceiptFinder()}
+    return CpuExtractor(lexicon or load_lexicon(), finders)

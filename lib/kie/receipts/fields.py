@@ -1,0 +1,87 @@
+"""All fields of a receipt: the finders in the order in which they need each other."""
+
+from __future__ import annotations
+
+from lib.domain.extraction import Hints
+from lib.domain.task import Task
+from lib.kie.findings import Findings
+from lib.kie.mentions import Mentions
+from lib.kie.receipts.amounts import labelled_amounts
+from lib.kie.receipts.header import find_vendor
+from lib.kie.receipts.identity import (
+    find_document_number,
+    find_issue_date,
+    find_issue_time,
+    find_vendor_phone,
+    find_vendor_tax_id,
+)
+from lib.kie.receipts.items import find_items
+from lib.kie.receipts.sums import find_parts, find_payments, find_tax_lines
+from lib.kie.receipts.total import find_total, summary_rows
+
+RECEIPT_FIELDS = frozenset(
+    {
+        "vendor_name",
+        "vendor_address",
+        "vendor_phone",
+        "vendor_tax_id",
+        "document_number",
+        "issue_date",
+        "issue_time",
+        "subtotal",
+        "discount_total",
+        "tax_total",
+        "service_charge",
+        "tip",
+        "rounding",
+        "total",
+        "change",
+        "currency",
+        "payments",
+        "tax_lines",
+        "line_items",
+    }
+)
+
+
+class ReceiptFinder:
+    """Finds everything that a receipt's pages show. Without state.
+
+    The currency is not looked for: it is read off the signs beside the amounts afterwards.
+    """
+
+    @property
+    def known_fields(self) -> frozenset[str]:
+        """Fields and tables of a receipt."""
+        return RECEIPT_FIELDS
+
+    def find(self, mentions: Mentions, task: Task, hints: Hints) -> Findings:
+        """Candidates for all known fields, whichever of them the task asks for."""
+        return find_receipt_fields(mentions, hints)
+
+
+def find_receipt_fields(mentions: Mentions, hints: Hints) -> Findings:
+    """Everything that a receipt's pages show of `RECEIPT_FIELDS`."""
+    amounts = labelled_amounts(mentions)
+    summary = summary_rows(mentions)
+    items = find_items(mentions, amounts)
+    total = find_total(mentions, amounts)
+    names, addresses = find_vendor(mentions)
+    dates = find_issue_date(mentions, hints)
+    found = {
+        "vendor_name": names,
+        "vendor_address": addresses,
+        "vendor_phone": find_vendor_phone(mentions),
+        "vendor_tax_id": find_vendor_tax_id(mentions),
+        "document_number": find_document_number(mentions),
+        "issue_date": dates,
+        "issue_time": find_issue_time(mentions, dates[0] if dates else None),
+        "total": total,
+        **find_parts(mentions, amounts, total[0] if total else None, summary, items.row_indexes),
+    }
+    tables = {
+        "payments": find_payments(mentions, amounts, items.row_indexes),
+        "tax_lines": find_tax_lines(mentions, amounts, items.row_indexes),
+        "line_items": items.rows,
+    }
+    return Findings({k: v for k, v in found.items() if v}, tables)

@@ -1,0 +1,290 @@
+"""Who sold: the vendor's name and address in the head of a receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from lib.domain.extraction import Candidate
+from lib.kie.mentions import Mentions
+from lib.kie.ranking import shares, weigh
+from lib.kie.receipts.pieces import Piece, head_pieces
+
+NAME_WEIGHTS: dict[str, float] = {
+    "ends with legal form": 1.4,
+    "first spoken": 1.3,
+    "centred": 1.2,
+    "capitals": 1.1,
+    "address next": 0.5,
+    "tallest": 0.4,
+    "three lines": 0.4,
+    "height": 0.2,
+    "two lines": 0.1,
+    "side by side": -0.1,
+    "starts below a legal form": -0.1,
+    "stop next": -0.2,
+    "gap inside": -0.3,
+    "split off": -0.3,
+    "goes on behind legal form": -0.3,
+    "spoken before": -0.4,
+    "gap below": -0.4,
+    "starts in brackets": -0.4,
+    "long number": -0.8,
+    "sentence": -0.9,
+    "behind first date or amount": -1.0,
+    "long": -1.0,
+    "legal form elsewhere": -1.1,
+    "starts in lower case": -1.3,
+    "few letters": -1.3,
+    "greeting": -1.5,
+    "height changes": -1.6,
+    "stops inside": -1.8,
+    "behind first address line": -1.9,
+    "address inside": -2.1,
+    "label inside": -2.1,
+    "digits": -3.5,
+}
+NO_NAME = -3.8
+ADDRESS_WEIGHTS: dict[str, float] = {
+    "commas": 3.0,
+    "streets": 2.2,
+    "starts with a street": 2.1,
+    "starts with a house number": 2.0,
+    "ends with a postcode": 1.7,
+    "stop after": 1.6,
+    "behind name": 1.4,
+    "postcodes": 1.2,
+    "ends with a full stop": 1.1,
+    "house numbers": 1.0,
+    "pieces behind name": 0.8,
+    "ending in a comma inside": 0.7,
+    "gap after": 0.2,
+    "second postcode": 0.2,
+    "address-like before": 0.1,
+    "starts address-like": 0.1,
+    "ends address-like": -0.2,
+    "comma before": -0.2,
+    "split off": -0.2,
+    "labels": -0.4,
+    "address-like": -0.5,
+    "gap before": -0.6,
+    "legal forms": -0.6,
+    "in the name's part": -0.7,
+    "brackets": -0.7,
+    "postcode after": -0.7,
+    "over the name": -1.0,
+    "address-like after": -1.0,
+    "ends with a comma": -1.3,
+    "place": -1.3,
+    "document types": -1.4,
+    "gap inside": -1.5,
+    "stops": -1.9,
+    "long numbers": -3.2,
+    "phones": -3.9,
+}
+NO_ADDRESS = 0.0
+
+_LONGEST_NAME = 3
+_LONGEST_ADDRESS = 7
+_NAME_PIECES = 14  # a name stands among the first pieces
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive pieces `first` to `last`, both included."""
+
+    first: int
+    last: int
+
+
+class HeaderEvidence:
+    """Features of runs of head pieces, as the weights name them."""
+
+    def __init__(self, mentions: Mentions) -> None:
+        self.pieces = head_pieces(mentions)
+        top = self.pieces[:_NAME_PIECES]
+        self._tallest = max((p.cell.height_ratio for p in top if p.letters >= 3), default=1.0)
+        page = mentions.layout.pages[0] if mentions.layout.pages else None
+        self._middle = page.box.center_x if page else 0.0
+        self._width = max(1.0, page.box.width) if page else 1.0
+        self._letter_height = page.letter_height if page else 1.0
+        self._first_stop = next(
+            (i for i, p in enumerate(self.pieces) if p.has_date or p.has_money), len(self.pieces)
+        )
+        self._first_address = next(
+            (i for i, p in enumerate(self.pieces) if p.is_address_like), len(self.pieces)
+        )
+        self._with_legal_form = {i for i, p in enumerate(top) if p.has_legal_form}
+        self._spoken = [i for i, p in enumerate(self.pieces) if p.letters >= 3]
+
+    def name_runs(self) -> list[Run]:
+        """Runs that can be a name: they begin and end with pieces of letters."""
+        top = self.pieces[:_NAME_PIECES]
+        return [
+            Run(first, last)
+            for first in range(len(top))
+            for last in range(first, min(len(top), first + _LONGEST_NAME))
+            if top[first].letters >= 2 and top[last].letters >= 2
+        ]
+
+    def name_features(self, run: Run) -> dict[str, float]:
+        """The features of a run as the vendor's name."""
+        inside = self.pieces[run.first : run.last + 1]
+        first, last = inside[0], inside[-1]
+        after = self._piece(run.last + 1)
+        heights = [p.cell.height_ratio for p in inside]
+        legal = self._with_legal_form & set(range(run.first, run.last + 1))
+        before = sum(1 for i in self._spoken if i < run.first)
+        found = {
+            "first spoken": before == 0,
+            "spoken before": min(6, before),
+            "behind first address line": run.first > self._first_address,
+            "behind first date or amount": run.first > self._first_stop,
+            "ends with legal form": run.last in legal,
+            "goes on behind legal form": bool(legal - {run.last}),
+            "legal form elsewhere": not legal and bool(self._with_legal_form),
+            "starts below a legal form": bool(self._with_legal_form)
+            and run.first > min(self._with_legal_form),
+            "height": min(4.0, sum(heights) / len(heights)) - 1,
+            "tallest": max(heights) > 0.9 * self._tallest and self._tallest > 1.25,
+            "height changes": max(heights) > 1.35 * min(heights),
+            "two lines": len(inside) == 2,
+            "three lines": len(inside) == 3,
+            "stops inside": sum(p.is_stop for p in inside),
+            "address inside": sum(p.is_address_like for p in inside),
+            "label inside": any(p.names & _OTHER_PARTIES for p in inside),
+            "greeting": any("salutation" in p.names for p in inside),
+            "split off": sum(p.part for p in inside),
+            "digits": sum(p.digits for p in inside)
+            / max(1, sum(p.letters + p.digits for p in inside)),
+            "long number": any(p.has_long_number for p in inside),
+            "few letters": sum(p.letters for p in inside) < 4,
+            "long": max(0.0, sum(len(p.text) for p in inside) - 40) / 10,
+            "sentence": max(p.text.count(" ") for p in inside) > 5,
+            "starts in brackets": first.text[:1] in "([{*",
+            "starts in lower case": first.text[:1].islower(),
+            "capitals": all(p.text.upper() == p.text for p in inside),
+            "address next": after is not None and after.is_address_like,
+            "number split off next": after is not None and after.part == 1,
+            "stop next": after is not None and after.is_stop,
+            "gap below": self._gap(run.last, run.last + 1),
+            "gap inside": max(
+                (self._gap(i, i + 1) for i in range(run.first, run.last)), default=0.0
+            ),
+            "side by side": any(a.row is b.row for a, b in pairwise(inside)),
+            "centred": abs(last.cell.box.center_x - self._middle) < 0.08 * self._width,
+        }
+        return _numbers(found)
+
+    def address_runs(self) -> list[Run]:
+        """Runs that can be an address: they begin and end with a piece that could belong to one."""
+        fitting = [p.letters >= 2 and not p.has_date for p in self.pieces]
+        return [
+            Run(first, last)
+            for first in range(len(self.pieces))
+            if fitting[first]
+            for last in range(first, min(len(self.pieces), first + _LONGEST_ADDRESS))
+            if fitting[last]
+        ]
+
+    def address_features(self, run: Run, name: Run | None) -> dict[str, float]:
+        """The features of a run as the vendor's address, given the run taken for the name."""
+        inside = self.pieces[run.first : run.last + 1]
+        before, after = self._piece(run.first - 1), self._piece(run.last + 1)
+        ends = inside[-1].text
+        found = {
+            "pieces": len(inside),
+            "address-like": sum(p.is_address_like for p in inside),
+            "streets": sum(p.has_street for p in inside),
+            "house numbers": sum(p.has_number_of_house for p in inside),
+            "postcodes": sum(p.has_postcode for p in inside),
+            "second postcode": max(0, sum(p.has_postcode for p in inside) - 1),
+            "commas": min(6, sum(p.text.count(",") for p in inside)),
+            "ending in a comma inside": sum(p.text.endswith(",") for p in inside[:-1]),
+            "stops": sum(p.is_stop for p in inside),
+            "labels": sum(bool(p.names & _OTHER_PARTIES) for p in inside),
+            "document types": sum(p.is_document_type for p in inside),
+            "phones": sum(p.has_phone for p in inside),
+            "legal forms": sum(p.has_legal_form for p in inside),
+            "split off": sum(p.part for p in inside),
+            "long numbers": sum(p.has_long_number for p in inside),
+            "brackets": sum(p.text[:1] in "([{" for p in inside),
+            "starts with a house number": inside[0].has_number_of_house,
+            "starts with a street": inside[0].has_street,
+            "starts address-like": inside[0].is_address_like,
+            "ends with a postcode": inside[-1].has_postcode,
+            "ends with a comma": ends.endswith(","),
+            "ends with a full stop": ends.endswith("."),
+            "ends address-like": inside[-1].is_address_like,
+            "nothing before": before is None,
+            "comma before": before is not None and before.text.endswith(","),
+            "address-like before": before is not None and before.is_address_like,
+            "stop after": after is None or after.is_stop,
+            "address-like after": after is not None and after.is_address_like,
+            "postcode after": after is not None and after.has_postcode and not after.is_stop,
+            "gap before": self._gap(run.first - 1, run.first),
+            "gap inside": max(
+                (self._gap(i, i + 1) for i in range(run.first, run.last)), default=0.0
+            ),
+            "gap after": self._gap(run.last, run.last + 1),
+            "behind name": name is not None and name.last < run.first,
+            "pieces behind name": min(6, run.first - name.last - 1) if name else 0,
+            "over the name": name is not None and run.first <= name.last,
+            "place": run.first,
+            "in the name's part": inside[0].part,
+        }
+        return _numbers(found)
+
+    def _piece(self, index: int) -> Piece | None:
+        return self.pieces[index] if 0 <= index < len(self.pieces) else None
+
+    def _gap(self, upper: int, lower: int) -> float:
+        """White space between two neighbouring pieces in letter heights, 0 to 2."""
+        above, below = self._piece(upper), self._piece(lower)
+        if above is None or below is None:
+            return 2.0
+        gap = (below.row.box.y0 - above.row.box.y1) / self._letter_height
+        return min(2.0, max(0.0, gap))
+
+
+_OTHER_PARTIES = frozenset(
+    {"customer_name", "customer_address", "shipping_address", "contact", "document_number"}
+)
+
+
+def _numbers(found: Mapping[str, float]) -> dict[str, float]:
+    return {name: float(number) for name, number in found.items() if number}
+
+
+def find_vendor(
+    mentions: Mentions,
+) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
+    """Candidates for the vendor's name and for its address, best first.
+
+    Scores are shares in a softmax over all runs of lines and "none is printed".
+    """
+    evidence = HeaderEvidence(mentions)
+    runs = evidence.name_runs()
+    name_shares = shares([weigh(evidence.name_features(r), NAME_WEIGHTS) for r in runs], NO_NAME)
+    names = sorted(zip(name_shares, runs, strict=True), key=lambda item: -item[0])
+    best = names[0][1] if names else None
+    homes = evidence.address_runs()
+    home_shares = shares(
+        [weigh(evidence.address_features(r, best), ADDRESS_WEIGHTS) for r in homes], NO_ADDRESS
+    )
+    addresses = sorted(zip(home_shares, homes, strict=True), key=lambda item: -item[0])
+    return (
+        _candidates(mentions, evidence.pieces, names),
+        _candidates(mentions, evidence.pieces, addresses),
+    )
+
+
+def _candidates(
+    mentions: Mentions, pieces: Sequence[Piece], ranked: Sequence[tuple[float, Run]]
+) -> tuple[Candidate, ...]:
+    return tuple(
+        mentions.candidate([p.span for p in pieces[run.first : run.last + 1]], share)
+        for share, run in ranked[:5]
+        if share > 0.01
+    )

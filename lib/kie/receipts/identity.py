@@ -1,0 +1,279 @@
+"""When, under which number, and how to reach the vendor: dates, times and numbers of a receipt."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from lib.domain.extraction import Candidate, Hints
+from lib.kie.layout import Cell, Span
+from lib.kie.mentions import DateMention, LabelMention, Mentions
+from lib.kie.ranking import shares, weigh
+from lib.values.identifiers import IdentifierMatch, find_phones, find_tax_ids
+
+# Set by hand: receipts rarely show more than two dates, so labels and the time of day decide.
+DATE_WEIGHTS = {
+    "label": 2.5,
+    "label above": 1.5,
+    "label of another date": -3.0,
+    "time beside": 1.0,
+    "time near": 0.4,
+    "year in full": 0.5,
+    "repeated": 0.4,
+    "after receipt of the document": -3.0,
+    "months before receipt of the document": -0.01,
+    "order": -0.15,
+}
+NO_DATE = -2.0
+TIME_WEIGHTS = {
+    "label": 1.5,
+    "beside the date": 2.5,
+    "near the date": 1.0,
+    "range of hours": -3.0,
+    "order": -0.1,
+}
+NO_TIME = -1.0
+PHONE_WEIGHTS = {
+    "label": 2.5,
+    "label of another number": -4.0,
+    "head": 1.5,
+    "order": -0.3,
+    "grouped": 0.5,
+    "alone in its line": 0.5,
+    "confirmed": 0.5,
+}
+NO_PHONE = 0.6
+TAX_ID_WEIGHTS = {
+    "label": 2.5,
+    "label of another number": -2.5,
+    "confirmed": 1.5,
+    "country known": 0.5,
+    "order": -0.2,
+}
+NO_TAX_ID = 1.0
+NUMBER_WEIGHTS = {
+    "label score": 2.0,
+    "named as the document": 1.0,
+    "right of the label": 1.0,
+    "digits": 0.1,
+    "order": -0.15,
+}
+NO_NUMBER = 1.0
+
+_OTHER_DATES = frozenset({"due_date", "delivery_date", "not_issue_date", "period"})
+_NUMBER = re.compile(r"[#№]?\s?((?=[^\s]*\d)[A-Za-z0-9][A-Za-z0-9\-/._#]*[A-Za-z0-9]|\d)")
+_HEAD_SHARE = 0.45
+
+
+def _ranked(
+    found: Sequence[tuple[float, Candidate]], none: float, keep: int = 5
+) -> tuple[Candidate, ...]:
+    """Candidates with their share of a softmax as score; the same text counts once."""
+    scores = shares([score for score, _ in found], none)
+    best: dict[str, tuple[float, Candidate]] = {}
+    for share, (_, candidate) in zip(scores, found, strict=True):
+        whole, first = best.get(candidate.raw, (0.0, candidate))
+        best[candidate.raw] = (whole + share, first)
+    ranked = sorted(best.values(), key=lambda item: -item[0])[:keep]
+    return tuple(
+        Candidate(c.raw, min(1.0, share), c.source, c.page, c.words, c.value, c.label)
+        for share, c in ranked
+        if share > 0.02
+    )
+
+
+def find_issue_date(mentions: Mentions, hints: Hints) -> tuple[Candidate, ...]:
+    """Candidates for the day of purchase; `raw` is the date as printed, its order left open."""
+    values = Counter(r.value for d in mentions.all_dates for r in d.match.readings)
+    timed = {t.span.cell.row for t in mentions.all_times}
+    found = []
+    for order, mention in enumerate(mentions.all_dates):
+        names, above = _label_names(mentions, mention.span)
+        row = mention.span.cell.row
+        ages = [(hints.received_on - r.value).days for r in mention.match.readings]
+        features = {
+            "label": float("issue_date" in names and not above),
+            "label above": float("issue_date" in names and above),
+            "label of another date": float(bool(names & _OTHER_DATES)),
+            "time beside": float(row in timed),
+            "time near": float(bool({row - 1, row + 1} & timed)),
+            "year in full": float(bool(re.search(r"(?:19|20)\d\d", mention.span.text))),
+            "repeated": max(values[r.value] for r in mention.match.readings) - 1.0,
+            "after receipt of the document": float(all(age < -1 for age in ages)),
+            "months before receipt of the document": min(120.0, max(0, min(ages)) / 30),
+            "order": float(min(order, 8)),
+        }
+        candidate = mentions.candidate([mention.span], 0.0, " ".join(sorted(names)))
+        found.append((weigh(features, DATE_WEIGHTS), candidate))
+    return _ranked(found, NO_DATE)
+
+
+def find_issue_time(mentions: Mentions, date: Candidate | None) -> tuple[Candidate, ...]:
+    """Candidates for the time of purchase, nearest to the chosen date."""
+    rows = {
+        d.span.cell.row
+        for d in mentions.all_dates
+        if date is not None and d.span.words[:1] == date.words[:1]
+    }
+    per_row = Counter(t.span.cell.row for t in mentions.all_times)
+    found = []
+    for order, mention in enumerate(mentions.all_times):
+        names, _ = _label_names(mentions, mention.span)
+        row = mention.span.cell.row
+        features = {
+            "label": float("issue_time" in names),
+            "beside the date": float(row in rows),
+            "near the date": float(bool({row - 1, row + 1} & rows)),
+            "range of hours": float(per_row[row] > 1 and row not in rows),
+            "order": float(min(order, 8)),
+        }
+        found.append((weigh(features, TIME_WEIGHTS), mentions.candidate([mention.span], 0.0)))
+    return _ranked(found, NO_TIME)
+
+
+def find_vendor_phone(mentions: Mentions) -> tuple[Candidate, ...]:
+    """Candidates for the vendor's phone number."""
+    dates = _places(mentions.all_dates)
+    found = []
+    for order, (cell, match) in enumerate(_identifiers(mentions, find_phones)):
+        span = Span(cell, match.start, match.end)
+        if _overlaps(span, dates) or not 7 <= sum(c.isdigit() for c in span.text) <= 15:
+            continue
+        names, _ = _label_names(mentions, span, reach_above=False)
+        rest = cell.text[: span.start] + cell.text[span.end :]
+        features = {
+            "label": float("vendor_phone" in names),
+            "label of another number": float(
+                bool(names - {"vendor_phone", "contact_details", "street", "legal_form"})
+            ),
+            "head": float(_depth(mentions, cell) < _HEAD_SHARE),
+            "order": float(min(order, 8)),
+            "grouped": float(len(re.findall(r"\d+", span.text)) > 1),
+            "alone in its line": float(sum(c.isalpha() for c in rest) < 3),
+            "confirmed": float(match.valid),
+        }
+        found.append((weigh(features, PHONE_WEIGHTS), mentions.candidate([span], 0.0)))
+    return _ranked(found, NO_PHONE)
+
+
+def find_vendor_tax_id(mentions: Mentions) -> tuple[Candidate, ...]:
+    """Candidates for the vendor's tax number."""
+    found = []
+    for order, (cell, match) in enumerate(_identifiers(mentions, find_tax_ids)):
+        span = Span(cell, match.start, match.end)
+        names, _ = _label_names(mentions, span, reach_above=False)
+        features = {
+            "label": float("vendor_tax_id" in names),
+            "label of another number": float(
+                bool(names) and not names & {"vendor_tax_id", "tax_total", "tax"}
+            ),
+            "confirmed": float(match.valid),
+            "country known": float(match.country is not None),
+            "order": float(min(order, 8)),
+        }
+        found.append((weigh(features, TAX_ID_WEIGHTS), mentions.candidate([span], 0.0)))
+    return _ranked(found, NO_TAX_ID)
+
+
+def find_document_number(mentions: Mentions) -> tuple[Candidate, ...]:
+    """Candidates for the receipt's number: what follows its label or stands under it."""
+    found = []
+    labels = [
+        label
+        for cell in mentions.layout.cells
+        for label in mentions.labels(cell)
+        if "document_number" in label.match.fields
+    ]
+    taken = _places(mentions.all_dates)
+    for order, label in enumerate(labels):
+        for span, right in _values_of(mentions, label):
+            if _overlaps(span, taken):
+                continue
+            phrase = label.span.text.casefold()
+            features = {
+                "label score": label.match.score,
+                "named as the document": float(_names_document(mentions, phrase)),
+                "right of the label": float(right),
+                "digits": float(min(12, sum(c.isdigit() for c in span.text))),
+                "order": float(min(order, 8)),
+            }
+            candidate = mentions.candidate([span], 0.0, label.span.text)
+            found.append((weigh(features, NUMBER_WEIGHTS), candidate))
+            break
+    return _ranked(found, NO_NUMBER)
+
+
+def _names_document(mentions: Mentions, phrase: str) -> bool:
+    """Whether the label holds the name of a document type: "invoice no" rather than "trans #"."""
+    words = phrase.split()
+    return any(
+        match.document_types
+        for count in (1, 2)
+        for match in mentions.lexicon.find(" ".join(words[:count]))
+    )
+
+
+def _values_of(mentions: Mentions, label: LabelMention) -> Iterator[tuple[Span, bool]]:
+    """Number-like texts right of a label, then under it; the flag says right."""
+    cell = label.span.cell
+    row = mentions.layout.row_of(cell)
+    right = [Span(cell, label.span.end, len(cell.text))]
+    right += [other.span for other in row.cells_right_of(cell)[:2]]
+    for span in right:
+        if match := _NUMBER.search(span.text):
+            start = span.start + match.start(1)
+            yield Span(span.cell, start, start + len(match[1])), True
+        if any(c.isalpha() for c in span.text):
+            break
+    for other in mentions.layout.below(label.span.box, row.index, reach=1):
+        if (match := _NUMBER.search(other.text)) and not mentions.labels(other):
+            yield Span(other, match.start(1), match.end(1)), False
+
+
+def _identifiers(
+    mentions: Mentions, find: Callable[[str], Iterable[IdentifierMatch]]
+) -> Iterator[tuple[Cell, IdentifierMatch]]:
+    for cell in mentions.layout.cells:
+        if sum(c.isdigit() for c in cell.text) >= 6:
+            for match in find(cell.text):
+                yield cell, match
+
+
+def _label_names(
+    mentions: Mentions, span: Span, *, reach_above: bool = True
+) -> tuple[frozenset[str], bool]:
+    """Names of the label nearest left of a span, else close above it; and whether above."""
+    row = mentions.layout.row_of(span.cell)
+    before = [
+        label
+        for label in mentions.row_labels(row)
+        if (label.span.cell.column, label.span.start) < (span.cell.column, span.start)
+    ]
+    if before:
+        return _names(before[-1]), False
+    if reach_above:
+        for cell in mentions.layout.above(span.box, row.index, reach=1):
+            if (labels := mentions.labels(cell)) and not any(c.isdigit() for c in cell.text):
+                return _names(labels[-1]), True
+    return frozenset(), False
+
+
+def _names(label: LabelMention) -> frozenset[str]:
+    return label.match.fields | label.match.cues
+
+
+def _depth(mentions: Mentions, cell: Cell) -> float:
+    """How far down the document a cell stands, 0 to 1."""
+    return cell.row / max(1, len(mentions.layout.rows))
+
+
+def _places(dates: Iterable[DateMention]) -> list[Span]:
+    return [date.span for date in dates]
+
+
+def _overlaps(span: Span, others: Iterable[Span]) -> bool:
+    return any(
+        other.cell is span.cell and other.start < span.end and span.start < other.end
+        for other in others
+    )

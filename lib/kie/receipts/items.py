@@ -1,0 +1,266 @@
+"""The list of what was bought: priced rows between the head and the sums, with wrapped text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from lib.domain.extraction import Candidate
+from lib.kie.layout import Row, Span
+from lib.kie.mentions import AmountMention, Mentions
+from lib.kie.receipts.amounts import LabelledAmount, Role
+
+_END_ROLES = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.PAID, Role.CHANGE, Role.ROUNDING})
+_TAX_ROLES = frozenset({Role.TAX, Role.SERVICE, Role.SUMMARY, Role.TIP})
+_MULTIPLIED = re.compile(
+    r"(?<![\w.,])(\d{1,4}(?:[.,]\d{1,3})?)\s*(?:pcs?|units?|ea)?\s*[xX×*@]", re.I
+)
+_LEADING_QUANTITY = re.compile(r"^\W{0,2}(\d{1,3})(?:\s?[xX])?\s+(?=[^\W\d])")
+_CODE = re.compile(r"^\W{0,2}((?=[\w-]*\d{3})[A-Z]{0,3}\d[\dA-Z\-]{3,17})(?=\s|$)")
+_MONEY_LETTERS = 3
+_LONGEST_WRAP = 3  # rows of text that may belong to one item
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The item rows, and which rows of the layout they take up."""
+
+    rows: tuple[Mapping[str, Candidate], ...]
+    row_indexes: frozenset[int]
+
+
+@dataclass(slots=True)
+class _Item:
+    amount: AmountMention
+    texts: list[Span] = field(default_factory=list)
+    quantity: Span | None = None
+    unit_price: AmountMention | None = None
+    discount: AmountMention | None = None
+    code: Span | None = None
+
+
+def find_items(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> Items:
+    """The bought items in printed order; none when no priced row precedes the sums."""
+    rows = _region(mentions, amounts)
+    reader = _Reader(mentions)
+    for row in rows:
+        reader.read(row)
+    items = reader.finish()
+    indexes = frozenset(range(rows[0].index, rows[-1].index + 1)) if rows and items else frozenset()
+    return Items(tuple(_as_row(mentions, item) for item in items), indexes)
+
+
+def _region(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> list[Row]:
+    """Rows from the table's heading (or the first priced row) up to the first row of the sums."""
+    rows = mentions.layout.rows
+    heading = next((row.index for row in rows if _is_heading(mentions, row)), None)
+    by_row: dict[int, list[LabelledAmount]] = {}
+    for amount in amounts:
+        by_row.setdefault(amount.row.index, []).append(amount)
+    start, end = None, len(rows)
+    for row in rows:
+        if heading is not None and row.index <= heading:
+            continue
+        money = [a for a in by_row.get(row.index, []) if _is_price(a.mention)]
+        if not money:
+            continue
+        roles = {a.head for a in money if not a.from_above}
+        if start is not None and roles & (_END_ROLES | _TAX_ROLES):
+            end = row.index
+            break
+        if start is None:
+            if roles & _END_ROLES:
+                break
+            start = row.index
+    if start is None:
+        return []
+    if heading is not None and start - heading <= 1 + _LONGEST_WRAP:
+        start = heading + 1
+    else:
+        start = _with_text_above(mentions, start)
+    return list(rows[start:end])
+
+
+def _is_heading(mentions: Mentions, row: Row) -> bool:
+    """Whether a row names two columns or more of a table and holds no amount."""
+    columns = {
+        name for label in mentions.row_labels(row) for name in sorted(label.match.columns)[:1]
+    }
+    words = sum(len(cell.line.words) for cell in row.cells)
+    return len(columns) > 1 and words <= 10 and not any(map(_is_price, mentions.row_amounts(row)))
+
+
+def _with_text_above(mentions: Mentions, start: int) -> int:
+    """The first priced row, or the row before it when that one holds only numbers' text."""
+    row = mentions.layout.rows[start]
+    if _text_spans(mentions, row) or start == 0:
+        return start
+    above = mentions.layout.rows[start - 1]
+    return start - 1 if _text_spans(mentions, above) else start
+
+
+def _is_price(mention: AmountMention) -> bool:
+    return mention.is_money and (mention.match.decimals > 0 or bool(mention.match.symbol))
+
+
+class _Reader:
+    """Reads rows downwards; text without a price waits for the price that it belongs to."""
+
+    def __init__(self, mentions: Mentions) -> None:
+        self._mentions = mentions
+        self._items: list[_Item] = []
+        self._waiting: list[Span] = []
+
+    def read(self, row: Row) -> None:
+        """Take one more row."""
+        prices = [a for a in self._mentions.row_amounts(row) if _is_price(a)]
+        texts = _text_spans(self._mentions, row)
+        if not prices:
+            self._waiting.extend(texts)
+            return
+        if self._is_discount(row, prices):
+            self._items[-1].discount = prices[-1]
+            return
+        if self._is_detail(row, prices, texts):
+            self._add_detail(row, prices)
+            return
+        item = _Item(prices[-1])
+        if texts:
+            self._wrap_up()
+            item.texts = texts
+        else:
+            item.texts = self._waiting[-_LONGEST_WRAP:]
+        self._waiting = []
+        _read_numbers(row, item, prices, self._mentions)
+        self._items.append(item)
+
+    def finish(self) -> list[_Item]:
+        """The items, after the last text has found its place."""
+        self._wrap_up()
+        return [item for item in self._items if item.texts]
+
+    def _wrap_up(self) -> None:
+        """Text between two priced rows that both have text of their own wraps the upper one."""
+        if self._items and self._waiting and len(self._waiting) <= _LONGEST_WRAP:
+            self._items[-1].texts.extend(self._waiting)
+        self._waiting = []
+
+    def _is_discount(self, row: Row, prices: Sequence[AmountMention]) -> bool:
+        """A negative amount, or one labelled as a discount, under an item."""
+        if not self._items or len(prices) != 1:
+            return False
+        names = {
+            name
+            for label in self._mentions.row_labels(row)
+            for name in label.match.cues | label.match.fields
+        }
+        labelled = bool(names & {"discount", "discount_total", "savings"})
+        return prices[0].value < 0 or (labelled and prices[0].value < self._items[-1].amount.value)
+
+    def _is_detail(self, row: Row, prices: Sequence[AmountMention], texts: Sequence[Span]) -> bool:
+        """A row such as "2 x 3.50" under the item whose amount it explains."""
+        if not self._items or self._waiting or len(prices) != 1 or texts:
+            return False
+        last = self._items[-1]
+        if last.unit_price is not None:
+            return False
+        match = _MULTIPLIED.search(row.text)
+        return match is not None and _explains(match[1], prices[0].value, last.amount.value)
+
+    def _add_detail(self, row: Row, prices: Sequence[AmountMention]) -> None:
+        item = self._items[-1]
+        item.unit_price = prices[0]
+        item.quantity = _quantity_span(row)
+
+
+def _read_numbers(
+    row: Row, item: _Item, prices: Sequence[AmountMention], mentions: Mentions
+) -> None:
+    """Quantity, unit price and discount of a priced row, kept where they explain the amount."""
+    amount = item.amount.value
+    earlier = prices[:-1]
+    counts = [
+        a
+        for a in mentions.row_amounts(row)
+        if not a.match.percent and not a.match.symbol and a is not item.amount
+    ]
+    for price in earlier:
+        for count in counts:
+            if count is not price and _explains(str(count.value), price.value, amount):
+                item.quantity, item.unit_price = count.span, price
+                break
+    if item.unit_price is None and earlier and any(p.value == amount for p in earlier):
+        item.unit_price = next(p for p in earlier if p.value == amount)
+    if item.quantity is None:
+        item.quantity = _quantity_span(row)
+    _take_code_and_count(item)
+
+
+def _take_code_and_count(item: _Item) -> None:
+    """Move a leading count and article code out of the first line of the description."""
+    if not item.texts:
+        return
+    first = item.texts[0]
+    if match := _LEADING_QUANTITY.match(first.text):
+        if item.quantity is None:
+            start = first.start + match.start(1)
+            item.quantity = Span(first.cell, start, start + len(match[1]))
+        first = Span(first.cell, first.start + match.end(), first.end)
+    if match := _CODE.match(first.text):
+        start = first.start + match.start(1)
+        item.code = Span(first.cell, start, start + len(match[1]))
+        first = Span(first.cell, first.start + match.end(), first.end)
+    rest = first.stripped()
+    item.texts = ([rest] if rest.text.strip() else []) + item.texts[1:]
+
+
+def _quantity_span(row: Row) -> Span | None:
+    for cell in row.cells:
+        if match := _MULTIPLIED.search(cell.text):
+            return Span(cell, match.start(1), match.end(1))
+    return None
+
+
+def _explains(quantity: str, price: Decimal, amount: Decimal) -> bool:
+    """Whether quantity times price is the amount, to one unit of its last decimal."""
+    count = Decimal(quantity.replace(",", "."))
+    return count > 0 and abs(count * price - amount) <= Decimal("0.01")
+
+
+def _text_spans(mentions: Mentions, row: Row) -> list[Span]:
+    """The row's text left of its first price: what describes an item."""
+    spans: list[Span] = []
+    for cell in row.cells:
+        prices = [a for a in mentions.amounts(cell) if _is_price(a)]
+        end = prices[0].span.start if prices else len(cell.text)
+        span = Span(cell, 0, end).stripped(" \t:;,-–—*@")
+        letters = sum(c.isalpha() for c in _MULTIPLIED.sub("", span.text))
+        if letters >= _MONEY_LETTERS and (not spans or cell.column <= 1):
+            spans.append(span)
+        if prices:
+            break
+    return spans
+
+
+def _as_row(mentions: Mentions, item: _Item) -> Mapping[str, Candidate]:
+    cells: dict[str, Sequence[Span]] = {
+        "description": item.texts,
+        "amount": [item.amount.span],
+    }
+    if item.quantity is not None:
+        cells["quantity"] = [item.quantity]
+    if item.code is not None:
+        cells["product_code"] = [item.code]
+    if item.unit_price is not None:
+        cells["unit_price"] = [item.unit_price.span]
+    if item.discount is not None:
+        cells["discount"] = [item.discount.span]
+    score = 0.8 if item.unit_price is not None else 0.6
+    page = item.amount.span.cell.page_number
+    return {
+        name: mentions.candidate(on_page, score)
+        for name, spans in cells.items()
+        if (on_page := [span for span in spans if span.cell.page_number == page])
+    }

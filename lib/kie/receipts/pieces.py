@@ -1,0 +1,205 @@
+"""The head of a receipt cut into pieces: lines, with numbers and contact data split off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from lib.kie.layout import Cell, Row, Span
+from lib.kie.mentions import LabelMention, Mentions
+
+_HEAD_ROWS = 24
+_HEAD_PIECES = 26
+_NAME_LETTERS = 5  # before a split-off number there must be something that can be a name
+
+# A company number behind a name: "(123456-X)", "[REG. NO. 2019010...]", "123456-X", "002458685-T".
+_REGISTRATION = re.compile(
+    r"\s*(?:[(\[{]\s*(?:[A-Za-z.]{1,8}[\s.:#]*){0,3}[A-Z]{0,3}\d{4,}\s*[-~]?\s*[A-Z0-9]{0,2}\s*[)\]}]?.*"
+    r"|[(\[]?(?<![\d\-/])\d{5,9}\s?-\s?[A-Z0-9](?![A-Z0-9]).*)$"
+)
+_SPLITTING = frozenset(
+    {"vendor_registration_id", "vendor_tax_id", "vendor_phone", "fax", "vendor_email"}
+)
+_STREET_NUMBER = re.compile(
+    r"^\W*(?:\w{1,6}[.:]?\s{0,2})?(?:\d{1,5}[A-Za-z]?(?:\s?[-/&,]\s?\d{1,5}[A-Za-z]?)*)[,.]?\s+[^\W\d]{2}"
+    r"|\b(?:no|nr|nº|n°|№)[.:º°]?\s?\d|\b[^\W\d]{3,}\s\d{1,4}\s?[a-z]?(?:\s?[-/]\s?\d+\s?[a-z]?)?\s*[,.]?$",
+    re.IGNORECASE,
+)
+# Postcodes by shape: 12345(-6789), 1234 AB, 12-345, 1234-567, K1A 0B1, SW1A 1AA, 123456,
+# and a state with its number: "CT 06902", "VIC 3217".
+_POSTCODE = re.compile(
+    r"(?<![\d\-/.#])(?:\d{5}(?:-\d{4})?|\d{6}|\d{4}\s?[A-Z]{2}|\d{2}-\d{3}|\d{4}-\d{3})(?![\d\-/.]|\s?-\s?\d)"
+    r"|\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b|\b[A-Z]{2,3}\.?,?\s\d{4,5}\b"
+)
+_WEB = re.compile(r"www\b|https?:|\.(?:com|net|org|co|my|de|fr|es|it|nl|pl|pt|ru|id|uk)\b|@", re.I)
+_PHONE = re.compile(r"(?<!\d)\+?\(?\d{2,4}\)?[\s.\-/]{0,2}\d{3,4}[\s.\-]?\d{3,4}(?!\d)")
+_LONG_NUMBER = re.compile(r"\d{6,}")
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A part of a head line. `part` is 0 for the line's start and 1 for what was split off."""
+
+    span: Span
+    row: Row
+    part: int
+    labels: tuple[LabelMention, ...]
+    has_date: bool
+    has_money: bool
+
+    @cached_property
+    def text(self) -> str:
+        """The piece as printed, without white space at its ends."""
+        return self.span.text.strip()
+
+    @property
+    def cell(self) -> Cell:
+        """The line that it is part of."""
+        return self.span.cell
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Field and cue names of the piece's labels."""
+        return frozenset(
+            name for label in self.labels for name in label.match.fields | label.match.cues
+        )
+
+    @cached_property
+    def letters(self) -> int:
+        """Number of letters."""
+        return sum(c.isalpha() for c in self.text)
+
+    @cached_property
+    def digits(self) -> int:
+        """Number of digits."""
+        return sum(c.isdigit() for c in self.text)
+
+    @cached_property
+    def has_legal_form(self) -> bool:
+        """Ends with a company's legal form, or has one before a bracket or comma."""
+        return any(
+            "legal_form" in label.match.cues
+            and label.span.start > self.span.start
+            and not any(c.isalnum() for c in self._after(label).split("(")[0].split(",")[0])
+            for label in self.labels
+        )
+
+    @cached_property
+    def is_document_type(self) -> bool:
+        """Says little more than what the paper is: TAX INVOICE, RECEIPT."""
+        named = sum(
+            label.span.end - label.span.start for label in self.labels if label.match.document_types
+        )
+        return named > 0 and named >= 0.5 * max(1, self.letters)
+
+    @cached_property
+    def is_label(self) -> bool:
+        """Starts with a field's label and a value or colon behind it."""
+        for label in self.labels:
+            if label.match.fields and label.span.start - self.span.start <= 2:
+                rest = self._after(label).lstrip()
+                if rest[:1] in {":", "#", "."} or any(c.isdigit() for c in rest) or not rest:
+                    return True
+        return False
+
+    @cached_property
+    def has_street(self) -> bool:
+        """Holds a word for a street, building or part of a town."""
+        return "street" in self.names
+
+    @cached_property
+    def has_number_of_house(self) -> bool:
+        """Starts or ends as a street with its number does."""
+        return bool(_STREET_NUMBER.search(self.text))
+
+    @cached_property
+    def has_postcode(self) -> bool:
+        """Holds what can be a postcode, and letters beside it."""
+        return bool(_POSTCODE.search(self.text)) and self.letters >= 3
+
+    @cached_property
+    def has_web(self) -> bool:
+        """Holds an address of a web page or of e-mail."""
+        return bool(_WEB.search(self.text))
+
+    @cached_property
+    def has_phone(self) -> bool:
+        """Is a phone or fax number, or labelled as one."""
+        if self.names & {"vendor_phone", "fax"} and self.digits >= 5:
+            return True
+        return bool(_PHONE.search(self.text)) and self.digits >= 7 and self.letters <= 6
+
+    @cached_property
+    def has_long_number(self) -> bool:
+        """Holds six digits or more in a run."""
+        return bool(_LONG_NUMBER.search(self.text))
+
+    @cached_property
+    def is_address_like(self) -> bool:
+        """Has what addresses have and nothing that they do not."""
+        evidence = self.has_street or self.has_postcode or self.has_number_of_house
+        return evidence and not self.is_stop and self.letters >= 3
+
+    @cached_property
+    def is_stop(self) -> bool:
+        """Cannot be part of a name or an address."""
+        return (
+            self.has_date
+            or self.has_money
+            or self.has_phone
+            or self.has_web
+            or self.is_label
+            or self.is_document_type
+        )
+
+    def _after(self, label: LabelMention) -> str:
+        return self.span.cell.text[label.span.end : self.span.end]
+
+
+def head_pieces(mentions: Mentions) -> tuple[Piece, ...]:
+    """Pieces of the first page's upper rows, in reading order; blank ones are left out."""
+    pieces: list[Piece] = []
+    if not mentions.layout.pages:
+        return ()
+    for row in mentions.layout.pages[0].rows[:_HEAD_ROWS]:
+        for cell in row.cells:
+            pieces.extend(_cut(mentions, row, cell))
+    return tuple(pieces[:_HEAD_PIECES])
+
+
+def _cut(mentions: Mentions, row: Row, cell: Cell) -> Iterator[Piece]:
+    at = _cut_position(mentions, cell)
+    bounds = [(0, at), (at, len(cell.text))] if at else [(0, len(cell.text))]
+    for part, (start, end) in enumerate(bounds):
+        span = Span(cell, start, end)
+        if any(c.isalnum() for c in span.text):
+            yield Piece(
+                span,
+                row,
+                part,
+                tuple(label for label in mentions.labels(cell) if start <= label.span.start < end),
+                any(start <= d.span.start < end for d in mentions.dates(cell)),
+                any(
+                    start <= a.span.start < end and a.match.decimals and a.is_money
+                    for a in mentions.amounts(cell)
+                ),
+            )
+
+
+def _cut_position(mentions: Mentions, cell: Cell) -> int | None:
+    """Where a registration number or contact data begin behind at least a short name."""
+    places = []
+    if match := _REGISTRATION.search(cell.text):
+        places.append(match.start())
+    for label in mentions.labels(cell):
+        named = (label.match.fields | label.match.cues) & _SPLITTING
+        rest = cell.text[label.span.end :]
+        if named and (any(c.isdigit() for c in rest) or not any(c.isalpha() for c in rest)):
+            before = cell.text[: label.span.start].rstrip()
+            places.append(len(before) - 1 if before.endswith("(") else label.span.start)
+    fitting = [
+        place for place in places if sum(c.isalpha() for c in cell.text[:place]) >= _NAME_LETTERS
+    ]
+    return min(fitting, default=None)

@@ -1,0 +1,195 @@
+"""The parts of the sum: subtotal, taxes, charges, discounts, rounding, payments and change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from lib.domain.extraction import Candidate
+from lib.kie.mentions import AmountMention, Mentions
+from lib.kie.ranking import shares, weigh
+from lib.kie.receipts.amounts import LabelledAmount, Role
+
+# Set by hand, one table for all parts: the label is the evidence, the rest breaks ties.
+PART_WEIGHTS = {
+    "head": 3.0,
+    "later role": 1.0,
+    "from above": -0.7,
+    "last of its row": 0.5,
+    "decimals": 1.0,
+    "in tax summary": -1.5,
+    "other role first": -1.5,
+    "behind the total": -0.7,
+    "above the total's value": -3.0,
+    "order": -0.1,
+}
+NO_PART = 1.8
+
+_FIELDS: Mapping[str, Role] = {
+    "subtotal": Role.SUBTOTAL,
+    "tax_total": Role.TAX,
+    "service_charge": Role.SERVICE,
+    "tip": Role.TIP,
+    "rounding": Role.ROUNDING,
+    "discount_total": Role.DISCOUNT,
+    "change": Role.CHANGE,
+}
+
+
+def find_parts(
+    mentions: Mentions,
+    amounts: Sequence[LabelledAmount],
+    total: Candidate | None,
+    summary: frozenset[int],
+    items: frozenset[int],
+) -> dict[str, tuple[Candidate, ...]]:
+    """Candidates for each part of the sum, best first.
+
+    `summary` and `items` are the rows of tax summaries and of line items.
+    """
+    limit, total_row = _total(mentions, amounts, total)
+    found: dict[str, tuple[Candidate, ...]] = {}
+    for name, role in _FIELDS.items():
+        fitting = [a for a in amounts if role in a.roles and _fits(a, role, items)]
+        scores = [
+            weigh(_features(a, role, order, limit, total_row, summary), PART_WEIGHTS)
+            for order, a in enumerate(fitting)
+        ]
+        best: dict[Decimal, tuple[float, LabelledAmount]] = {}
+        for share, amount in zip(shares(scores, NO_PART), fitting, strict=True):
+            whole, first = best.get(amount.mention.value, (0.0, amount))
+            best[amount.mention.value] = (whole + share, first)
+        ranked = sorted(best.values(), key=lambda item: -item[0])[:5]
+        candidates = tuple(
+            mentions.candidate([amount.mention.span], share, amount.label_text)
+            for share, amount in ranked
+            if share > 0.02
+        )
+        if candidates:
+            found[name] = candidates
+    return found
+
+
+def _fits(amount: LabelledAmount, role: Role, items: frozenset[int]) -> bool:
+    if not amount.mention.match.decimals and not amount.mention.match.currency:
+        return False
+    # A discount inside the table belongs to its line.
+    return amount.row.index not in items or role in (Role.SUBTOTAL,)
+
+
+def _features(
+    amount: LabelledAmount,
+    role: Role,
+    order: int,
+    limit: Decimal | None,
+    total_row: int,
+    summary: frozenset[int],
+) -> dict[str, float]:
+    bounded = role not in (Role.CHANGE, Role.DISCOUNT, Role.SUBTOTAL)
+    features = {
+        "head": amount.head is role,
+        "later role": amount.head is not role,
+        "from above": amount.from_above,
+        "last of its row": amount.following == 0,
+        "decimals": amount.mention.match.decimals > 0,
+        "in tax summary": amount.row.index in summary,
+        "other role first": amount.head in (Role.TOTAL, Role.COUNT, Role.POINTS),
+        "behind the total": role is not Role.CHANGE and amount.row.index > total_row,
+        "above the total's value": bounded
+        and limit is not None
+        and abs(amount.mention.value) > abs(limit),
+        "order": min(order, 6),
+    }
+    return {name: float(value) for name, value in features.items()}
+
+
+def _total(
+    mentions: Mentions, amounts: Sequence[LabelledAmount], total: Candidate | None
+) -> tuple[Decimal | None, int]:
+    if total is not None:
+        for amount in amounts:
+            span = amount.mention.span
+            if span.words == total.words and span.text.strip() == total.raw:
+                return amount.mention.value, amount.row.index
+    return None, len(mentions.layout.rows)
+
+
+def find_payments(
+    mentions: Mentions, amounts: Sequence[LabelledAmount], items: frozenset[int]
+) -> tuple[Mapping[str, Candidate], ...]:
+    """A row for each labelled means of payment: its printed name and the amount given."""
+    rows: list[Mapping[str, Candidate]] = []
+    seen: set[tuple[str, Decimal]] = set()
+    for amount in amounts:
+        if amount.head is not Role.PAID or amount.row.index in items or amount.following:
+            continue
+        label = next((la for la in amount.labels if la.match.cues & _MEANS), None)
+        if label is None or not amount.mention.match.decimals:
+            continue
+        key = (label.span.text.casefold(), amount.mention.value)
+        if key not in seen:
+            seen.add(key)
+            rows.append(
+                {
+                    "method": mentions.candidate([label.span], label.match.score),
+                    "amount": mentions.candidate([amount.mention.span], label.match.score),
+                }
+            )
+    return tuple(rows)
+
+
+def find_tax_lines(
+    mentions: Mentions, amounts: Sequence[LabelledAmount], items: frozenset[int]
+) -> tuple[Mapping[str, Candidate], ...]:
+    """A row for each printed tax rate that has an amount beside it: rate, base where printed, tax.
+
+    With two amounts on the row the larger is the base: taxes are below 100 %.
+    """
+    rows: list[Mapping[str, Candidate]] = []
+    seen: set[tuple[str, Decimal]] = set()
+    for row in mentions.layout.rows:
+        if row.index in items:
+            continue
+        mentioned = mentions.row_amounts(row)
+        rates = [a for a in mentioned if a.match.percent and 0 <= a.value < 100]
+        money = [a for a in mentioned if a.is_money and a.match.decimals]
+        if len(rates) != 1 or not 1 <= len(money) <= 3 or not _is_tax_row(amounts, row.index):
+            continue
+        base, tax = _base_and_tax(rates[0], money)
+        key = (rates[0].span.text, tax.value)
+        if key in seen:
+            continue
+        seen.add(key)
+        line = {
+            "rate": mentions.candidate([rates[0].span], 0.7),
+            "amount": mentions.candidate([tax.span], 0.7),
+        }
+        if base is not None:
+            line["base"] = mentions.candidate([base.span], 0.7)
+        rows.append(line)
+    return tuple(rows)
+
+
+def _is_tax_row(amounts: Sequence[LabelledAmount], row: int) -> bool:
+    roles = {role for a in amounts if a.row.index == row for role in a.roles}
+    return bool(roles & {Role.TAX, Role.SUMMARY}) and Role.COUNT not in roles
+
+
+def _base_and_tax(
+    rate: AmountMention, money: Sequence[AmountMention]
+) -> tuple[AmountMention | None, AmountMention]:
+    """The pair of amounts whose quotient fits the rate best, or the only amount as the tax."""
+    if len(money) == 1:
+        return None, money[0]
+    share = rate.value / 100
+    pairs = [
+        (abs(base.value * share - tax.value), base, tax)
+        for base in money
+        for tax in money
+        if base is not tax
+    ]
+    _, base, tax = min(pairs, key=lambda pair: pair[0])
+    return base, tax
+
+
+_MEANS = frozenset({"cash", "card", "other_payment"})

@@ -1,0 +1,252 @@
+"""The amount to pay: which amount of a receipt is its total, by label, place and arithmetic."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import combinations, product
+
+from lib.domain.extraction import Candidate
+from lib.kie.mentions import Mentions
+from lib.kie.ranking import shares, weigh
+from lib.kie.receipts.amounts import LabelledAmount, Role
+
+WEIGHTS: dict[str, float] = {
+    "above largest": 2.3,
+    "cash minus change": 2.2,
+    "subtotal plus extras": 2.1,
+    "place": 2.0,
+    "after rounding": 2.0,
+    "sum of two totals": 1.8,
+    "currency": 1.8,
+    "sum of the amounts above": 1.7,
+    "height": 1.6,
+    "value elsewhere paid": 1.6,
+    "value elsewhere subtotal": 1.5,
+    "label total above": 1.5,
+    "label total": 1.3,
+    "last total label": 1.2,
+    "largest": 1.1,
+    "label tax": 1.0,
+    "share of largest": 0.8,
+    "repaired": 0.7,
+    "value elsewhere total": 0.2,
+    "repeated": 0.2,
+    "negative": -0.1,
+    "total after another label": -0.2,
+    "count behind total": -0.2,
+    "behind first total": -0.4,
+    "in tax summary": -0.5,
+    "tax behind total": -0.5,
+    "zero": -0.6,
+    "no label": -0.7,
+    "label change": -0.7,
+    "label adjustment": -0.8,
+    "not the first of its row": -0.9,
+    "label count": -1.0,
+    "before rounding": -1.5,
+    "not the last of its row": -1.8,
+    "no decimals among decimals": -2.5,
+}
+NO_TOTAL = -0.4
+
+_LARGEST_ROUNDING = Decimal(1)  # cash rounding is under one unit of any currency with cents
+
+
+class TotalEvidence:
+    """Features of every amount of one receipt, as `WEIGHTS` names them."""
+
+    def __init__(self, mentions: Mentions, amounts: Sequence[LabelledAmount]) -> None:
+        self.mentions = mentions
+        self.amounts = self._all = amounts
+        self._values: dict[Role, set[Decimal]] = defaultdict(set)
+        self._heads: dict[Decimal, set[Role]] = defaultdict(set)
+        for amount in amounts:
+            if amount.head:
+                self._values[amount.head].add(abs(amount.mention.value))
+                self._heads[abs(amount.mention.value)].add(amount.head)
+        self._counts = Counter(abs(a.mention.value) for a in amounts)
+        self._money = sum(a.mention.is_money for a in amounts)
+        self._rows = max(1, len(mentions.layout.rows))
+        self._summary = summary_rows(mentions)
+        self._total_rows = [
+            a.row.index
+            for a in amounts
+            if a.head is Role.TOTAL and a.mention.is_money and a.row.index not in self._summary
+        ]
+        paid = min((a.row.index for a in amounts if _is_tendered(a)), default=None)
+        unpaid_rows = [row for row in self._total_rows if paid is None or row < paid]
+        self._last_total = max(unpaid_rows or self._total_rows, default=-1)
+        self._explained = self._sums()
+        self._largest = self._largest_to_pay()
+        self._tails = self._column_sums()
+
+    def features(self, amount: LabelledAmount) -> dict[str, float]:
+        """The features of one amount."""
+        value, head = amount.mention.value, amount.head
+        match = amount.mention.match
+        heads = self._heads[value]
+        rows = self._total_rows
+        found = {
+            "label total": head is Role.TOTAL and not amount.from_above,
+            "label total above": head is Role.TOTAL and amount.from_above,
+            "label subtotal": head is Role.SUBTOTAL,
+            "label tax": head in (Role.TAX, Role.SUMMARY),
+            "label paid": head is Role.PAID,
+            "label change": head is Role.CHANGE,
+            "label adjustment": head in (Role.ROUNDING, Role.DISCOUNT, Role.TIP, Role.SERVICE),
+            "label count": head in (Role.COUNT, Role.POINTS),
+            "no label": head is None,
+            "several total labels": amount.roles.count(Role.TOTAL) > 1,
+            "total after another label": head is not Role.TOTAL and Role.TOTAL in amount.roles,
+            "tax behind total": head is Role.TOTAL and Role.TAX in amount.roles,
+            "count behind total": head is Role.TOTAL and Role.COUNT in amount.roles,
+            "value elsewhere total": Role.TOTAL in heads and head is not Role.TOTAL,
+            "value elsewhere paid": Role.PAID in heads and head is not Role.PAID,
+            "value elsewhere subtotal": Role.SUBTOTAL in heads and head is not Role.SUBTOTAL,
+            "repeated": min(3, self._counts[value] - 1),
+            "largest": value == self._largest,
+            "share of largest": float(value / self._largest) if 0 < value <= self._largest else 0.0,
+            "above largest": value > self._largest,
+            "cash minus change": value in self._explained["cash"],
+            "subtotal plus extras": value in self._explained["parts"],
+            "after rounding": value in self._explained["rounded"],
+            "before rounding": value in self._explained["unrounded"],
+            "sum of two totals": head is Role.TOTAL and value in self._explained["two"],
+            "last total label": head is Role.TOTAL and amount.row.index == self._last_total,
+            "in tax summary": amount.row.index in self._summary,
+            "negative": value < 0,
+            "sum of the amounts above": amount.mention.span in self._tails,
+            "no decimals among decimals": not match.decimals and self._money > 2,
+            "currency": bool(match.symbol or match.currency),
+            "zero": value == 0,
+            "repaired": match.repaired,
+            "not the last of its row": amount.following > 0,
+            "not the first of its row": amount.position > 0,
+            "height": min(3.0, amount.mention.cell.height_ratio) - 1,
+            "place": amount.row.index / self._rows,
+            "behind first total": bool(rows) and amount.row.index > min(rows),
+            "rows behind last total": min(10, max(0, amount.row.index - max(rows))) if rows else 0,
+        }
+        return {name: float(number) for name, number in found.items() if number}
+
+    def _largest_to_pay(self) -> Decimal:
+        """The largest amount that is not handed over and not replaced by a rounded one."""
+        money = [a for a in self._all if a.mention.is_money and not _is_tendered(a)]
+        decimals = Counter(a.mention.match.decimals for a in money).most_common(1)
+        usual = decimals[0][0] if decimals else 0
+        return max(
+            (
+                a.mention.value
+                for a in money
+                if a.mention.match.decimals == usual
+                and a.mention.value not in self._explained["unrounded"]
+            ),
+            default=Decimal(0),
+        )
+
+    def _sums(self) -> dict[str, set[Decimal]]:
+        values = self._values
+        cash = {p - c for p, c in product(values[Role.PAID], values[Role.CHANGE]) if p >= c}
+        extras = {Decimal(0)} | values[Role.SERVICE] | values[Role.TIP]
+        parts = {
+            s + t + e
+            for s, t, e in product(values[Role.SUBTOTAL], values[Role.TAX] | {Decimal(0)}, extras)
+            if t or e
+        }
+        parts |= {s - d for s, d in product(values[Role.SUBTOTAL], values[Role.DISCOUNT]) if d}
+        rounded, unrounded = self._roundings()
+        return {
+            "cash": cash,
+            "parts": parts,
+            "rounded": rounded,
+            "unrounded": unrounded,
+            "two": self._sums_of_totals(),
+        }
+
+    def _roundings(self) -> tuple[set[Decimal], set[Decimal]]:
+        """Values after and before a printed rounding: one stands above it, the other below."""
+        after: set[Decimal] = set()
+        before: set[Decimal] = set()
+        money = [a for a in self.amounts if a.mention.is_money]
+        for rounding in self._of(Role.ROUNDING):
+            step = abs(rounding.mention.value)
+            if not 0 < step < _LARGEST_ROUNDING:
+                continue
+            row = rounding.row.index
+            above = {a.mention.value for a in money if row - 6 <= a.row.index < row}
+            below = {a.mention.value for a in money if row < a.row.index <= row + 4}
+            for value in above:
+                for rounded in {value - step, value + step} & below:
+                    after.add(rounded)
+                    before.add(value)
+        return after, before - after
+
+    def _of(self, role: Role) -> list[LabelledAmount]:
+        return [a for a in self._all if a.head is role]
+
+    def _sums_of_totals(self) -> set[Decimal]:
+        """Sums of two labelled totals of different rows, signed: goods sold and goods returned."""
+        parts = [
+            (a.row.index, a.mention.value)
+            for a in self._all
+            if a.head in (Role.TOTAL, Role.SUBTOTAL) and a.mention.is_money and a.mention.value
+        ]
+        return {x + y for (i, x), (j, y) in combinations(parts, 2) if i != j}
+
+    def _column_sums(self) -> set[object]:
+        """Spans of amounts that are the sum of two or more amounts right above in their column."""
+        found: set[object] = set()
+        money = [a for a in self.amounts if a.mention.is_money]
+        width = self.mentions.layout.pages[0].box.width if self.mentions.layout.pages else 1.0
+        for index, amount in enumerate(money):
+            total, box = Decimal(0), amount.mention.box
+            above = [a for a in money[:index] if abs(a.mention.box.x1 - box.x1) < 0.06 * width]
+            for count, other in enumerate(reversed(above), start=1):
+                total += other.mention.value
+                if count > 1 and total == amount.mention.value and total > 0:
+                    found.add(amount.mention.span)
+                    break
+        return found
+
+
+def summary_rows(mentions: Mentions) -> frozenset[int]:
+    """Rows of tax summaries: from a heading without an amount on to the next row without one."""
+    rows: set[int] = set()
+    inside = False
+    for row in mentions.layout.rows:
+        heading = any("tax_summary" in label.match.cues for label in mentions.row_labels(row))
+        has_amount = any(a.is_money for a in mentions.row_amounts(row))
+        inside = heading or (inside and (has_amount or (row.index - 1) not in rows))
+        if inside:
+            rows.add(row.index)
+    return frozenset(rows)
+
+
+def _is_tendered(amount: LabelledAmount) -> bool:
+    return amount.head in (Role.PAID, Role.CHANGE, Role.POINTS, Role.COUNT)
+
+
+def find_total(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> tuple[Candidate, ...]:
+    """Candidates for the total, best first, one for each value.
+
+    The score is the value's share in a softmax over all amounts and "no total is printed".
+    """
+    evidence = TotalEvidence(mentions, amounts)
+    scores = [weigh(evidence.features(amount), WEIGHTS) for amount in evidence.amounts]
+    best: dict[Decimal, tuple[float, float, LabelledAmount]] = {}
+    for amount, score, share in zip(
+        evidence.amounts, scores, shares(scores, NO_TOTAL), strict=True
+    ):
+        value = amount.mention.value
+        whole, top, speaker = best.get(value, (0.0, float("-inf"), amount))
+        if score > top:
+            top, speaker = score, amount
+        best[value] = (whole + share, top, speaker)
+    ranked = sorted(best.values(), key=lambda item: -item[0])
+    return tuple(
+        mentions.candidate([amount.mention.span], share, amount.label_text)
+        for share, _, amount in ranked
+        if share > 0.001
+    )
