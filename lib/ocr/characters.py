@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterable, Sequence
 
 # Full-width ASCII (U+FF01..U+FF5E) as PP-OCR's Chinese training likes to return it. NFKC would do
 # this too, but also turn ² into 2, ½ into three characters and ™ into letters: amounts
@@ -35,6 +37,9 @@ _BAR = str.maketrans("一ー", "--")
 # A printed rule of asterisks comes back as a row of star-shaped Chinese characters.
 _STARS = re.compile(r"[*家冰本车末米木水京宗寒凉字半不农审牢东\s]{3,}")
 
+_SURE_ACCENT = 0.9
+"""Confidence that real accents reach on almost every page that prints any, and specks seldom."""
+
 
 def fold(text: str) -> str:
     """The text with each character in the form that is printed; same number of characters."""
@@ -55,3 +60,26 @@ def _asterisks(run: str) -> str:
     if "*" not in marks and (len(marks) < 5 or len(set(marks)) > len(marks) / 2):
         return run
     return re.sub(r"\S", "*", run)
+
+
+def base_letter(character: str) -> str:
+    """The ASCII letter under an accent; the character itself when it is not an accented one."""
+    parts = unicodedata.normalize("NFD", character)
+    return parts[0] if len(parts) == 2 and parts[0].isascii() and parts[0].isalpha() else character
+
+
+def drop_doubtful_accents(texts: Sequence[tuple[str, Iterable[float]]]) -> list[str]:
+    """The texts of a page, with accents removed when none of them is sure.
+
+    Each text comes with the confidence of each character. A language with accents prints many and
+    the recogniser is sure of most; on a page without a single sure one, they are dirt on the paper.
+    """
+    sure = any(
+        confidence >= _SURE_ACCENT and base_letter(character) != character
+        for text, confidences in texts
+        for character, confidence in zip(text, confidences, strict=True)
+        if not character.isascii()
+    )
+    if sure:
+        return [text for text, _ in texts]
+    return [text if text.isascii() else "".join(map(base_letter, text)) for text, _ in texts]

@@ -18,6 +18,9 @@ _T = TypeVar("_T")
 _SAME_ROW = 0.5
 """Baselines closer than this share of the smaller height are one row."""
 
+_OVERLAP = 0.25
+"""Neighbours in a row may overlap by this share of the narrower one: quads have margins."""
+
 _SLOPE_SPAN = 6.0
 """A segment at least this many heights long tells its own slope; shorter ones take the page's."""
 
@@ -101,7 +104,7 @@ def _row_of(box: _Box, rows: Sequence[_Row]) -> _Row | None:
     best, best_distance = None, math.inf
     for row in rows:
         last = row.boxes[-1]
-        if box.left < last.right - min(last.right - last.left, box.right - box.left) / 2:
+        if box.left < last.right - _OVERLAP * min(last.right - last.left, box.right - box.left):
             continue  # one above the other, not side by side
         reach = (box.left - last.right) + (last.right - last.left) / 2
         expected = last.middle + last.slope * reach

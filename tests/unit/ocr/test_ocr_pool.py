@@ -1,0 +1,276 @@
+"""The pool against workers that crash, hang, grow and fail to start."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lib.domain.deadline import Deadline
+from lib.domain.document import PageImage
+from lib.errors import Error, Kind
+from lib.ocr.pool import OcrPool, PoolLimits
+
+WORKER = Path(__file__).with_name("fake_ocr_worker.py")
+READ, CRASH, HANG, RAISE, FAIL, GROW, SHOUT = range(7)
+GIB = 1 << 30
+
+
+def page(action: int, width: int = 4, height: int = 2) -> PageImage:
+    return PageImage(width, height, bytes([action]) + bytes(width * height * 3 - 1))
+
+
+@contextmanager
+def pool_of(
+    workers: int = 1, waiting: int = 4, pages: int = 1000, memory: int = GIB, start: str = "well"
+) -> Iterator[OcrPool]:
+    command = (sys.executable, "-P", str(WORKER), start)
+    with OcrPool(command, PoolLimits(workers, waiting, pages, memory)) as pool:
+        yield pool
+
+
+def soon() -> Deadline:
+    return Deadline.after(30)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Poll for a state that another thread brings about."""
+    deadline = soon()
+    while not condition():
+        assert not deadline.passed
+        threading.Event().wait(0.005)
+
+
+def pid_of(pool: OcrPool) -> int:
+    return int(pool.read(page(READ), soon()).lines[0].text)
+
+
+def children() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def test_a_page_is_read_with_everything_the_engine_said() -> None:
+    with pool_of() as pool:
+        reading = pool.read(page(READ, width=5, height=3), soon())
+        assert (reading.rotation, reading.width, reading.height) == (90, 3, 5)
+        (word,) = reading.lines[0].words
+        assert word.confidence == 0.5
+        assert (word.polygon.x0, word.polygon.y1) == (0.1, 0.4)
+        assert pool.engine_name == "fake"
+        assert pool.ready
+
+
+def test_loading_begins_before_the_first_page() -> None:
+    with pool_of() as pool:
+        assert pool.wait_ready(soon())
+        assert pool.stats.loaded == 1
+
+
+def test_a_worker_is_loaded_once_for_many_pages() -> None:
+    with pool_of() as pool:
+        assert len({pid_of(pool) for _ in range(10)}) == 1
+
+
+def test_pages_are_read_side_by_side() -> None:
+    with pool_of(workers=2) as pool:
+        hanging = pool.submit(page(HANG), soon())
+        assert pool.read(page(READ), soon()).lines
+        pool.cancel(hanging)
+
+
+def test_a_crash_is_the_pages_fault_and_the_pool_goes_on() -> None:
+    with pool_of() as pool:
+        first = pid_of(pool)
+        with pytest.raises(Error) as caught:
+            pool.read(page(CRASH), soon())
+        assert caught.value.code == "unreadable_document"
+        assert caught.value.details == {"reason": "crashed"}
+        assert pid_of(pool) != first
+        assert pool.stats.restarts == 1
+
+
+def test_a_deadline_kills_the_worker_that_hangs() -> None:
+    with pool_of() as pool:
+        process = psutil.Process(pid_of(pool))
+        with pytest.raises(Error) as caught:
+            pool.read(page(HANG), Deadline.after(0.05))
+        assert (caught.value.code, caught.value.kind) == ("inference_timeout", Kind.TIMEOUT)
+        until(lambda: not process.is_running())
+        assert pid_of(pool) != process.pid
+
+
+def test_waiting_for_a_worker_respects_the_deadline() -> None:
+    with pool_of() as pool:
+        hanging = pool.submit(page(HANG), soon())
+        until(lambda: pool.stats.busy == 1)
+        with pytest.raises(Error) as caught:
+            pool.read(page(READ), Deadline.after(0.02))
+        assert caught.value.code == "inference_timeout"
+        assert pool.stats.waiting == 0
+        pool.cancel(hanging)
+        assert pool.read(page(READ), soon()).lines
+
+
+def test_cancelling_a_page_under_way_kills_its_worker() -> None:
+    with pool_of() as pool:
+        process = psutil.Process(pid_of(pool))
+        ticket = pool.submit(page(HANG), soon())
+        until(lambda: pool.stats.busy == 1)
+        pool.cancel(ticket)
+        until(lambda: not process.is_running())
+        assert pid_of(pool) != process.pid
+
+
+def test_cancelling_a_page_that_is_done_harms_nobody() -> None:
+    with pool_of() as pool:
+        ticket = pool.submit(page(READ), soon())
+        first = ticket.result().lines[0].text
+        pool.cancel(ticket)
+        assert str(pid_of(pool)) == first
+        assert ticket.result().lines[0].text == first
+
+
+def test_a_full_queue_refuses_and_says_that_a_retry_may_help() -> None:
+    with pool_of(waiting=1) as pool:
+        under_way = pool.submit(page(HANG), soon())
+        until(lambda: pool.stats.busy == 1)
+        queued = pool.submit(page(READ), soon())
+        with pytest.raises(Error) as caught:
+            pool.submit(page(READ), soon())
+        assert (caught.value.code, caught.value.retryable) == ("inference_unavailable", True)
+        pool.cancel(under_way)
+        assert queued.result().lines
+
+
+def test_a_bug_in_the_engine_is_an_internal_error_without_a_restart(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pool_of() as pool:
+        first = pid_of(pool)
+        with pytest.raises(Error) as caught:
+            pool.read(page(RAISE), soon())
+        assert caught.value.code == "internal_error"
+        assert "a bug" not in str(caught.value)
+        assert pid_of(pool) == first
+    assert "ValueError: a bug" in capfd.readouterr().err
+
+
+def test_an_error_of_the_engine_arrives_whole() -> None:
+    with pool_of() as pool, pytest.raises(Error) as caught:
+        pool.read(page(FAIL), soon())
+    error = caught.value
+    assert (error.code, error.kind, error.details) == (
+        "page_too_large",
+        Kind.UNPROCESSABLE,
+        {"limit": 3},
+    )
+
+
+def test_what_an_engine_prints_does_not_disturb_the_answers() -> None:
+    with pool_of() as pool:
+        assert pool.read(page(SHOUT), soon()).lines
+        assert pool.read(page(READ), soon()).lines
+
+
+def test_workers_are_recycled_by_count() -> None:
+    with pool_of(pages=3) as pool:
+        pids = [pid_of(pool) for _ in range(7)]
+        assert [len(set(pids[:3])), len(set(pids[3:6])), len(set(pids))] == [1, 1, 3]
+        assert (pool.stats.recycled, pool.stats.restarts) == (2, 0)
+
+
+def test_workers_are_recycled_by_memory() -> None:
+    with pool_of(memory=200 << 20) as pool:
+        first = pid_of(pool)
+        assert pid_of(pool) == first
+        pool.read(page(GROW), soon())
+        assert pid_of(pool) != first
+        assert pool.stats.recycled == 1
+
+
+def test_close_ends_every_process_and_fails_what_waits() -> None:
+    with pool_of(workers=2) as pool:
+        tickets = [pool.submit(page(HANG), soon()) for _ in range(3)]
+        until(lambda: pool.stats.busy == 2)
+        assert len(children()) == 2
+    assert children() == []
+    for ticket in tickets:
+        with pytest.raises(Error) as caught:
+            ticket.result()
+        assert caught.value.code == "shutting_down"
+    with pytest.raises(Error) as caught:
+        pool.submit(page(READ), soon())
+    assert caught.value.code == "shutting_down"
+
+
+def test_an_engine_that_cannot_load_says_why() -> None:
+    with pool_of(start="broken") as pool:
+        assert not pool.wait_ready(soon())
+        with pytest.raises(Error) as caught:
+            pool.read(page(READ), soon())
+        assert (caught.value.code, caught.value.message) == ("inference_unavailable", "No models.")
+
+
+def test_a_worker_that_dies_while_loading_fails_pages_instead_of_holding_them() -> None:
+    with pool_of(start="dies") as pool:
+        with pytest.raises(Error) as caught:
+            pool.read(page(READ), soon())
+        assert caught.value.code == "inference_unavailable"
+        assert not pool.ready
+
+
+def test_workers_die_with_their_parent_even_when_it_is_killed() -> None:
+    program = textwrap.dedent(
+        f"""
+        import sys, time
+        from lib.ocr.pool import OcrPool, PoolLimits
+        from lib.domain.deadline import Deadline
+        from lib.domain.document import PageImage
+        command = (sys.executable, "-P", {str(WORKER)!r}, "well")
+        pool = OcrPool(command, PoolLimits(2, 4, 9, 1 << 30))
+        one = pool.read(PageImage(1, 1, bytes(3)), Deadline.after(30)).lines[0].text
+        pool.submit(PageImage(1, 1, bytes([2, 0, 0])), Deadline.after(600))
+        while not pool.stats.busy or pool.stats.loaded < 2:
+            time.sleep(0.01)
+        print("ready", flush=True)
+        time.sleep(600)
+        """
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-P", "-c", program], stdout=subprocess.PIPE, text=True, cwd="/"
+    )
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "ready\n"
+    workers = psutil.Process(parent.pid).children()
+    assert len(workers) == 2
+    os.kill(parent.pid, 9)
+    parent.wait()
+    parent.stdout.close()
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert alive == []
+
+
+def test_many_threads_share_a_pool() -> None:
+    with pool_of(workers=2, waiting=64) as pool:
+        outcomes: list[str] = []
+
+        def read_some() -> None:
+            for action in (READ, CRASH, READ):
+                try:
+                    outcomes.append(pool.read(page(action), soon()).lines[0].text)
+                except Error as error:
+                    outcomes.append(error.code)
+
+        threads = [threading.Thread(target=read_some) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert outcomes.count("unreadable_document") == 4
+    assert len(outcomes) == 12
