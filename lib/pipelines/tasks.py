@@ -1,4 +1,6 @@
-"""Task files: YAML in a folder -> tasks, strictly, with one clear error for the first thing that is wrong."""
+"""Task files: YAML in a folder -> tasks, strictly, with one clear error for the first thing that is
+wrong.
+"""
 
 from __future__ import annotations
 

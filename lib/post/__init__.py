@@ -1,1 +1,3 @@
-"""Raw candidates to values: typed, checked against each other, grounded, with confidence and doubts."""
+"""Raw candidates to values: typed, checked against each other, grounded, with confidence and
+doubts.
+"""

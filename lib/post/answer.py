@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from lib.domain.document import Word
 from lib.domain.extraction import Alternative, CheckStatus, FieldValue
-from lib.domain.geometry import bounding_polygon
+from lib.domain.geometry import Polygon, bounding_polygon
 from lib.post.checks import Verdict
 from lib.post.confidence import confidence
 from lib.post.options import Option, Options, RowOptions
@@ -58,13 +59,22 @@ def _field(
         confidence=sure,
         source=candidate.source,
         page=candidate.page or None,
-        polygon=bounding_polygon(w.polygon for w in candidate.words) if candidate.words else None,
-        alternatives=_alternatives(others, 1.0 - sure),
+        polygon=_place(candidate.words),
+        alternatives=_alternatives(others, 1.0 - sure) if others else (),
     )
+
+
+def _place(words: Sequence[Word]) -> Polygon | None:
+    """The box around the words; a single word's own polygon, which may be turned."""
+    if not words:
+        return None
+    return words[0].polygon if len(words) == 1 else bounding_polygon(w.polygon for w in words)
 
 
 def _others(option: Option, readings: Sequence[Option]) -> list[Option]:
     """The options with another value, the best of each value, best first."""
+    if len(readings) < 2:
+        return []
     best: dict[object, Option] = {}
     for other in readings:
         if other.value == option.value:

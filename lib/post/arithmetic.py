@@ -1,4 +1,6 @@
-"""The sums that a receipt or an invoice obeys, as plain arithmetic on values; nothing is chosen or judged here."""
+"""The sums that a receipt or an invoice obeys, as plain arithmetic on values; nothing is chosen or
+judged here.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from itertools import combinations
+
+from lib.values.numerals import places
 
 ADDENDS: Mapping[str, int] = {
     "tax_total": 1,
@@ -19,7 +23,9 @@ ADDENDS: Mapping[str, int] = {
 """What may stand between subtotal and total, with its sign."""
 
 CASH_STEP = Decimal("0.05")
-"""Largest difference that rounding to the smallest coin leaves (0.02 either way, up to a whole step where stores round down)."""
+"""Largest difference that rounding to the smallest coin leaves (0.02 either way, up to a whole step
+where stores round down).
+"""
 
 _CENT = Decimal("0.01")
 _ZERO = Decimal(0)
@@ -37,9 +43,11 @@ class SumFound:
 
 @dataclass(frozen=True, slots=True)
 class TableTotals:
-    """Sums over the tables' rows; None where no row (for taxes and payments: not every row) has the cell.
+    """Sums over the tables' rows; None where no row (for taxes and payments: not every row) has the
+    cell.
 
-    `lines_complete` says whether every line has an amount: only then can a wrong sum be held against it.
+    `lines_complete` says whether every line has an amount: only then can a wrong sum be held
+    against it.
     """
 
     lines: Decimal | None = None
@@ -52,16 +60,10 @@ class TableTotals:
 
 def unit(values: Iterable[Decimal]) -> Decimal:
     """One unit of the last printed decimal place among the values, 0.01 at the smallest."""
-    places = max((_places(value) for value in values), default=2)
-    return _UNITS[min(places, 2)]
+    return _UNITS[min(2, max(map(places, values), default=2))]
 
 
 _UNITS = (Decimal(1), Decimal("0.1"), _CENT)
-
-
-def _places(value: Decimal) -> int:
-    exponent = value.as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def total_from_subtotal(values: Values) -> SumFound | None:
@@ -92,7 +94,9 @@ def _subsets(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
 
 
 def is_cash_rounded(total: Decimal, exact: Decimal) -> bool:
-    """Whether `total` is `exact` rounded to a coin: a multiple of 0.05 that is less than 0.05 away."""
+    """Whether `total` is `exact` rounded to a coin: a multiple of 0.05 that is less than 0.05
+    away.
+    """
     return total != exact and abs(total - exact) < CASH_STEP and total % CASH_STEP == 0
 
 
@@ -120,7 +124,9 @@ def line_targets(values: Values) -> Iterator[tuple[str, Decimal]]:
 
 
 def lines_tolerance(count: int, values: Iterable[Decimal]) -> Decimal:
-    """What rounding line by line may leave: half a unit of the last place a line, at least one unit."""
+    """What rounding line by line may leave: half a unit of the last place a line, at least one
+    unit.
+    """
     return unit(values) * max(1, (count + 1) // 2)
 
 
@@ -135,7 +141,9 @@ def tax_within(gross: Decimal, rate: Decimal) -> Decimal:
 
 
 def line_amount(row: Values) -> Decimal | None:
-    """quantity x unit_price - discount of a row, unrounded; a missing quantity is 1; None without a price."""
+    """quantity x unit_price - discount of a row, unrounded; a missing quantity is 1; None without a
+    price.
+    """
     price = row.get("unit_price")
     if price is None:
         return None
@@ -145,7 +153,8 @@ def line_amount(row: Values) -> Decimal | None:
 def line_holds(row: Values) -> bool | None:
     """Whether a row's amount is quantity x price less discount; None when a figure is missing.
 
-    The discount may already be in the price, be per unit, or be a rate in per cent; the price may be
+    The discount may already be in the price, be per unit, or be a rate in per cent; the price may
+    be
     per 100 or 1000 units.
     """
     amount, quantity, price = row.get("amount"), row.get("quantity"), row.get("unit_price")
@@ -161,7 +170,7 @@ def line_holds(row: Values) -> bool | None:
 
 def _half_unit(price: Decimal) -> Decimal:
     """Half a unit of the price's last place: what rounding the price itself may hide."""
-    return Decimal(5).scaleb(-_places(price) - 1)
+    return Decimal(5).scaleb(-places(price) - 1)
 
 
 def shown(terms: Sequence[tuple[int, Decimal]], result: Decimal) -> str:

@@ -1,4 +1,6 @@
-"""Checks across fields: each rule looks at the chosen values and says what it found, with its arithmetic."""
+"""Checks across fields: each rule looks at the chosen values and says what it found, with its
+arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -30,20 +32,24 @@ FUTURE_MARGIN = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A check and how much it says about its fields, 0..1: a sum of three numbers is rarely chance."""
+    """A check and how much it says about its fields, 0..1: a sum of three numbers is rarely
+    chance.
+    """
 
     check: Check
     weight: float = 1.0
 
 
 def run_checks(settled: Settled) -> tuple[Verdict, ...]:
-    """Every rule that the task has the fields for, in a fixed order; skipped ones say what was missing."""
+    """Every rule that the task has the fields for, in a fixed order; skipped ones say what was
+    missing.
+    """
     names = {spec.name for spec in settled.task.fields}
-    verdicts = [rule(settled) for needed, rule in _RULES if needed <= names]
-    for spec in settled.task.fields:
-        if spec.type in (FieldType.TAX_ID, FieldType.IBAN):
-            verdicts.append(_checksum(settled, spec.name))
-    return tuple(verdicts)
+    numbered = [s.name for s in settled.task.fields if s.type in (FieldType.TAX_ID, FieldType.IBAN)]
+    return (
+        *(rule(settled) for needed, rule in _RULES if needed <= names),
+        *(_checksum(settled, name) for name in numbered),
+    )
 
 
 def _verdict(
@@ -163,7 +169,8 @@ def _line_amount_is_quantity_times_price(settled: Settled) -> Verdict:
 def _line_shown(index: int, row: dict[str, Decimal]) -> str:
     exact = line_amount(row)
     discount = f" - {row['discount']}" if row.get("discount") else ""
-    return f"line {index + 1}: {row['quantity']} x {row['unit_price']}{discount} = {exact}, printed {row['amount']}"
+    product = f"{row['quantity']} x {row['unit_price']}{discount} = {exact}"
+    return f"line {index + 1}: {product}, printed {row['amount']}"
 
 
 def _tax_is_base_times_rate(settled: Settled) -> Verdict:

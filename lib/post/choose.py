@@ -1,4 +1,6 @@
-"""Which option of each field is meant: candidate scores and the sums that options satisfy together."""
+"""Which option of each field is meant: candidate scores and the sums that options satisfy
+together.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ _WIDTHS: Mapping[str, int] = {
     "total": 5, "subtotal": 4, "tax_total": 4, "amount_due": 3, "discount_total": 2, "shipping": 2,
     "service_charge": 2, "tip": 2, "rounding": 2, "amount_paid": 2, "change": 2,
 }  # fmt: skip
-_MAX_COMBINATIONS = 600
+_MAX_COMBINATIONS = 300
 _MAX_ROW_READINGS = 32
 
 # What a field is worth when it is left out: a candidate with a lower score is only taken when a sum
@@ -64,13 +66,17 @@ def choose(task: Task, options: Options, totals: TableTotals) -> dict[str, Optio
 
 
 def _best(options: Sequence[Option]) -> Option:
-    """The best score, where a checksum counts as much as a sum that holds, and against what fails it."""
+    """The best score, where a checksum counts as much as a sum that holds, and against what fails
+    it.
+    """
     verdicts = {True: _CHECKSUM_HOLDS, False: _CHECKSUM_FAILS, None: 0.0}
     return max(options, key=lambda option: option.score + verdicts[option.valid])
 
 
 def choose_row(columns: Sequence[FieldSpec], row: RowOptions) -> dict[str, Option]:
-    """The readings of a row's cells that satisfy quantity x price = amount, else each cell's first."""
+    """The readings of a row's cells that satisfy quantity x price = amount, else each cell's
+    first.
+    """
     names = [spec.name for spec in columns if row.get(spec.name)]
     first = {name: row[name][0] for name in names}
     figures = [n for n in ("quantity", "unit_price", "discount", "amount") if n in first]
@@ -92,6 +98,12 @@ def choose_amounts(options: Options, totals: TableTotals) -> dict[str, Option]:
         return {}
     if all(options[name][0].exact for name in fields):
         return {name: options[name][0] for name in fields}
+    first = {name: options[name][0] for name in fields}
+    if (
+        all(o.score > _LEFT_OUT for o in first.values())
+        and _sum_agreement(_amounts(first)) == _SUM_HOLDS
+    ):
+        return first  # the best of each already add up: weaker agreements cannot change that
     lists = _widths_within_budget({name: _with_absence(name, options[name]) for name in fields})
     best: tuple[float, tuple[Option | None, ...]] = (float("-inf"), ())
     for combination in product(*(lists[name] for name in fields)):
@@ -136,7 +148,9 @@ def _amounts(chosen: Chosen) -> dict[str, Decimal]:
 
 
 def agreement(values: Values, totals: TableTotals) -> float:
-    """How well amounts fit each other, in units of candidate score; 0 where nothing can be compared."""
+    """How well amounts fit each other, in units of candidate score; 0 where nothing can be
+    compared.
+    """
     return (
         _sum_agreement(values)
         + _lines_agreement(values, totals)

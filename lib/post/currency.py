@@ -1,4 +1,6 @@
-"""The document's currency where no extractor named it: the printed sign that means one, with its place."""
+"""The document's currency where no extractor named it: the printed sign that means one, with its
+place.
+"""
 
 from __future__ import annotations
 

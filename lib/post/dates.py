@@ -1,4 +1,6 @@
-"""Which day each date field means: one order of day and month for the whole document, nothing due before it is issued."""
+"""Which day each date field means: one order of day and month for the whole document, nothing due
+before it is issued.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ _WIDTH = 4
 def choose_dates(options: Mapping[str, Sequence[Option]]) -> dict[str, Option]:
     """Per date field the option that fits the others best.
 
-    All numeric dates are read in one order. When two orders do equally well, the chosen options stay
+    All numeric dates are read in one order. When two orders do equally well, the chosen options
+    stay
     ambiguous, and the best guess is day before month, as most of the world writes.
     """
     scored = [
@@ -48,7 +51,9 @@ def _values(chosen: Mapping[str, Option]) -> dict[str, object]:
 def _in_order(
     options: Mapping[str, Sequence[Option]], order: DateOrder
 ) -> tuple[float, dict[str, Option]] | None:
-    """The best choice with every ambiguous date read in `order`; None when no field can be read so."""
+    """The best choice with every ambiguous date read in `order`; None when no field can be read
+    so.
+    """
     fitting = {
         name: [o for o in found if o.order in (None, order) or _alone(o, found)][:_WIDTH]
         for name, found in options.items()

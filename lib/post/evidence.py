@@ -1,17 +1,19 @@
-"""What the whole document says about itself: its decimal mark, countries, order of dates and currency."""
+"""What the whole document says about itself: its decimal mark, countries, order of dates and
+currency.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from babel import Locale, UnknownLocaleError
 from babel.numbers import get_currency_precision
 
 from lib.domain.document import Page
-from lib.domain.extraction import Candidate, DateOrder, Hints, RawExtraction
+from lib.domain.extraction import DateOrder, Hints, RawExtraction
 from lib.values.amounts import decimal_mark_of
 from lib.values.currencies import currencies_of_country, resolve_currency
 from lib.values.dates import (
@@ -49,11 +51,11 @@ _WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"\bcnpj\b", ("BR",)),
     (r"\bmva\b", ("NO",)),
 )
-_PATTERNS = tuple((re.compile(words, re.IGNORECASE), lands) for words, lands in _WORDS)
+_PATTERNS = tuple((re.compile(words), lands) for words, lands in _WORDS)
 
 _US_STATES = (
-    "AL AK AZ AR CA CO CT DE FL GA HI IA ID IL IN KS KY LA MA MD ME MI MN MO MS MT NC ND NE NH NJ NM "
-    "NV NY OH OK OR PA RI SC SD TN TX UT VA VT WA WI WV WY DC"
+    "AL AK AZ AR CA CO CT DE FL GA HI IA ID IL IN KS KY LA MA MD ME MI MN MO MS MT NC ND NE NH NJ "
+    "NM NV NY OH OK OR PA RI SC SD TN TX UT VA VT WA WI WV WY DC"
 ).replace(" ", "|")
 _US_POSTCODE = re.compile(rf"\b(?:{_US_STATES})[.,]? ?\d{{5}}(?:-\d{{4}})?\b")
 _CA_POSTCODE = re.compile(r"\b[ABCEGHJ-NPRSTVXY]\d[A-Z] ?\d[A-Z]\d\b")
@@ -69,7 +71,6 @@ class Evidence:
         self.hints = hints
         self.language = hints.language or raw.language
         self.text = "\n".join(page.text for page in pages)
-        self._fields = raw.fields
 
     @cached_property
     def decimal_mark(self) -> str | None:
@@ -109,55 +110,71 @@ class Evidence:
     @cached_property
     def currency(self) -> tuple[str | None, tuple[str, ...]]:
         """The currency by what is printed, and which others it may be."""
-        return resolve_currency((self.text,), self.countries, self.language)
+        return self.currency_of(self.text)
+
+    def currency_of(self, text: str) -> tuple[str | None, tuple[str, ...]]:
+        """The currency that a text of this document shows: by itself, else by the document's
+        countries.
+        """
+        code, others = resolve_currency((text,))
+        if code or not others:
+            return code, others
+        return resolve_currency((text,), self.countries, self.language)
 
     @cached_property
     def whole_units(self) -> bool:
-        """Whether amounts in this document's currency have no decimals in practice (yen, rupiah)."""
+        """Whether amounts in this document's currency have no decimals in practice (yen,
+        rupiah).
+        """
         code = self.hints.currency or self.currency[0]
         return code is not None and has_no_decimals(code)
 
     @cached_property
     def _country_votes(self) -> Mapping[str, float]:
         votes: dict[str, float] = {}
-
-        def vote(countries: Iterable[str], weight: float) -> None:
+        for countries, weight in (*_numbers_of(self.text), *_words_of(self.text)):
             lands = tuple(dict.fromkeys(countries))
             for land in lands:
                 votes[land] = votes.get(land, 0.0) + weight / len(lands)
-
-        tax_ids = find_tax_ids(self.text)
-        for tax_id in tax_ids:
-            if tax_id.country and (tax_id.valid or tax_id.kind in ("gst", "sst")):
-                vote((tax_id.country,), _VAT_ID)
-        vote((i.country for i in find_ibans(self.text) if i.valid and i.country), _IBAN)
-        if _US_POSTCODE.search(self.text):
-            vote(("US",), _POSTCODE)
-        if _CA_POSTCODE.search(self.text):
-            vote(("CA",), _POSTCODE)
-        elif _GB_POSTCODE.search(self.text):
-            vote(("GB",), _POSTCODE)
-        if _NORTH_AMERICAN_PHONE.search(self.text):
-            vote(("US", "CA"), _PHONE / 2)
-        for phone in find_phones("\n".join(_international(self.text))):
-            if phone.country:
-                vote((phone.country,), _PHONE)
-        for pattern, lands in _PATTERNS:
-            if pattern.search(self.text):
-                vote(lands, _WORD)
-        code, _ = resolve_currency((self.text,))
-        if code and (homes := _homes_of(code)):
-            vote(homes, _CURRENCY)
         return votes
 
-    def candidates(self, field: str) -> tuple[Candidate, ...]:
-        """The raw candidates of a field."""
-        return self._fields.get(field, ())
+
+def _numbers_of(text: str) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Countries for which tax ids, IBANs, postcodes and phone numbers speak, each with its
+    weight.
+    """
+    lines = [line for line in text.splitlines() if len(_DIGITS.findall(line)) >= 6]
+    numbers = "\n".join(lines)
+    for tax_id in find_tax_ids(numbers):
+        if tax_id.country and (tax_id.valid or tax_id.kind in ("gst", "sst")):
+            yield (tax_id.country,), _VAT_ID
+    for iban in find_ibans(numbers):
+        if iban.valid and iban.country:
+            yield (iban.country,), _IBAN
+    for phone in find_phones("\n".join(line for line in lines if "+" in line)):
+        if phone.country:
+            yield (phone.country,), _PHONE
+    if _US_POSTCODE.search(text):
+        yield ("US",), _POSTCODE
+    if _CA_POSTCODE.search(text):
+        yield ("CA",), _POSTCODE
+    elif _GB_POSTCODE.search(text):
+        yield ("GB",), _POSTCODE
+    if _NORTH_AMERICAN_PHONE.search(numbers):
+        yield ("US", "CA"), _PHONE
 
 
-def _international(text: str) -> list[str]:
-    """The lines that hold a phone number with its country code."""
-    return [line for line in text.splitlines() if "+" in line and len(_DIGITS.findall(line)) >= 8]
+def _words_of(text: str) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Countries for which words for tax, legal forms and the currency speak, each with its
+    weight.
+    """
+    small = text.lower()
+    for pattern, lands in _PATTERNS:
+        if pattern.search(small):
+            yield lands, _WORD
+    code, _ = resolve_currency((text,))
+    if code and (homes := _homes_of(code)):
+        yield homes, _CURRENCY
 
 
 def _homes_of(code: str) -> tuple[str, ...]:
@@ -170,7 +187,9 @@ def _homes_of(code: str) -> tuple[str, ...]:
 
 
 def has_no_decimals(code: str) -> bool:
-    """Whether a currency is printed without decimals (CLDR, and the rupiah, which CLDR gives two)."""
+    """Whether a currency is printed without decimals (CLDR, and the rupiah, which CLDR gives
+    two).
+    """
     return code == "IDR" or get_currency_precision(code) == 0
 
 

@@ -1,4 +1,6 @@
-"""Stations 6 and 7, the story on one page: raw candidates in; checked, grounded values and doubts out."""
+"""Stations 6 and 7, the story on one page: raw candidates in; checked, grounded values and doubts
+out.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +118,9 @@ def _choose_rows(
 def _warnings(
     settled: Settled, options: Options, unclear: Sequence[str], derived: Mapping[str, Option]
 ) -> list[str]:
-    """`ambiguous_date:issue_date: 2018-02-03 or 2018-03-02`, and what was computed instead of read."""
+    """`ambiguous_date:issue_date: 2018-02-03 or 2018-03-02`, and what was computed instead of
+    read.
+    """
     warnings: list[str] = []
     for spec in settled.task.fields:
         option = settled.fields.get(spec.name)

@@ -9,11 +9,10 @@ from decimal import Decimal
 
 from lib.domain.extraction import Candidate, Value
 from lib.domain.task import FieldType
-from lib.post.evidence import Evidence, has_no_decimals
+from lib.post.evidence import Evidence
 from lib.post.options import Option
 from lib.values.amounts import AmountMatch, find_amounts, parse_amount, prefer
 from lib.values.currencies import candidates as currencies_of
-from lib.values.currencies import resolve_currency
 from lib.values.dates import DateReading, find_dates, find_times
 from lib.values.identifiers import (
     find_bics,
@@ -22,6 +21,7 @@ from lib.values.identifiers import (
     find_tax_ids,
     find_urls,
 )
+from lib.values.numerals import places
 from lib.values.tax_ids import compact
 
 # Share of the candidate's score that goes to a reading: the one that the document's convention
@@ -41,7 +41,8 @@ _SPACES = re.compile(r"\s+")
 def read(
     name: str, kind: FieldType, candidate: Candidate, evidence: Evidence
 ) -> tuple[Option, ...]:
-    """The options of one candidate for the field or column `name`, best first; none when it cannot be read.
+    """The options of one candidate for the field or column `name`, best first; none when it cannot
+    be read.
 
     A value that its source gave exactly (XML) is kept as it is.
     """
@@ -51,7 +52,9 @@ def read(
 
 
 def _checked(kind: FieldType, value: Value) -> bool | None:
-    """The verdict of a checksum on a value from XML; None where the type has none or it is unknown."""
+    """The verdict of a checksum on a value from XML; None where the type has none or it is
+    unknown.
+    """
     if not isinstance(value, str):
         return None
     if kind is FieldType.IBAN:
@@ -76,21 +79,23 @@ def _money(name: str, candidate: Candidate, evidence: Evidence) -> tuple[Option,
     if match is None:
         return ()
     code = match.currency
-    if match.ambiguous and (has_no_decimals(code) if code else evidence.whole_units):
-        whole = [r for r in match.readings if r == r.to_integral_value() and _decimals(r) == 0]
+    if match.ambiguous and (has_noplaces(code) if code else evidence.whole_units):
+        whole = [r for r in match.readings if r == r.to_integral_value() and places(r) == 0]
         return _options(name, candidate, match, tuple(whole) or match.readings, decided=True)
     decided = not match.ambiguous or evidence.decimal_mark is not None
     return _options(name, candidate, match, match.readings, decided=decided)
 
 
 def _number(name: str, candidate: Candidate, evidence: Evidence) -> tuple[Option, ...]:
-    """Quantities: 1.000 is one with three decimals more often than a thousand, unless the mark says else."""
+    """Quantities: 1.000 is one with three decimals more often than a thousand, unless the mark says
+    else.
+    """
     match = _amount(candidate.raw, evidence)
     if match is None:
         return ()
     readings = match.readings
     if match.ambiguous and evidence.decimal_mark is None:
-        readings = tuple(sorted(readings, key=lambda r: -_decimals(r)))
+        readings = tuple(sorted(readings, key=lambda r: -places(r)))
     decided = not match.ambiguous or evidence.decimal_mark is not None
     return _options(name, candidate, match, readings, decided=decided)
 
@@ -106,7 +111,9 @@ def _percent(name: str, candidate: Candidate, evidence: Evidence) -> tuple[Optio
 
 
 def _amount(raw: str, evidence: Evidence) -> AmountMatch | None:
-    """The amount of a text: the whole of it, else its first with decimals or currency, else its first."""
+    """The amount of a text: the whole of it, else its first with decimals or currency, else its
+    first.
+    """
     whole = parse_amount(raw, evidence.decimal_mark)
     if whole:
         return whole
@@ -177,12 +184,13 @@ def _time(_: str, candidate: Candidate, __: Evidence) -> tuple[Option, ...]:
 
 
 def _currency(_: str, candidate: Candidate, evidence: Evidence) -> tuple[Option, ...]:
-    """A code when the printed sign means one by itself or by the document's countries; never a guess.
+    """A code when the printed sign means one by itself or by the document's countries; never a
+    guess.
 
     Otherwise the currencies that it may mean are options that share little of the score, so that
     they can be listed but none is answered.
     """
-    code, others = resolve_currency((candidate.raw,), evidence.countries, evidence.language)
+    code, others = evidence.currency_of(candidate.raw)
     hint = evidence.hints.currency
     if code is None and hint and hint in (others or currencies_of(candidate.raw)):
         code = hint
@@ -245,8 +253,3 @@ _READERS: dict[FieldType, Callable[[str, Candidate, Evidence], tuple[Option, ...
     FieldType.BIC: _bic,
     FieldType.IDENTIFIER: _identifier,
 }
-
-
-def _decimals(value: Decimal) -> int:
-    exponent = value.as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0

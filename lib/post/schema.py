@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
-from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
 from lib.domain.extraction import Result, Value
@@ -19,7 +18,7 @@ from lib.post.settled import Settled
 
 def build_result(settled: Settled) -> Result:
     """Every key of the task: the value or None, tables as tuples of rows with every column."""
-    result: dict[str, Value | None | tuple[Mapping[str, Value | None], ...]] = {}
+    result: dict[str, Value | tuple[Mapping[str, Value | None], ...] | None] = {}
     for spec in settled.task.fields:
         if spec.type is FieldType.TABLE:
             result[spec.name] = tuple(
@@ -33,9 +32,12 @@ def build_result(settled: Settled) -> Result:
 
 
 def schema_errors(task: Task, result: Result) -> tuple[str, ...]:
-    """What the schema finds wrong, as `place: rule`, without the values; empty for a valid result."""
-    found = cast("list[ValidationError]", list(_validator(task).iter_errors(result)))
-    return tuple(sorted(f"{_place(error)}: {error.validator}" for error in found))
+    """What the schema finds wrong, as `place: rule`, without the values; empty for a valid
+    result.
+    """
+    return tuple(
+        sorted(f"{_place(e)}: {e.validator}" for e in _validator(task).iter_errors(result))
+    )
 
 
 def _place(error: ValidationError) -> str:
@@ -60,9 +62,13 @@ def _is_object(_: object, instance: object) -> bool:
 _RESULT_TYPES = Draft202012Validator.TYPE_CHECKER.redefine_many(
     {"number": _is_number, "array": _is_array, "object": _is_object}
 )
-_ResultValidator: Any = extend(Draft202012Validator, type_checker=_RESULT_TYPES)
+_ResultValidator: Any = extend(  # type: ignore[no-untyped-call]  # jsonschema gives it no types
+    Draft202012Validator, type_checker=_RESULT_TYPES
+)
 
 
 @lru_cache(maxsize=64)
-def _validator(task: Task) -> Validator:
-    return cast("Validator", _ResultValidator(task.json_schema()))
+def _validator(
+    task: Task,
+) -> Any:  # a validator of Python values, where jsonschema's type says JSON
+    return _ResultValidator(task.json_schema())

@@ -1,1 +1,3 @@
-"""Text to typed values: amounts, dates, currencies, identifiers. Knows nothing of pages and layout."""
+"""Text to typed values: amounts, dates, currencies, identifiers. Knows nothing of pages and
+layout.
+"""

@@ -11,11 +11,13 @@ from lib.values.matches import IdentifierMatch
 from lib.values.text import fold_width
 
 _EMAIL = re.compile(
-    r"(?<![\w.+-])[A-Za-z0-9][\w.+-]*(?: ?@ ?|\(at\)|\[at\])[A-Za-z0-9-]+(?:\. ?[A-Za-z0-9-]+)*\. ?[A-Za-z]{2,10}(?![\w@])",
+    r"(?<![\w.+-])[A-Za-z0-9][\w.+-]*(?: ?@ ?|\(at\)|\[at\])"
+    r"[A-Za-z0-9-]+(?:\. ?[A-Za-z0-9-]+)*\. ?[A-Za-z]{2,10}(?![\w@])",
     re.ASCII,
 )
 _URL = re.compile(
-    r"(?<![\w@.-])(?:https?:// ?|www ?[.,] ?)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,10}(?:/[^\s,;)]*)?",
+    r"(?<![\w@.-])(?:https?:// ?|www ?[.,] ?)"
+    r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,10}(?:/[^\s,;)]*)?",
     re.IGNORECASE | re.ASCII,
 )
 _BARE_DOMAIN = re.compile(
@@ -39,7 +41,9 @@ def _joined_email(text: str) -> str:
 
 
 def find_urls(text: str) -> tuple[IdentifierMatch, ...]:
-    """URLs and web host names: with a scheme or `www`, or a small-letter name under a usual top level."""
+    """URLs and web host names: with a scheme or `www`, or a small-letter name under a usual top
+    level.
+    """
     folded = fold_width(text)
     found: list[IdentifierMatch] = []
     for pattern in (_URL, _BARE_DOMAIN):

@@ -1,4 +1,6 @@
-"""Currency symbols and codes: which currencies they may mean, and which one a document's evidence gives."""
+"""Currency symbols and codes: which currencies they may mean, and which one a document's evidence
+gives.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from babel.core import get_global
 from lib.values.text import fold_width
 
 # What is printed -> ISO 4217 codes that it may mean, commonest first. One code: unambiguous.
-# £ is printed for the Egyptian, Lebanese and Syrian pounds only in English writing about them, not on
+# £ is printed for the Egyptian, Lebanese and Syrian pounds only in English writing about them,
+# not on
 # documents of these countries, and the pounds of Gibraltar and others are at par with sterling.
 SYMBOLS: dict[str, tuple[str, ...]] = {
     "€": ("EUR",), "£": ("GBP",), "₹": ("INR",), "₽": ("RUB",), "₩": ("KRW",), "₫": ("VND",),
@@ -26,8 +29,9 @@ SYMBOLS: dict[str, tuple[str, ...]] = {
     "RM": ("MYR",), "Rp": ("IDR",), "zł": ("PLN",), "Kč": ("CZK",), "Ft": ("HUF",),
     "лв": ("BGN",), "грн": ("UAH",), "руб": ("RUB", "BYN"), "TL": ("TRY",), "S/": ("PEN",),
     "B/.": ("PAB",), "kr": ("SEK", "NOK", "DKK", "ISK"), "lei": ("RON", "MDL"),
-    "Fr.": ("CHF", "XOF", "XAF"), "SFr.": ("CHF",), "sFr.": ("CHF",), "Rs": ("INR", "PKR", "LKR", "NPR", "MUR"),
-    "Rs.": ("INR", "PKR", "LKR", "NPR", "MUR"), "KSh": ("KES",), "Dhs": ("AED", "MAD"), "R": ("ZAR",),
+    "Fr.": ("CHF", "XOF", "XAF"), "SFr.": ("CHF",), "Rs": ("INR", "PKR", "LKR", "NPR", "MUR"),
+    "Rs.": ("INR", "PKR", "LKR", "NPR", "MUR"), "KSh": ("KES",), "Dhs": ("AED", "MAD"),
+    "R": ("ZAR",),
 }  # fmt: skip
 
 # Codes that are also words or tax codes of documents in capitals: "2 PEN 1.50", "ALL 12.00".
@@ -74,8 +78,11 @@ def currencies_of_country(country: str) -> tuple[str, ...]:
     return tuple(code for code, _, end, tender in entries if end is None and tender)
 
 
+@cache
 def candidates(symbol: str) -> tuple[str, ...]:
-    """The codes that a printed symbol or code may mean, commonest first; none for an unknown one."""
+    """The codes that a printed symbol or code may mean, commonest first; none for an unknown
+    one.
+    """
     plain = fold_width(symbol).strip()
     if plain in SYMBOLS:
         return SYMBOLS[plain]
@@ -97,15 +104,19 @@ def unambiguous(symbol: str) -> str | None:
 
 @cache
 def symbol_pattern() -> str:
-    """Regular expression alternatives of all symbols and codes, longest first; letters in any case."""
-    symbols = sorted(SYMBOLS, key=lambda symbol: -len(symbol))
-    letters = [s for s in symbols if s not in _WEAK and s[0].isalpha()]
-    signs = [s for s in symbols if not s[0].isalpha()]
-    codes = sorted(iso_codes())
-    alternatives = [f"(?i:{re.escape(s)})" for s in letters]
-    alternatives += [re.escape(s) for s in signs]
-    alternatives.append(f"(?i:{'|'.join(codes)})")
-    return "|".join([*alternatives, "R(?=[ ]?[0-9])"])
+    """Regular expression alternatives of everything that may be a currency, longest first.
+
+    It takes any three letters for a code: `is_symbol` tells whether they are one.
+    """
+    symbols = sorted(SYMBOLS.keys() - _WEAK, key=lambda symbol: -len(symbol))
+    letters = "|".join(re.escape(s) for s in symbols if s[0].isalpha())
+    signs = "|".join(re.escape(s) for s in symbols if not s[0].isalpha())
+    return rf"(?i:{letters})|{signs}|[A-Za-z]{{3}}|R(?=[ ]?[0-9])"
+
+
+def is_symbol(printed: str) -> bool:
+    """Whether a match of `symbol_pattern` is a currency and not just three letters."""
+    return len(printed) != 3 or not printed.isascii() or bool(candidates(printed))
 
 
 @cache
@@ -119,7 +130,11 @@ def find_symbols(text: str) -> tuple[str, ...]:
     Codes in small letters are not taken: they are words more often than codes.
     """
     found = (match[0] for match in _printed().finditer(fold_width(text)))
-    return tuple(s for s in found if len(s) != 3 or s.isupper() or not s.isascii() or s in SYMBOLS)
+    return tuple(
+        s
+        for s in found
+        if is_symbol(s) and (len(s) != 3 or s.isupper() or s in SYMBOLS or not s.isascii())
+    )
 
 
 def resolve_currency(
@@ -127,7 +142,8 @@ def resolve_currency(
 ) -> tuple[str | None, tuple[str, ...]]:
     """The document's currency by what is printed, and the other codes that it may be.
 
-    `texts`: texts or symbols of the document; `countries`: ISO 3166 codes for which something on the
+    `texts`: texts or symbols of the document; `countries`: ISO 3166 codes for which something on
+    the
     document speaks (VAT id, IBAN, phone code), strongest first. A code is given only when a printed
     sign means it alone, or means it in a country or language of the evidence; else None.
     """
@@ -158,10 +174,16 @@ def resolve_currency(
     return None, options
 
 
+_HOMES = {
+    "ja": "JPY", "zh": "CNY", "sv": "SEK", "nb": "NOK", "no": "NOK", "da": "DKK", "is": "ISK",
+    "ru": "RUB", "ro": "RON", "ms": "MYR", "id": "IDR", "pl": "PLN",
+}  # fmt: skip
+
+
 @cache
 def _currencies_of_language(language: str) -> tuple[str, ...]:
-    """The currency of a language that is at home in one country (Polish, Japanese); none for others."""
-    homes = {"ja": "JPY", "zh": "CNY", "sv": "SEK", "nb": "NOK", "no": "NOK", "da": "DKK", "is": "ISK",
-             "ru": "RUB", "ro": "RON", "ms": "MYR", "id": "IDR", "pl": "PLN"}  # fmt: skip
-    code = homes.get(language.split("-", maxsplit=1)[0].lower())
+    """The currency of a language that is at home in one country (Polish, Japanese); none for
+    others.
+    """
+    code = _HOMES.get(language.split("-", maxsplit=1)[0].lower())
     return (code,) if code else ()

@@ -1,4 +1,6 @@
-"""Dates and times in text: every numeric order and separator, names of months, and which order a document uses."""
+"""Dates and times in text: every numeric order and separator, names of months, and which order a
+document uses.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,9 @@ from lib.values.months import month_of
 from lib.values.text import fold_width
 
 FIRST_YEAR, LAST_YEAR = 1990, 2049
+
+_Parts = tuple[str, str, str, DateOrder | None]
+"""Year, month and day as printed, and the order in which they were taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +69,15 @@ class OrderEvidence:
 _SEP = r" ?[/\-.'~,] ?"
 _YEAR = r"((?:19|20)\d{2}|\d{2})"
 _NUMERIC = re.compile(
-    rf"(?<![\d])(?<!\d[/\-.])(\d{{1,2}})({_SEP})(\d{{1,2}})({_SEP})'?{_YEAR}"
-    r"(?=\d{1,2}:\d{2}|\D|$)(?![/\-]\d|\.\d{1,2}(?!\d|:))"
+    rf"(?<!\d)(?<!\d[/.])(?<![vV])(\d{{1,2}})({_SEP})(\d{{1,2}})({_SEP})'?{_YEAR}"
+    r"(?=\d{1,2}:\d{2}|\d{5,6} ?[AaPp][Mm]|\D|$)(?!/\d|-\d+(?![\d.:/])|\.\d{1,2}(?!\d|:))"
 )
 _NUMERIC_SPACED = re.compile(r"(?<![\d.,/\-])(\d{1,2})( )(\d{1,2})( )(\d{4})(?![\d.,/\-])")
+# After a number that a recogniser glued to it: only the full form, after at least four digits.
+_NUMERIC_GLUED = re.compile(r"(?<=\d{4})(\d{2})([/\-.])(\d{2})(\2)((?:19|20)\d{2})(?!\d|[/\-.]\d)")
 _YEAR_FIRST = re.compile(
-    rf"(?<!\d)(?<!\d[/\-.])(\d{{4}})({_SEP}| )(\d{{1,2}})({_SEP}| )(\d{{1,2}})(?=T?\d{{2}}:\d{{2}}|\D|$)(?![/\-]\d)"
+    rf"(?<!\d)(?<!\d[/\-.])(\d{{4}})({_SEP}| )(\d{{1,2}})({_SEP}| )(\d{{1,2}})"
+    r"(?=T?\d{2}:\d{2}|\D|$)(?![/\-]\d)"
 )
 _COMPACT = re.compile(
     r"(?<![^\W_])(\d{8})(?=(?:[01]\d|2[0-3])[0-5]\d[0-5]\d(?!\d)|T\d|[^\w]|_|$)(?![.,]\d)"
@@ -83,7 +91,8 @@ _DAY_MONTH = re.compile(
     re.IGNORECASE,
 )
 _MONTH_DAY = re.compile(
-    rf"(?<![^\W\d_]){_WORD}[ .,/\-]{{0,2}}(\d{{1,2}}){_ORDINAL}[ .,/\-']{{1,3}}{_YEAR}(?!\d)(?![.,:]\d)",
+    rf"(?<![^\W\d_]){_WORD}[ .,/\-]{{0,2}}(\d{{1,2}}){_ORDINAL}[ .,/\-']{{1,3}}{_YEAR}"
+    r"(?!\d)(?![.,:]\d)",
     re.IGNORECASE,
 )
 _YEAR_MONTH_DAY = re.compile(
@@ -97,7 +106,8 @@ _DAMAGED = re.compile(
 )
 
 _TIME = re.compile(
-    r"(?<![\d:.,])(\d{1,2})(?: ?: ?| ?[hH] ?|[.](?=\d{2}(?:[.]\d{2})? ?(?:[ap]\.?m|uhr)))([0-5]\d)"
+    r"(?<!\d)(?<!\d[:.,])(\d{1,2})"
+    r"(?: ?: ?| ?[hH] ?|[.](?=\d{2}(?:[.]\d{2})? ?(?:[ap]\.?m|uhr)))([0-5]\d)"
     r"(?:[:.]([0-5]\d)(?!\d))?(?![\d:])(?: ?([ap])\.?m\b\.?)?",
     re.IGNORECASE,
 )
@@ -126,15 +136,17 @@ def find_times(text: str) -> tuple[TimeMatch, ...]:
         return ()
     borders = {match.end for match in find_dates(text)}
     found: list[TimeMatch] = []
-    for match in (*_TIME.finditer(folded), *_TIME_CJK.finditer(folded)):
-        if value := _clock(match[1], match[2], match[3], match[4] if match.re is _TIME else None):
-            found.append(TimeMatch(match.start(), match.end(), value))
+    for pattern in (_TIME, _TIME_CJK):
+        for match in pattern.finditer(folded):
+            half = match[4] if pattern is _TIME else None
+            if value := _clock(match[1], match[2], match[3], half):
+                found.append(TimeMatch(match.start(), match.end(), value))
     for border in borders:
         glued = _TIME.match(folded[border:])
         if glued and (value := _clock(glued[1], glued[2], glued[3], glued[4])):
-            time = TimeMatch(border, border + glued.end(), value)
-            found = [t for t in found if t.end <= time.start or time.end <= t.start]
-            found.append(time)
+            end = border + glued.end()
+            found = [t for t in found if t.end <= border or end <= t.start]
+            found.append(TimeMatch(border, end, value))
     return tuple(sorted(found, key=lambda time: time.start))
 
 
@@ -152,9 +164,9 @@ def resolve_order(matches: Iterable[DateMatch], evidence: OrderEvidence) -> Date
         if len(match.readings) == 1 and match.readings[0].order in (DateOrder.DMY, DateOrder.MDY)
     )
     if votes:
-        (order, count), *_ = votes.most_common(1)
+        winner, count = votes.most_common(1)[0]
         if 2 * count > votes.total():
-            return order
+            return winner
     for country in evidence.countries:
         if order := order_of_country(country):
             return order
@@ -163,7 +175,9 @@ def resolve_order(matches: Iterable[DateMatch], evidence: OrderEvidence) -> Date
 
 @cache
 def order_of_country(country: str) -> DateOrder | None:
-    """The order in which a country (ISO 3166) writes numeric dates, by CLDR; None where two are usual."""
+    """The order in which a country (ISO 3166) writes numeric dates, by CLDR; None where two are
+    usual.
+    """
     if country.upper() in {"CA", "PH", "PR", "ZA", "KE"}:  # CLDR lists one, documents show two
         return None
     try:
@@ -204,14 +218,11 @@ def _numeric(text: str) -> Iterator[DateMatch]:
     for match in _YEAR_FIRST.finditer(text):
         if match[2].strip() == match[4].strip():
             yield from _match(match, [(match[1], match[3], match[5], DateOrder.YMD)])
-    for pattern in (_NUMERIC, _NUMERIC_SPACED):
-        for match in pattern.finditer(text):
-            if not _separators_fit(match):
-                continue
-            yield from _match(match, _orders(match[1], match[3], match[5]))
+    for pattern in (_NUMERIC, _NUMERIC_SPACED, _NUMERIC_GLUED):
+        yield from _day_month_year(text, pattern)
     for match in _COMPACT.finditer(text):
         digits = match[1]
-        year_first = (digits[:4], digits[4:6], digits[6:], DateOrder.YMD)
+        year_first: _Parts = (digits[:4], digits[4:6], digits[6:], DateOrder.YMD)
         year_last = _orders(digits[:2], digits[2:4], digits[4:])
         for option in ([year_first], year_last[:1], year_last[1:]):
             if found := list(_match(match, option, end=match.end(1))):
@@ -219,15 +230,30 @@ def _numeric(text: str) -> Iterator[DateMatch]:
                 break
 
 
+def _day_month_year(text: str, pattern: re.Pattern[str]) -> Iterator[DateMatch]:
+    position = 0
+    while match := pattern.search(text, position):
+        position = match.start() + 1
+        if _separators_fit(match):
+            position = match.end()
+            yield from _match(match, _orders(match[1], match[3], match[5]))
+
+
 def _separators_fit(match: re.Match[str]) -> bool:
+    """Whether both separators are the same (for a long year: similar), and not part of a longer
+    run.
+    """
     first, second, year = match[2].strip(), match[4].strip(), match[5]
+    before = match.string[max(0, match.start() - 2) : match.start()]
+    if first == "-" and len(before) == 2 and before[0].isdigit() and before[1] == "-":
+        return False
     if first == second:
         return first not in (",", "'") or len(year) == 4
     return len(year) == 4 and "'" not in first
 
 
-def _orders(first: str, second: str, year: str) -> list[tuple[str, str, str, DateOrder | None]]:
-    options: list[tuple[str, str, str, DateOrder | None]] = [
+def _orders(first: str, second: str, year: str) -> list[_Parts]:
+    options: list[_Parts] = [
         (year, second, first, DateOrder.DMY),
         (year, first, second, DateOrder.MDY),
     ]
@@ -255,7 +281,7 @@ def _named(text: str, language: str | None) -> Iterator[DateMatch]:
 
 def _match(
     match: re.Match[str],
-    options: list[tuple[str, str, str, DateOrder | None]],
+    options: list[_Parts],
     end: int | None = None,
 ) -> Iterator[DateMatch]:
     """One DateMatch of the options that exist in the calendar, if any does."""

@@ -1,4 +1,6 @@
-"""Names of months in the languages that documents are written in, with what recognisers make of them."""
+"""Names of months in the languages that documents are written in, with what recognisers make of
+them.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,9 @@ _VAT_PREFIXED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A national number. Without `label` its format alone is telling; `module` is python-stdnum's."""
+    """A national number. Without `label` its format alone is telling; `module` is
+    python-stdnum's.
+    """
 
     country: str | None
     kind: str
@@ -66,13 +68,17 @@ _RULES = (
     _Rule("AR", "cuit", r"(?:20|23|24|27|30|33|34)-\d{8}-\d", module=("ar", "cuit")),
     _Rule("FR", "siret", _digits(3, 3, 3, 5), r"siret", ("fr", "siret")),
     _Rule("FR", "siren", _digits(3, 3, 3), r"siren|rcs(?: [a-zéè\-]+)?", ("fr", "siren")),
-    _Rule("DE", "idnr", _digits(2, 3, 3, 3), r"(?:steuer-?)?id(?:entifikations)?-?(?:nr|nummer)", ("de", "idnr")),
-    _Rule("DE", "stnr", r"\d{2,3}[ /]\d{3,4}[ /]\d{4,5}", r"st(?:euer)?\.?[ -]?(?:nr|nummer)", ("de", "stnr")),
+    _Rule("DE", "idnr", _digits(2, 3, 3, 3),
+          r"(?:steuer-?)?id(?:entifikations)?-?(?:nr|nummer)", ("de", "idnr")),
+    _Rule("DE", "stnr", r"\d{2,3}[ /]\d{3,4}[ /]\d{4,5}",
+          r"st(?:euer)?\.?[ -]?(?:nr|nummer)", ("de", "stnr")),
     _Rule("IT", "piva", r"\d{11}", r"p(?:artita|art)?\.? ?i\.?v\.?a\.?", ("it", "iva")),
-    _Rule("IT", "codice_fiscale", r"\d{11}|[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]", r"cod(?:ice|\.) ?fisc(?:ale|\.)|c\.? ?f\.", ("it", "codicefiscale")),
+    _Rule("IT", "codice_fiscale", r"\d{11}|[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]",
+          r"cod(?:ice|\.) ?fisc(?:ale|\.)|c\.? ?f\.", ("it", "codicefiscale")),
     _Rule("PL", "nip", _digits(3, 3, 2, 2) + "|" + _digits(3, 2, 2, 3), r"nip", ("pl", "nip")),
     _Rule("PT", "nif", _digits(3, 3, 3), r"nipc|contribuinte|n\.?i\.?f\.?", ("pt", "nif")),
-    _Rule("ES", "nif", r"[A-Z]-?\d{8}|[A-Z]-?\d{7}-?[A-Z]|\d{8}-?[A-Z]", r"n\.?i\.?f\.?|c\.?i\.?f\.?", ("es", "nif")),
+    _Rule("ES", "nif", r"[A-Z]-?\d{8}|[A-Z]-?\d{7}-?[A-Z]|\d{8}-?[A-Z]",
+          r"n\.?i\.?f\.?|c\.?i\.?f\.?", ("es", "nif")),
     _Rule("NL", "btw", r"\d{4}\.?\d{2}\.?\d{3}\.?B\.?\d{2}", r"btw", ("nl", "btw")),
     _Rule("AU", "abn", _digits(2, 3, 3, 3), r"a\.?b\.?n\.?", ("au", "abn")),
     _Rule("US", "ein", r"\d{2}-\d{7}", r"f?ein|tax ?id|federal(?: tax)? id", ("us", "ein")),
@@ -82,7 +88,8 @@ _RULES = (
     _Rule("BR", "cnpj", r"\d{14}", r"cnpj", ("br", "cnpj")),
     _Rule("ID", "npwp", r"\d{15,16}", r"npwp", ("id", "npwp")),
     _Rule("MX", "rfc", r"[A-ZÑ&]{3,4}-?\d{6}-?[A-Z0-9]{3}", r"r\.?f\.?c\.?", ("mx", "rfc")),
-    _Rule("SG", "uen", r"\d{8,9}[A-Z]|[TRS]\d{2}[A-Z]{2}\d{4}[A-Z]", r"uen|(?:co\.?|gst) ?reg", ("sg", "uen")),
+    _Rule("SG", "uen", r"\d{8,9}[A-Z]|[TRS]\d{2}[A-Z]{2}\d{4}[A-Z]",
+          r"uen|(?:co\.?|gst) ?reg", ("sg", "uen")),
     _Rule("SG", "gst", r"M[0-9R]-?\d{7}-?[0-9A-Z]", r"gst(?: ?reg)?"),
     _Rule("DK", "cvr", _digits(2, 2, 2, 2), r"cvr(?:/se)?", ("dk", "cvr")),
     _Rule("FI", "ytunnus", r"\d{7}-\d", r"y-?tunnus", ("fi", "ytunnus")),
@@ -94,8 +101,9 @@ _RULES = (
 
 # A number after a word for tax, where no country's rule knows it.
 _LABELLED = re.compile(
-    r"(?<![^\W_])(?:vat|tax|gst|sst|ust|ut?id|mwst|tva|iva|btw|tin|npwp|nif|cif|nip)\b[\w .\-/]{0,18}?"
-    r"(?:(?:no|nr|n°|num|number|nummer|id|reg|ident|idnr)\b\.?|[:#]) ?[:#]? ?((?=(?:[A-Z\-]*\d){6})[A-Z0-9][A-Z0-9./\-]{5,19})(?![^\W_])",
+    r"(?<![^\W_])(?:vat|tax|gst|sst|ust|ut?id|mwst|tva|iva|btw|tin|npwp|nif|cif|nip)\b"
+    r"[\w .\-/]{0,18}?(?:(?:no|nr|n°|num|number|nummer|id|reg|ident|idnr)\b\.?|[:#]) ?[:#]? ?"
+    r"((?=(?:[A-Z\-]*\d){6})[A-Z0-9][A-Z0-9./\-]{5,19})(?![^\W_])",
     re.IGNORECASE,
 )
 
@@ -133,7 +141,9 @@ def compact(printed: str) -> str:
 
 
 def _prefixed(folded: str) -> list[IdentifierMatch]:
-    """VAT numbers that start with their country's prefix; overlong runs are cut at a group's end."""
+    """VAT numbers that start with their country's prefix; overlong runs are cut at a group's
+    end.
+    """
     found: list[IdentifierMatch] = []
     for match in _VAT_PREFIXED.finditer(folded):
         prefix, rest, start = match[1], match[2], match.start(2)
