@@ -21,6 +21,7 @@ POINTS_PER_INCH = 72.0
 # pdfium maps pages to a device of whole pixels; this one is fine enough to keep 1/1000 point.
 _DEVICE = 1_000_000
 _INVISIBLE = pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE
+_SPACE, _LINE_FEED = 0x20, 0x0A
 _LINK_LIKE = frozenset({pdfium_c.FPDF_ANNOT_LINK, pdfium_c.FPDF_ANNOT_POPUP})
 # A page counts as a scan when one image covers this share of it.
 _SCAN_SHARE = 0.5
@@ -207,7 +208,7 @@ def _read_text(
     width, height = page.get_size()
     to_view = _page_to_view(page, width, height)
     turn = page.get_rotation() // 90
-    words = [_place(text, run, to_view, turn) for run in runs]
+    words = [_place(text, run, order, to_view, turn) for order, run in enumerate(runs)]
     return TextLayer(
         lines=textlayer.lines(words, width, height),
         hidden_share=hidden / letters,
@@ -227,14 +228,17 @@ def _glyphs(text: pdfium.PdfTextPage, count: int) -> list[Glyph]:
         loose(raw, index, box_pointer)
         left, right = sorted((box.left, box.right))
         bottom, top = sorted((box.bottom, box.top))
-        found.append(Glyph(unicode(raw, index), left, bottom, right, top))
+        code = unicode(raw, index)
+        if code == _SPACE and pdfium_c.FPDFText_IsGenerated(raw, index) == 1:
+            code = _LINE_FEED
+        found.append(Glyph(code, left, bottom, right, top))
     return found
 
 
 def _quadrant(text: pdfium.PdfTextPage, index: int) -> int:
-    """The writing direction in quarter turns counter-clockwise."""
+    """The writing direction in quarter turns counter-clockwise; pdfium's angle is clockwise."""
     angle = pdfium_c.FPDFText_GetCharAngle(text, index)
-    return 0 if angle < 0 else round(angle / (math.pi / 2)) % 4
+    return 0 if angle < 0 else -round(angle / (math.pi / 2)) % 4
 
 
 def _is_hidden(text: pdfium.PdfTextPage, index: int) -> bool:
@@ -266,19 +270,21 @@ def _page_to_view(page: pdfium.PdfPage, width: float, height: float) -> _Affine:
     return (x1 - e) / span, (y1 - f) / span, (x2 - e) / span, (y2 - f) / span, e, f
 
 
-def _place(text: pdfium.PdfTextPage, run: textlayer.Run, to_view: _Affine, turn: int) -> PlacedWord:
+def _place(
+    text: pdfium.PdfTextPage, run: textlayer.Run, order: int, to_view: _Affine, turn: int
+) -> PlacedWord:
     a, b, c, d, e, f = to_view
     x0, y0, x1, y1 = run.box
-    across = sorted((a * x0 + c * y0 + e, a * x1 + c * y1 + e))
-    down = sorted((b * x0 + d * y0 + f, b * x1 + d * y1 + f))
+    left, right = sorted((a * x0 + c * y0 + e, a * x1 + c * y1 + e))
+    top, bottom = sorted((b * x0 + d * y0 + f, b * x1 + d * y1 + f))
     x, y = ctypes.c_double(), ctypes.c_double()
     if pdfium_c.FPDFText_GetCharOrigin(text, run.first, x, y):
         baseline = b * x.value + d * y.value + f
     else:
-        baseline = down[1]
+        baseline = bottom
     # /Rotate turns the page clockwise, writing directions are counted counter-clockwise.
     upright = (run.quadrant - turn) % 4 == 0
-    return PlacedWord(run.text, across[0], down[0], across[1], down[1], baseline, upright)
+    return PlacedWord(run.text, left, top, right, bottom, baseline, upright, run.spaced, order)
 
 
 def _without_padding(buffer: ctypes.Array[ctypes.c_ubyte], row: int, stride: int) -> bytes:

@@ -211,7 +211,7 @@ def _to_eight_bits(picture: Image.Image) -> Image.Image:
     often comes in 16-bit words. Floating-point samples are taken as 0..1 where none exceeds 1.
     """
     wide = picture.convert("F")
-    low, high = wide.getextrema()
+    high = wide.getextrema()[1]
     brightest = float(high) if isinstance(high, (int, float)) else 65535.0
     if picture.mode == "F" and brightest <= 1.0:
         full = 1.0
@@ -219,5 +219,4 @@ def _to_eight_bits(picture: Image.Image) -> Image.Image:
         full = 255.0
     else:
         full = float(next((s for s in _FULL_SCALES if brightest <= s), brightest))
-    del low
     return wide.point(lambda sample: sample * (255.0 / full) + 0.5).convert("L")

@@ -13,17 +13,23 @@ from lib.domain.geometry import Polygon
 # Shares of the character height (ascent to descent, about 1.15 of the font size).
 WORD_GAP = 0.45
 BASELINE_SHIFT = 0.25
-# A gap of 1.6 font sizes is no word space, justified text included: a column ends there.
+# A gap of 1.6 font sizes is no word space, justified text included: a column ends there. Where the
+# words were placed one by one, without a space between them, 1.15 font sizes are enough.
 COLUMN_GAP = 1.4
+PLACED_GAP = 1.0
 
 SOFT_HYPHENS = frozenset({0x02, 0xAD})
 """U+00AD, and the U+0002 that pdfium gives for a hyphen at the end of a line."""
 
 _REPLACEMENT = "\ufffd"
+_LINE_ENDS = frozenset({0x0A, 0x0D})
 
 
 class Glyph(NamedTuple):
-    """A character and its box in PDF user space (points, y upwards): left, bottom, right, top."""
+    """A character and its box in PDF user space (points, y upwards): left, bottom, right, top.
+
+    A space that is not in the file, but follows from its neighbours' distance, is a line feed.
+    """
 
     code: int
     x0: float
@@ -38,16 +44,21 @@ class Run:
 
     `first` is the index of its first glyph. `quadrant` is its writing direction in quarter turns
     counter-clockwise: 0 to the right, 1 upwards, 2 to the left (upside down), 3 downwards.
+    `spaced` says whether the file has a space between the word before and this one.
     """
 
     text: str
     first: int
     quadrant: int
+    spaced: bool
     box: tuple[float, float, float, float]
 
 
 class PlacedWord(NamedTuple):
-    """A word as the page is seen: points from the top left, y downwards; the baseline included."""
+    """A word as the page is seen: points from the top left, y downwards; the baseline included.
+
+    `order` is its number in content order, `spaced` as in `Run`.
+    """
 
     text: str
     x0: float
@@ -56,6 +67,8 @@ class PlacedWord(NamedTuple):
     y1: float
     baseline: float
     upright: bool
+    spaced: bool
+    order: int
 
 
 def is_unmapped(code: int) -> bool:
@@ -95,19 +108,20 @@ def runs(glyphs: Sequence[Glyph], quadrant_of: Callable[[int], int]) -> list[Run
     """
     found: list[Run] = []
     word: list[int] = []
-    quadrant = 0
+    quadrant, spaced = 0, False
     for index, glyph in enumerate(glyphs):
-        if is_space(glyph.code):
-            _finish(found, glyphs, word, quadrant)
-            word = []
+        space = is_space(glyph.code)
+        if word and (space or _breaks(glyphs[word[-1]], glyph, quadrant)):
+            found.append(_run(glyphs, word, quadrant, spaced=spaced))
+            word, spaced = [], False
+        if space:
+            spaced = spaced or glyph.code not in _LINE_ENDS
             continue
-        if word and _breaks(glyphs[word[-1]], glyph, quadrant):
-            _finish(found, glyphs, word, quadrant)
-            word = []
         if not word:
             quadrant = quadrant_of(index)
         word.append(index)
-    _finish(found, glyphs, word, quadrant)
+    if word:
+        found.append(_run(glyphs, word, quadrant, spaced=spaced))
     return found
 
 
@@ -133,22 +147,19 @@ def _along(glyph: Glyph, quadrant: int) -> tuple[float, float, float, float]:
     return -glyph.y1, -glyph.y0, glyph.x0, glyph.x1
 
 
-def _finish(found: list[Run], glyphs: Sequence[Glyph], word: Sequence[int], quadrant: int) -> None:
-    if not word:
-        return
+def _run(glyphs: Sequence[Glyph], word: Sequence[int], quadrant: int, *, spaced: bool) -> Run:
     boxes = [glyphs[index] for index in word]
-    found.append(
-        Run(
-            text="".join(character(glyph.code) for glyph in boxes),
-            first=word[0],
-            quadrant=quadrant,
-            box=(
-                min(glyph.x0 for glyph in boxes),
-                min(glyph.y0 for glyph in boxes),
-                max(glyph.x1 for glyph in boxes),
-                max(glyph.y1 for glyph in boxes),
-            ),
-        )
+    return Run(
+        text="".join(character(glyph.code) for glyph in boxes),
+        first=word[0],
+        quadrant=quadrant,
+        spaced=spaced,
+        box=(
+            min(glyph.x0 for glyph in boxes),
+            min(glyph.y0 for glyph in boxes),
+            max(glyph.x1 for glyph in boxes),
+            max(glyph.y1 for glyph in boxes),
+        ),
     )
 
 
@@ -201,15 +212,18 @@ def _split_at_columns(row: list[PlacedWord]) -> list[list[PlacedWord]]:
     """A row's words from the left, cut where a gap is too wide for a word space."""
     parts: list[list[PlacedWord]] = []
     for word in sorted(row, key=lambda word: word.x0):
-        if parts:
-            before = parts[-1][-1]
-            # The larger of two neighbouring sizes sets what a word space may be.
-            size = max(before.y1 - before.y0, word.y1 - word.y0)
-            if word.x0 - before.x1 <= COLUMN_GAP * size:
-                parts[-1].append(word)
-                continue
-        parts.append([word])
+        if parts and _continues(parts[-1][-1], word):
+            parts[-1].append(word)
+        else:
+            parts.append([word])
     return parts
+
+
+def _continues(before: PlacedWord, word: PlacedWord) -> bool:
+    """Whether two neighbours of a row belong together; the larger of them sets the scale."""
+    size = max(before.y1 - before.y0, word.y1 - word.y0)
+    spaced = word.spaced and word.order == before.order + 1
+    return word.x0 - before.x1 <= (COLUMN_GAP if spaced else PLACED_GAP) * size
 
 
 def _to_word(word: PlacedWord, width: float, height: float) -> Word:

@@ -1,0 +1,357 @@
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from fpdf import FPDF
+from PIL import Image
+
+import lib
+from lib.domain.deadline import Deadline
+from lib.domain.extraction import Source
+from lib.errors import Error, Kind
+from lib.loading.limits import LoadingLimits
+from lib.loading.loader import ProcessLoader, build_loader
+from lib.loading.processes import SpawningStarter
+
+INVOICE_XML = (
+    b'<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" '
+    b'xmlns:b="urn:b"><b:ID>4711</b:ID><b:LegalMonetaryTotal>'
+    b"<b:PayableAmount>19.90</b:PayableAmount></b:LegalMonetaryTotal></Invoice>"
+)
+
+
+def soon() -> Deadline:
+    return Deadline.after(20)
+
+
+def pdf(text: str = "Rechnung 4711", attachments: dict[str, bytes] | None = None) -> bytes:
+    document = FPDF(unit="pt")
+    document.add_page()
+    document.set_font("Helvetica", size=10)
+    document.text(100, 100, text)
+    for name, content in (attachments or {}).items():
+        document.embed_file(bytes=content, basename=name)
+    return bytes(document.output())
+
+
+def png(width: int = 40, height: int = 30) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (width, height), (1, 2, 3)).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def loader() -> Iterator[ProcessLoader]:
+    with build_loader(LoadingLimits()) as built:
+        yield built
+
+
+def helper(loader: ProcessLoader) -> psutil.Process:
+    """The program that forks decoders for this loader."""
+    document = loader.open(png(), soon())
+    children = psutil.Process().children()
+    try:
+        return next(
+            child
+            for child in children
+            if child.status() != psutil.STATUS_ZOMBIE and loader_owns(loader, child)
+        )
+    finally:
+        document.close()
+
+
+def loader_owns(loader: ProcessLoader, child: psutil.Process) -> bool:
+    return child.pid == loader._starter._server.pid  # type: ignore[attr-defined]
+
+
+def test_a_pdf_from_end_to_end(loader: ProcessLoader) -> None:
+    with loader.open(pdf(), soon()) as document:
+        page = document.page(1, soon())
+        image = document.image(1, soon())
+
+    assert (document.mime_type, document.page_count) == ("application/pdf", 1)
+    assert document.einvoice is None
+    assert page.text_layer is not None
+    assert page.text_layer.lines[0].text == "Rechnung 4711"
+    assert (page.width, page.height) == (image.width, image.height)
+    assert len(image.pixels) == image.width * image.height * 3
+
+
+def test_an_image_from_end_to_end(loader: ProcessLoader) -> None:
+    with loader.open(png(), soon()) as document:
+        image = document.image(1, soon())
+
+    assert (document.mime_type, document.page_count) == ("image/png", 1)
+    assert (image.width, image.height, image.pixels[:3]) == (40, 30, b"\x01\x02\x03")
+
+
+def test_a_bare_einvoice(loader: ProcessLoader) -> None:
+    with loader.open(b"\xef\xbb\xbf \n" + INVOICE_XML, soon()) as document:
+        assert (document.mime_type, document.page_count) == ("application/xml", 0)
+        assert document.einvoice is not None
+        total = document.einvoice.raw.fields["amount_due"][0]
+
+    assert (str(total.value), total.raw, total.source) == ("19.90", "19.90", Source.XML)
+
+
+@pytest.mark.parametrize(
+    ("attachments", "number"),
+    [
+        ({"factur-x.xml": INVOICE_XML}, "4711"),
+        ({"ZUGFeRD-invoice.xml": INVOICE_XML}, "4711"),
+        ({"other.xml": INVOICE_XML}, "4711"),
+        ({"a.xml": INVOICE_XML, "xrechnung.xml": INVOICE_XML.replace(b"4711", b"4712")}, "4712"),
+        ({"a.xml": INVOICE_XML, "b.xml": INVOICE_XML}, None),
+        ({"factur-x.xml": b"<broken"}, None),
+        ({"factur-x.xml": b"<order/>", "notes.txt": b"text"}, None),
+        ({}, None),
+    ],
+)
+def test_an_einvoice_inside_a_pdf(
+    loader: ProcessLoader, attachments: dict[str, bytes], number: str | None
+) -> None:
+    with loader.open(pdf(attachments=attachments), soon()) as document:
+        found = document.einvoice
+
+    assert (found and found.raw.fields["document_number"][0].value) == number
+
+
+def test_bytes_are_judged_before_a_process_starts(loader: ProcessLoader) -> None:
+    small = ProcessLoader(LoadingLimits(max_bytes=10), loader._starter)
+
+    for data, code in ((b"", "empty_document"), (png(), "payload_too_large")):
+        with pytest.raises(Error) as raised:
+            small.open(data, soon())
+        assert raised.value.code == code
+    assert raised.value.details == {"limit": 10}
+
+
+def test_a_page_that_does_not_exist_is_the_callers_mistake(loader: ProcessLoader) -> None:
+    with loader.open(png(), soon()) as document:
+        for number in (0, 2):
+            with pytest.raises(ValueError, match="no page"):
+                document.image(number, soon())
+
+
+def test_a_deadline_that_has_passed_is_said(loader: ProcessLoader) -> None:
+    with pytest.raises(Error) as raised:
+        loader.open(png(), Deadline.after(-1))
+
+    assert (raised.value.code, raised.value.kind) == ("inference_timeout", Kind.TIMEOUT)
+
+
+def stopped(loader: ProcessLoader) -> tuple[int, ...]:
+    """Stop every decoder of the loader, as if it hung; their ids."""
+    children = helper(loader).children()
+    for child in children:
+        child.suspend()
+    return tuple(child.pid for child in children)
+
+
+def test_a_decoder_that_hangs_is_ended_at_the_deadline(loader: ProcessLoader) -> None:
+    document = loader.open(pdf(), soon())
+    (process_id,) = stopped(loader)
+
+    with pytest.raises(Error) as raised:
+        document.page(1, Deadline.after(0.05))
+
+    assert raised.value.code == "inference_timeout"
+    assert not psutil.pid_exists(process_id)
+
+
+def test_a_decoder_that_hangs_is_ended_by_the_wall_clock(loader: ProcessLoader) -> None:
+    impatient = ProcessLoader(LoadingLimits(wall_seconds=0.1), loader._starter)
+    document = impatient.open(png(), soon())
+    (process_id,) = stopped(loader)
+
+    with pytest.raises(Error) as raised:
+        document.page(1, soon())
+
+    assert (raised.value.code, raised.value.details) == (
+        "unreadable_document",
+        {"reason": "timeout"},
+    )
+    assert not psutil.pid_exists(process_id)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (signal.SIGSEGV, "crashed"),
+        (signal.SIGABRT, "crashed"),
+        (signal.SIGXCPU, "cpu_time"),
+        (signal.SIGKILL, "out_of_memory"),
+    ],
+)
+def test_a_decoder_that_dies_is_a_named_error(
+    loader: ProcessLoader, number: signal.Signals, reason: str
+) -> None:
+    with loader.open(png(), soon()) as document:
+        (child,) = helper(loader).children()
+        child.send_signal(number)
+        with pytest.raises(Error) as raised:
+            document.image(1, soon())
+
+        assert raised.value.details == {"reason": reason}
+        with pytest.raises(Error, match="unreadable_document"):
+            document.image(1, soon())
+    with loader.open(png(), soon()) as next_document:
+        assert next_document.page_count == 1
+
+
+def test_the_helper_that_forks_is_replaced_when_it_dies() -> None:
+    with build_loader(LoadingLimits()) as loader:
+        first = helper(loader)
+        first.kill()
+        first.wait()
+
+        with loader.open(png(), soon()) as document:
+            assert document.page_count == 1
+        assert helper(loader).pid != first.pid
+
+
+def test_closing_the_loader_ends_all_processes() -> None:
+    loader = build_loader(LoadingLimits())
+    document = loader.open(png(), soon())
+    (child,) = helper(loader).children()
+
+    loader.close()
+
+    assert not child.is_running()
+    with pytest.raises(Error):
+        document.image(1, soon())
+    document.close()
+
+
+def test_no_more_documents_than_allowed_are_open_at_once(loader: ProcessLoader) -> None:
+    single = ProcessLoader(LoadingLimits(max_processes=1), loader._starter)
+    first = single.open(png(), soon())
+
+    with pytest.raises(Error) as raised:
+        single.open(png(), Deadline.after(0.01))
+    assert raised.value.code == "inference_timeout"
+
+    threading.Timer(0.05, first.close).start()
+    with single.open(png(), soon()) as second:
+        assert second.page_count == 1
+
+
+def test_a_failed_opening_gives_its_slot_back(loader: ProcessLoader) -> None:
+    single = ProcessLoader(LoadingLimits(max_processes=1), loader._starter)
+
+    for _ in range(3):
+        with pytest.raises(Error, match="unreadable_document"):
+            single.open(b"%PDF-1.7\n", soon())
+    single.open(png(), soon()).close()
+
+
+def test_many_threads_at_once(loader: ProcessLoader) -> None:
+    results: list[tuple[int, int]] = []
+
+    def work(side: int) -> None:
+        for _ in range(5):
+            with loader.open(png(side, side + 1), soon()) as document:
+                image = document.image(1, soon())
+                results.append((image.width, image.height))
+
+    threads = [threading.Thread(target=work, args=(side,)) for side in range(10, 16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(results) == sorted((side, side + 1) for side in range(10, 16) for _ in range(5))
+
+
+def test_decoders_know_nothing_of_the_environment(loader: ProcessLoader) -> None:
+    with loader.open(png(), soon()):
+        (child,) = helper(loader).children()
+        environment = child.environ()
+        limits = child.rlimit(psutil.RLIMIT_AS), child.rlimit(psutil.RLIMIT_CORE)
+
+    assert not environment.keys() & (os.environ.keys() - {"LC_ALL", "OMP_NUM_THREADS"})
+    assert limits == ((1_500_000_000, 1_500_000_000), (0, 0))
+
+
+def test_it_works_from_the_root_folder_and_a_thread() -> None:
+    """The root of a file system may hold a folder `lib` that is not ours."""
+    program = (
+        "import sys, threading\n"
+        f"sys.path.append({str(Path(lib.__file__).parents[1])!r})\n"
+        "from lib.domain.deadline import Deadline\n"
+        "from lib.loading.limits import LoadingLimits\n"
+        "from lib.loading.loader import build_loader\n"
+        "def work():\n"
+        "    with build_loader(LoadingLimits()) as loader:\n"
+        f"        with loader.open({png()!r}, Deadline.after(20)) as document:\n"
+        "            print(document.page_count)\n"
+        "thread = threading.Thread(target=work); thread.start(); thread.join()\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd="/", capture_output=True, text=True, check=True
+    )
+
+    assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_the_decoding_libraries_stay_out_of_the_server() -> None:
+    program = (
+        "import sys; import lib.loading.loader; "
+        "print({'PIL', 'pypdfium2', 'lxml', 'pillow_heif'} & sys.modules.keys())"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert (done.stdout, done.stderr) == ("set()\n", "")
+
+
+@pytest.mark.slow
+def test_fresh_interpreters_do_the_same() -> None:
+    limits = LoadingLimits()
+    loader = ProcessLoader(limits, SpawningStarter(limits))
+
+    with loader.open(pdf(), soon()) as document:
+        assert document.image(1, soon()).width == document.page(1, soon()).width
+    with pytest.raises(Error) as raised:
+        loader.open(b"%PDF-1.7\n", soon())
+    assert raised.value.details == {"reason": "damaged"}
+
+
+@pytest.mark.slow
+def test_five_hundred_documents_leave_nothing_behind() -> None:
+    documents = [pdf(attachments={"factur-x.xml": INVOICE_XML}), png(300, 200), b"%PDF-1.7\n"]
+    with build_loader(LoadingLimits()) as loader:
+        server, own = helper(loader), psutil.Process()
+
+        def run(count: int) -> None:
+            for number in range(count):
+                try:
+                    with loader.open(documents[number % 3], soon()) as document:
+                        document.image(1, soon())
+                except Error as error:
+                    assert error.code == "unreadable_document"
+
+        run(30)
+        before = own.num_fds(), server.num_fds(), own.num_threads()
+        memory, helper_memory = own.memory_info().rss, server.memory_info().rss
+        started = time.monotonic()
+        run(500)
+
+        assert time.monotonic() - started < 60
+        assert (own.num_fds(), server.num_fds(), own.num_threads()) == before
+        assert server.children() == []
+        assert own.memory_info().rss - memory < 10_000_000
+        assert server.memory_info().rss - helper_memory < 2_000_000
