@@ -20,7 +20,7 @@ CARRY_LIMIT = 262.0
 
 @dataclass(frozen=True)
 class Words:
-    """The printed words of one language."""
+    """The printed words of one language; `phone` stands before the number and may be empty."""
 
     title: str
     number: str
@@ -41,6 +41,7 @@ class Words:
     tax_id: str
     registration_id: str
     thanks: str
+    phone: str = ""
 
 
 ENGLISH = Words(
@@ -84,6 +85,7 @@ FRENCH = Words(
     tax_id="N° TVA",
     registration_id="SIRET",
     thanks="Nous vous remercions de votre confiance.",
+    phone="Tél. ",
 )
 GERMAN = Words(
     title="RECHNUNG",
@@ -105,6 +107,7 @@ GERMAN = Words(
     tax_id="USt-IdNr.",
     registration_id="Handelsregister",
     thanks="Vielen Dank für Ihren Auftrag.",
+    phone="Tel. ",
 )
 
 
@@ -203,7 +206,8 @@ class InvoicePdf:
         self._font(14, bold=True, accent=True)
         self._text(vendor_x, 18, invoice.vendor.name)
         self._font(9)
-        contact = (invoice.vendor.phone, invoice.vendor.email, invoice.vendor.website)
+        phone = f"{words.phone}{invoice.vendor.phone}"
+        contact = (phone, invoice.vendor.email, invoice.vendor.website)
         lines = [invoice.vendor.street, invoice.vendor.city, *filter(None, contact)]
         for index, line in enumerate(lines):
             self._text(vendor_x, 25 + 4.6 * index, line)

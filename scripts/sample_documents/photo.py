@@ -95,7 +95,7 @@ def receipt_lines(receipt: Receipt, words: ReceiptWords) -> list[tuple[str, bool
 
     vendor = receipt.vendor
     lines = [(vendor.name.center(COLUMNS), True)]
-    head = (vendor.street, vendor.city, f"{words.phone} {vendor.phone}")
+    head = (vendor.address, f"{words.phone} {vendor.phone}")
     lines += [(text.center(COLUMNS), False) for text in head]
     lines += [(f"{words.tax_id} {vendor.tax_id}".center(COLUMNS), False), ("", False)]
     moment = receipt.issue_date.strftime(words.date_format[:8])

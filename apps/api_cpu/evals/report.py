@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -124,11 +125,12 @@ def _line_item_rows(found: Evaluation) -> list[tuple[str, Score]]:
 def _score_table(
     heading: str, rows: Sequence[tuple[str, Score]], total: tuple[str, Score] | None
 ) -> Table:
-    table = Table(show_footer=total is not None)
+    table = Table(show_footer=total is not None, box=SIMPLE_HEAD, pad_edge=False)
     footer = _cells(*total) if total else [""] * 9
-    names = (heading, "n", "pred.", "P", "R", "F1 exact", "P rel.", "R rel.", "F1 relaxed")
+    names = (heading, "n", "pred", "P", "R", "F1", "P rel", "R rel", "F1 rel")
     for name, bottom in zip(names, footer, strict=True):
-        table.add_column(name, footer=bottom, justify="left" if name == heading else "right")
+        justify: Literal["left", "right"] = "left" if name == heading else "right"
+        table.add_column(name, footer=bottom, justify=justify, no_wrap=True)
     for name, score in rows:
         table.add_row(*_cells(name, score))
     return table
