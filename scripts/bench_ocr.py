@@ -1,10 +1,11 @@
 """Measures the OCR engine alone and behind the pool on images of yours.
 
-    python scripts/bench_ocr.py IMAGES... [--rounds 2] [--runtime auto] [--precision auto] [--side 1280]
+    python scripts/bench_ocr.py IMAGES... [--rounds 2] [--runtime auto] [--precision auto]
 
 The first round warms up and does not count. "ratio" is the pool's images a second over the bare
-engine's; with one worker what is missing to 1 is the cost of the process border. "peak" is the
-resident memory of the process that runs the engine, at its highest (the largest of the workers).
+engine's; with one worker what is missing to 1 is the cost of the process border. "CPU s" is the
+processor time of all processes for an image: on a busy machine compare this. "peak" is the resident
+memory of the process that runs the engine, at its highest (the largest of the workers).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import resource
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -36,30 +38,43 @@ def load(path: Path) -> PageImage:
         return PageImage(rgb.width, rgb.height, rgb.tobytes())
 
 
-def bench_engine(settings: EngineSettings, pages: Sequence[PageImage], rounds: int) -> float:
-    """Images a second of the engine in this process."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    rate: float  # images a second
+    cpu: float  # processor seconds an image
+    peak: float  # MiB
+
+
+def bench_engine(settings: EngineSettings, pages: Sequence[PageImage], rounds: int) -> Measured:
     engine = build_engine(settings)
     for page in pages:
         engine.read(page)
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     for _ in range(rounds):
         for page in pages:
             engine.read(page)
-    return rounds * len(pages) / (time.perf_counter() - started)
+    count = rounds * len(pages)
+    return Measured(
+        rate=count / (time.perf_counter() - started),
+        cpu=(time.process_time() - cpu) / count,
+        peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    )
 
 
 def bench_pool(
     settings: EngineSettings, workers: int, pages: Sequence[PageImage], rounds: int
-) -> tuple[float, float]:
-    """Images a second of a pool, and the peak resident MiB of its largest worker."""
+) -> Measured:
     with build_ocr_pool(OcrSettings(engine=settings, workers=workers)) as pool:
         # Every worker has to meet every size of page once.
         _read_all(pool, list(pages) * workers)
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), _processor_seconds()
         _read_all(pool, list(pages) * rounds)
-        rate = rounds * len(pages) / (time.perf_counter() - started)
-        peak = max(_peak_mib(child) for child in psutil.Process().children())
-    return rate, peak
+        count = rounds * len(pages)
+        return Measured(
+            rate=count / (time.perf_counter() - started),
+            cpu=(_processor_seconds() - cpu) / count,
+            peak=max(_peak_mib(child) for child in psutil.Process().children()),
+        )
 
 
 def _read_all(pool: OcrPool, pages: Sequence[PageImage]) -> None:
@@ -71,6 +86,13 @@ def _read_all(pool: OcrPool, pages: Sequence[PageImage]) -> None:
         under_way.append(pool.submit(page, deadline))
     while under_way:
         under_way.popleft().result()
+
+
+def _processor_seconds() -> float:
+    """Spent so far by this process and its children."""
+    me = psutil.Process()
+    times = [process.cpu_times() for process in (me, *me.children())]
+    return sum(spent.user + spent.system for spent in times)
 
 
 def _peak_mib(process: psutil.Process) -> float:
@@ -95,18 +117,18 @@ def main() -> None:
     )
     pages = [load(path) for path in arguments.images]
 
-    table = Table("what", "images/s", "s/image", "ratio", "peak MiB")
-    pools = {n: bench_pool(settings, n, pages, arguments.rounds) for n in (1, 2)}
+    table = Table("what", "images/s", "s/image", "ratio", "CPU s/image", "peak MiB")
+    # The pools come first: a page cache and a clock that are warm must not favour them.
+    rows = {f"pool of {n}": bench_pool(settings, n, pages, arguments.rounds) for n in (1, 2)}
     bare = bench_engine(settings, pages, arguments.rounds)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    table.add_row("engine in this process", f"{bare:.2f}", f"{1 / bare:.3f}", "1.00", f"{peak:.0f}")
-    for workers, (rate, worker_peak) in pools.items():
+    for name, measured in {"engine in this process": bare, **rows}.items():
         table.add_row(
-            f"pool of {workers}",
-            f"{rate:.2f}",
-            f"{1 / rate:.3f}",
-            f"{rate / bare:.2f}",
-            f"{worker_peak:.0f}",
+            name,
+            f"{measured.rate:.2f}",
+            f"{1 / measured.rate:.3f}",
+            f"{measured.rate / bare.rate:.2f}",
+            f"{measured.cpu:.3f}",
+            f"{measured.peak:.0f}",
         )
     Console().print(table)
 

@@ -47,7 +47,7 @@ def _scan(page: NDArray[np.uint8], angle: float, random: np.random.Generator) ->
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
     ink = cv2.warpAffine(ink, turn, (width, height), flags=cv2.INTER_CUBIC, borderValue=244.0)
     ink = 22 + ink * (226 / 255)
-    for _ in range(60):
+    for _ in range(24):
         x, y = int(random.integers(0, width)), int(random.integers(0, height))
         cv2.circle(ink, (x, y), int(random.integers(0, 2)), float(random.uniform(90, 190)), -1)
     x = np.arange(width, dtype=np.float32)
