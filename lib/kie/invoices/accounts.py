@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from lib.domain.extraction import Candidate
-from lib.kie.invoices.key_values import as_candidates, identifier_spans, text_spans
+from lib.kie.invoices.key_values import Hit, as_candidates, identifier_spans, text_spans
+from lib.kie.invoices.labels import FieldLabel
 from lib.kie.invoices.parties import Party
 from lib.kie.invoices.reading import Found, Reading
 from lib.kie.layout import Cell, Span
@@ -73,11 +74,6 @@ def _tax_ids(reading: Reading, parties: Sequence[Party], role: str) -> list[Cand
     own = _cells_of(parties, role)
     other = "customer" if role == "vendor" else "vendor"
     rival_cells = _cells_of([p for p in parties if p.score > 0.5], other) - own
-    rival_labels = {
-        (label.cell.row, label.span.start)
-        for label in reading.labels.of(f"{other}_tax_id")
-        if label.strength > 0.5
-    }
     found = []
     for span, match in _matches(reading, find_tax_ids):
         if match.kind in _NOT_TAX:
@@ -92,7 +88,6 @@ def _tax_ids(reading: Reading, parties: Sequence[Party], role: str) -> list[Cand
         elif explicit_customer or span.cell.index in rival_cells:
             score -= _OTHER_PARTY
         found.append(reading.mentions.candidate([span], score))
-    del rival_labels
     return _ranked(found)
 
 
@@ -145,7 +140,7 @@ def _contacts(
     return _ranked(found)
 
 
-def _near_labels(reading: Reading, cell: Cell) -> list[object]:
+def _near_labels(reading: Reading, cell: Cell) -> list[FieldLabel]:
     left = reading.layout.row_of(cell).cells_left_of(cell)[-1:]
     return [label for c in (cell, *left) for label in reading.labels.in_cell(c)]
 
@@ -165,7 +160,7 @@ def _labelled(reading: Reading, field: str) -> list[Candidate]:
 
 
 def _terms(reading: Reading) -> list[Candidate]:
-    hits = []
+    hits: list[Hit] = []
     for label in reading.labels.of("payment_terms"):
         if label.leads and reading.outside_table(label.cell):
             hits += reading.pairs.seek(label, _sentences)
@@ -183,15 +178,8 @@ def _sentences(cell: Cell) -> list[Span]:
 
 
 def _currencies(reading: Reading) -> list[Candidate]:
-    """The labelled currency, else the symbol or code that amounts are printed with."""
-    hits = reading.pairs.hits("currency", _currency_spans)
-    found = list(as_candidates(reading.mentions, hits, 0.95))
-    for amount in reading.mentions.all_amounts:
-        symbol = amount.match.symbol
-        if symbol and not amount.match.percent:
-            candidate = reading.mentions.candidate([amount.span], 0.7, raw=symbol)
-            found.append(candidate)
-    return _ranked(found)
+    """The currency that a label names."""
+    return list(as_candidates(reading.mentions, reading.pairs.hits("currency", _currency_spans)))
 
 
 def _currency_spans(cell: Cell) -> list[Span]:

@@ -21,6 +21,7 @@ _SENTENCE_GAP = 24  # letters between a label and its value in one line
 _IDENTIFIER = re.compile(
     r"(?:\b[A-Z]{1,5} )?[^\W_][\w./\-–+]*\d[\w./\-–+]*[^\W_]|\b\d\b|[^\W\d_]\d\b"
 )
+_COVERED = 0.7  # of an identifier: that much of it being a date or money, it is one
 _HAS_DIGIT = re.compile(r"\d")
 
 
@@ -134,7 +135,8 @@ def identifier_spans(mentions: Mentions, cell: Cell) -> list[Span]:
     spans = []
     for match in _IDENTIFIER.finditer(cell.text):
         start, end = match.span()
-        if any(span.start < end and start < span.end for span in taken):
+        covered = sum(max(0, min(span.end, end) - max(span.start, start)) for span in taken)
+        if covered >= _COVERED * (end - start):
             continue
         bracketed = cell.text[:start].rstrip().endswith("(") and cell.text[
             end:
@@ -145,8 +147,16 @@ def identifier_spans(mentions: Mentions, cell: Cell) -> list[Span]:
 
 
 def date_spans(mentions: Mentions, cell: Cell) -> list[Span]:
-    """The dates of a cell."""
-    return [date.span for date in mentions.dates(cell)]
+    """The dates of a cell, without those inside longer numbers such as RE-20140519/499."""
+    return [date.span for date in mentions.dates(cell) if _stands_free(date.span)]
+
+
+def _stands_free(span: Span) -> bool:
+    text = span.cell.text
+    before, behind = text[: span.start][-1:], text[span.end :][:1]
+    return not (before.isalnum() or (before != "" and before in "-/_")) and (
+        behind == "" or behind not in "/_"
+    )
 
 
 def text_spans(cell: Cell, start: int = 0) -> list[Span]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from lib.kie.language import NO_LANGUAGE
 from lib.kie.layout import Cell, Span
 from lib.kie.lexicon import Label, LabelKind, LabelMatch
 from lib.kie.mentions import LabelMention, Mentions
@@ -90,7 +91,7 @@ class Labels:
         return frozenset()
 
     def _field_labels(self, mention: LabelMention) -> list[FieldLabel]:
-        names = {label.name: [] for label in mention.match.labels if label.kind is LabelKind.FIELD}
+        names: dict[str, list[Label]] = defaultdict(list)
         for label in mention.match.labels:
             if label.kind is LabelKind.FIELD:
                 names[label.name].append(label)
@@ -115,10 +116,10 @@ class Labels:
 
 def _main_languages(mentions: Mentions, language: str | None) -> frozenset[str]:
     """Languages that explain most of the labels; a phrase of several languages votes for each a part."""
-    votes: Counter[str] = Counter()
+    votes: dict[str, float] = defaultdict(float)
     for cell in mentions.layout.cells:
         for mention in mentions.labels(cell):
-            shared = mention.match.languages
+            shared = mention.match.languages - NO_LANGUAGE
             for name in shared:
                 votes[name] += _weight(mention.match) / len(shared)
     if language:
@@ -126,7 +127,7 @@ def _main_languages(mentions: Mentions, language: str | None) -> frozenset[str]:
     if not votes:
         return frozenset({"en"})
     top = max(votes.values())
-    return frozenset(name for name, count in votes.items() if count >= _MAIN_SHARE * top)
+    return NO_LANGUAGE | {name for name, count in votes.items() if count >= _MAIN_SHARE * top}
 
 
 def _weight(match: LabelMatch) -> float:

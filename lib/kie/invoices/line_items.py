@@ -52,13 +52,17 @@ class LineItems:
     def _row(self, item: Item) -> dict[str, Candidate]:
         row = {"amount": self._candidate([item.anchor.span])}
         if item.description:
-            row["description"] = self._candidate(
-                [p.span.stripped(" \t:;,") for p in item.description]
-            )
+            row["description"] = self._description(item.description)
         for name, piece in item.cells.items():
             if name in ITEM_COLUMNS and name not in row:
                 row.update(self._cell(name, piece))
         return row
+
+    def _description(self, lines: Sequence[Piece]) -> Candidate:
+        first, *rest = [piece.span for piece in lines]
+        if not rest:
+            return self._candidate([first.stripped(" \t:;,")])
+        return self._candidate([first, *rest[:-1], rest[-1].stripped(" \t:;,")])
 
     def _cell(self, name: str, piece: Piece) -> dict[str, Candidate]:
         """A cell's candidates; a quantity printed with its unit gives both."""

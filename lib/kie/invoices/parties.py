@@ -37,6 +37,7 @@ _UNLABELLED = 0.5
 _LEGAL_FORM = 0.45
 _REPEATED = 0.08
 _HEADING_REACH = 9  # rows between a heading and the block or name below it
+_SUB_LABELS = frozenset({"party_name", "party_address", "contact", "contact_details"})
 _LONGEST_NAME = 9  # words
 
 
@@ -97,11 +98,9 @@ def _from_blocks(reading: Reading, blocks: Sequence[AddressBlock]) -> Iterator[P
 def _party(
     reading: Reading, block: AddressBlock, role: str, score: float, label: FieldLabel | None = None
 ) -> Party:
-    lines = [line for line in block.lines if not _is_salutation(reading, line)] or [*block.lines]
+    lines = _name_and_street(reading, block.lines)
     spans = [_without_label(reading, line) for line in lines]
-    spans = [
-        _without_honorific(reading, span) for span in spans if any(c.isalnum() for c in span.text)
-    ]
+    spans = [span for span in spans if any(c.isalnum() for c in span.text)]
     name = spans[0] if spans and len(spans) > 1 else None
     text = label.span.text if label else ""
     return Party(
@@ -153,6 +152,9 @@ def _from_labels(reading: Reading) -> Iterator[Party]:
         for label in reading.labels.of(field):
             if not (label.leads and label.strength > 0.5) or not reading.outside_table(label.cell):
                 continue
+            behind = label.cell.text[label.span.end :].lstrip()
+            if not (label.alone or behind[:1] == ":"):
+                continue
             for hit in reading.pairs.seek(label, lambda cell: _name_spans(reading, cell)):
                 yield Party(role, hit.score * 0.8, hit.span, (), (hit.span.cell,), label.span.text)
 
@@ -164,6 +166,8 @@ def _name_spans(reading: Reading, cell: Cell) -> list[Span]:
     span = Span(cell, start, len(cell.text)).stripped()
     text = span.text
     letters = sum(c.isalpha() for c in text)
+    if cell.text.rstrip().endswith(":") or reading.labels.leading_cues(cell) & _SUB_LABELS:
+        return []
     if letters < 3 or len(text.split()) > _LONGEST_NAME or reading.mentions.dates(cell):
         return []
     if is_postal_line(text) or sum(c.isdigit() for c in text) > letters:
@@ -286,5 +290,16 @@ def _without_label(reading: Reading, cell: Cell) -> Span:
     return Span(cell, start, len(cell.text)).stripped()
 
 
-def _without_honorific(reading: Reading, span: Span) -> Span:
-    return span
+def _name_and_street(reading: Reading, lines: Sequence[Cell]) -> list[Cell]:
+    """The lines from the name on: behind "Name:" where that is printed, without "Mr" and bare numbers."""
+    for index, line in enumerate(lines):
+        left = reading.layout.row_of(line).cells_left_of(line)
+        if left and "party_name" in reading.labels.leading_cues(left[-1]):
+            lines = lines[index:]
+            break
+    kept = [
+        line
+        for line in lines
+        if not _is_salutation(reading, line) and sum(c.isalpha() for c in line.text) > 1
+    ]
+    return kept or list(lines)

@@ -44,7 +44,7 @@ def _identifiers(reading: Reading, cell: Cell) -> list[Span]:
     if not spans:
         return spans
     known = [*find_ibans(cell.text), *find_tax_ids(cell.text)]
-    known += [phone for phone in find_phones(cell.text) if cell.text[phone.start] == "+"]
+    known += [phone for phone in find_phones(cell.text) if cell.text[phone.start] in "+("]
     return [
         span
         for span in spans
@@ -107,7 +107,7 @@ def _unlabelled_dates(reading: Reading) -> Iterator[tuple[Span, float]]:
     """Dates in the title's line, alone near the top, and at last any date that nothing else claims."""
     title_rows = {span.cell.row for span, _, _ in _title_numbers(reading)}
     for cell in reading.layout.cells:
-        dates = reading.mentions.dates(cell)
+        dates = date_spans(reading.mentions, cell)
         if not dates or not reading.outside_table(cell):
             continue
         claimed = any(
@@ -116,7 +116,7 @@ def _unlabelled_dates(reading: Reading) -> Iterator[tuple[Span, float]]:
         )
         if claimed or reading.labels.cues(cell) & _OTHER_DATE:
             continue
-        span = dates[0].span
+        span = dates[0]
         if cell.row in title_rows:
             yield span, _TITLE_DATE_SCORE
         elif cell.page_number == reading.layout.pages[0].page.number:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from lib.domain.extraction import Candidate
 from lib.kie.invoices.labels import FieldLabel
 from lib.kie.invoices.reading import Found, Reading
+from lib.kie.invoices.taxes import TaxLine
 from lib.kie.layout import Cell
 from lib.kie.mentions import AmountMention
 
@@ -20,7 +21,12 @@ _RIGHT, _BELOW = 0.9, 0.75
 _SHARED = 0.06  # a label that several sums have says less about each
 _LOWER = 0.04  # of two equal labels the later one is the sum
 _AGREES = 0.08  # net + tax = gross
+_APART = 20  # letters between a label and its amount in one line
 _NOT_PRINTED_DUE = 0.45  # nothing says that a part was paid: the total is due
+_OTHERS = 0.15
+_IS_NET = 0.3  # the net amount of such a triple is not the total
+_DUE_AS_TOTAL = 0.2
+_IS_PART = 0.3
 _CENT = Decimal("0.015")
 
 
@@ -32,10 +38,11 @@ class _Sum:
     label: FieldLabel
 
 
-def find_sums(reading: Reading) -> Found:
-    """Candidates for each of SUM_FIELDS."""
+def find_sums(reading: Reading, tax_lines: Sequence[TaxLine]) -> Found:
+    """Candidates for each of SUM_FIELDS; `tax_lines` tell one rate's tax from the sum of all."""
     sums = [found for name in SUM_FIELDS for found in _of_field(reading, name)]
-    sums = _agreeing(_exclusive(sums))
+    sums = _agreeing([*_exclusive(sums), *_due_as_total(sums)])
+    sums = [_without_part(item, tax_lines) for item in sums]
     found: Found = {}
     for name in SUM_FIELDS:
         best: dict[Decimal, Candidate] = {}
@@ -73,7 +80,12 @@ def _of_field(reading: Reading, field: str) -> Iterator[_Sum]:
 
 def amounts_right_of(reading: Reading, label: FieldLabel) -> list[AmountMention]:
     """Money behind the label in its cell and row, up to the next label of a sum."""
-    inside = [a for a in _money(reading, label.cell) if a.span.start >= label.span.end]
+    inside = [
+        a
+        for a in _money(reading, label.cell)
+        if a.span.start >= label.span.end
+        and sum(c.isalpha() for c in label.cell.text[label.span.end : a.span.start]) <= _APART
+    ]
     if inside:
         return _until_next_label(reading, label, inside)
     found: list[AmountMention] = []
@@ -133,8 +145,9 @@ def _exclusive(sums: Sequence[_Sum]) -> list[_Sum]:
             s.field in twins and s.label.span != item.label.span and s.score >= 0.6 for s in sums
         )
         if twins and own and not rivals_have_own:
-            item = replace(item, score=item.score - 0.15)
-        kept.append(item)
+            kept.append(replace(item, score=item.score - _OTHERS))
+        else:
+            kept.append(item)
     return kept
 
 
@@ -144,11 +157,43 @@ def _agreeing(sums: Sequence[_Sum]) -> list[_Sum]:
         name: [s for s in sums if s.field == name] for name in ("subtotal", "tax_total", "total")
     }
     raised: set[int] = set()
+    nets: set[int] = set()
     for net in by_field["subtotal"]:
         for tax in by_field["tax_total"]:
             for gross in by_field["total"]:
-                distinct = len({id(net.amount), id(tax.amount), id(gross.amount)}) == 3
+                distinct = len({net.amount, tax.amount, gross.amount}) == 3
                 off = net.amount.value + tax.amount.value - gross.amount.value
-                if distinct and abs(off) <= _CENT:
+                if distinct and tax.amount.value and abs(off) <= _CENT:
                     raised |= {id(net), id(tax), id(gross)}
-    return [replace(s, score=s.score + _AGREES) if id(s) in raised else s for s in sums]
+                    nets.add(id(net.amount))
+    judged = []
+    for item in sums:
+        change = _AGREES if id(item) in raised else 0.0
+        if item.field == "total" and id(item.amount) in nets:
+            change -= _IS_NET
+        judged.append(replace(item, score=item.score + change))
+    return judged
+
+
+def _due_as_total(sums: Sequence[_Sum]) -> list[_Sum]:
+    """Where nothing was paid before, what is due is the total; some print it under that name only."""
+    if any(item.field == "amount_paid" and item.amount.value for item in sums):
+        return []
+    return [
+        replace(item, field="total", score=item.score - _DUE_AS_TOTAL)
+        for item in sums
+        if item.field == "amount_due"
+    ]
+
+
+def _without_part(item: _Sum, tax_lines: Sequence[TaxLine]) -> _Sum:
+    """Lower a tax that is only one of several rates' and a net amount that is one rate's base."""
+    if len(tax_lines) < 2:
+        return item
+    spans = []
+    if item.field == "tax_total":
+        spans = [line.amount.span for line in tax_lines]
+    elif item.field == "subtotal":
+        spans = [line.base.span for line in tax_lines if line.base]
+    is_part = any(item.amount.span == span for span in spans)
+    return replace(item, score=item.score - _IS_PART) if is_part else item

@@ -116,6 +116,10 @@ def split_cell(cell: Cell, columns: Sequence[Column], mentions: Mentions) -> Ite
         if not rest.strip():
             break
         column = _column_of(amount.span, columns, numeric=True)
+        if not _stands_at(
+            amount.span, columns, column, mentions.layout.page_of(cell).letter_height
+        ):
+            break
         body = Span(cell, start, start + len(rest.rstrip()))
         if column == _column_of(body, columns, numeric=False) or column not in NUMERIC_COLUMNS:
             break
@@ -134,6 +138,11 @@ def split_cell(cell: Cell, columns: Sequence[Column], mentions: Mentions) -> Ite
     body = Span(cell, start, start + len(cell.text[start:end].rstrip()))
     if body.start < body.end:
         yield Piece(body, _column_of(body, columns, numeric=_is_number(body, mentions)))
+
+
+def _stands_at(span: Span, columns: Sequence[Column], name: str, height: float) -> bool:
+    """Whether a span stands under a column's header or less than two letters beside it."""
+    return any(c.name == name and c.box.overlap_x(span.box) > -2 * height for c in columns)
 
 
 def _overlaps(span: Span, columns: Sequence[Column], name: str) -> bool:

@@ -32,6 +32,7 @@ _MOSTLY = 0.5  # of a header cell's letters belong to column names
 _FEWEST_COLUMNS = 3
 _STACK_GAP = 0.9  # letter heights between the rows of one header
 _LARGEST_OPTIONS = 4
+_AMOUNT_LAST = 0.4
 _PRICES = ("unit_price", "amount", "gross_amount")
 # How usual a place is, from the left 0 to the right 1; breaks ties between meanings of one word.
 _USUAL_PLACE = {
@@ -187,7 +188,9 @@ def _options(slot: _Slot, mentions: Mentions, labels: Labels) -> tuple[str, ...]
         for label in match.labels:
             if label.kind is LabelKind.COLUMN and label.language in labels.languages:
                 names.setdefault(label.name)
-    return tuple(names)[:_LARGEST_OPTIONS]
+    found = list(names)[:_LARGEST_OPTIONS]
+    # "Price" may head the line's amount too where another price stands left of it.
+    return tuple(dict.fromkeys([*found, *(["amount"] if set(found) & set(_PRICES) else [])]))
 
 
 def _resolve(slots: Sequence[_Slot], options: Sequence[tuple[str, ...]]) -> list[str | None]:
@@ -200,6 +203,7 @@ def _resolve(slots: Sequence[_Slot], options: Sequence[tuple[str, ...]]) -> list
     def search(index: int, taken: list[str | None], score: float) -> None:
         nonlocal best
         if index == len(slots):
+            score += _AMOUNT_LAST * _amount_is_last(taken)
             if score > best[0]:
                 best = (score, list(taken))
             return
@@ -214,6 +218,13 @@ def _resolve(slots: Sequence[_Slot], options: Sequence[tuple[str, ...]]) -> list
     if "amount" not in names:
         names = _rightmost_price(names)
     return names
+
+
+def _amount_is_last(names: Sequence[str | None]) -> bool:
+    """Whether no unit price stands behind the line's amount."""
+    if "amount" not in names or "unit_price" not in names:
+        return "amount" in names
+    return names.index("unit_price") < names.index("amount")
 
 
 def _rightmost_price(names: Sequence[str | None]) -> list[str | None]:

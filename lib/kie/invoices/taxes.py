@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from lib.domain.extraction import Candidate, Source
+from lib.domain.extraction import Candidate
 from lib.kie.invoices.reading import Reading
 from lib.kie.layout import Row, Span
 from lib.kie.mentions import AmountMention
@@ -53,24 +53,6 @@ def tax_rows(reading: Reading, lines: list[TaxLine]) -> tuple[dict[str, Candidat
             row["base"] = reading.mentions.candidate([line.base.span], 0.85)
         rows.append(row)
     return tuple(rows)
-
-
-def summed_tax(reading: Reading, lines: list[TaxLine]) -> Candidate | None:
-    """The sum of several rates' taxes, where the document prints no sum of its own."""
-    if len(lines) < 2:
-        return None
-    total = sum((line.amount.value for line in lines), Decimal(0))
-    words = tuple(word for line in lines for word in line.amount.span.words)
-    mark = reading.mentions.decimal_mark or "."
-    raw = str(total).replace(".", mark)
-    page = lines[-1].amount.cell.page_number
-    words = tuple(
-        word
-        for line in lines
-        if line.amount.cell.page_number == page
-        for word in line.amount.span.words
-    )
-    return Candidate(raw, 0.6, Source.DERIVED, page, words)
 
 
 def _whole_line(reading: Reading, row: Row) -> TaxLine | None:

@@ -1,0 +1,97 @@
+"""All fields and tables of an invoice or a credit note: the finders in the order in which they need each other."""
+
+from __future__ import annotations
+
+from lib.domain.extraction import Candidate, Hints
+from lib.domain.task import Task
+from lib.kie.findings import Findings
+from lib.kie.invoices.accounts import find_accounts
+from lib.kie.invoices.key_values import KeyValues
+from lib.kie.invoices.labels import Labels
+from lib.kie.invoices.line_items import LineItems
+from lib.kie.invoices.parties import find_parties
+from lib.kie.invoices.reading import Reading
+from lib.kie.invoices.references import find_references
+from lib.kie.invoices.sums import find_sums
+from lib.kie.invoices.taxes import find_tax_lines, tax_rows
+from lib.kie.mentions import Mentions
+
+INVOICE_FIELDS = frozenset(
+    {
+        "document_number",
+        "issue_date",
+        "due_date",
+        "delivery_date",
+        "purchase_order",
+        "vendor_name",
+        "vendor_address",
+        "vendor_tax_id",
+        "vendor_registration_id",
+        "vendor_phone",
+        "vendor_email",
+        "vendor_website",
+        "customer_name",
+        "customer_address",
+        "customer_tax_id",
+        "customer_id",
+        "shipping_address",
+        "currency",
+        "subtotal",
+        "discount_total",
+        "shipping",
+        "tax_total",
+        "total",
+        "amount_paid",
+        "amount_due",
+        "payment_terms",
+        "payment_reference",
+        "iban",
+        "bic",
+        "tax_lines",
+        "line_items",
+    }
+)
+_MOST_CANDIDATES = 8
+
+
+class InvoiceFinder:
+    """Finds everything that an invoice's pages show. Without state.
+
+    The currency is given only where a label names it; else it is read off the signs beside the
+    amounts afterwards.
+    """
+
+    @property
+    def known_fields(self) -> frozenset[str]:
+        """Fields and tables of an invoice."""
+        return INVOICE_FIELDS
+
+    def find(self, mentions: Mentions, task: Task, hints: Hints) -> Findings:
+        """Candidates for all known fields, whichever of them the task asks for."""
+        return find_invoice_fields(mentions, hints)
+
+
+def find_invoice_fields(mentions: Mentions, hints: Hints) -> Findings:
+    """Everything that an invoice's pages show of `INVOICE_FIELDS`."""
+    labels = Labels(mentions, hints.language)
+    pairs = KeyValues(mentions.layout, mentions, labels)
+    items = LineItems(mentions.layout, mentions, labels)
+    reading = Reading(mentions.layout, mentions, labels, pairs, items.covered)
+    tax_lines = find_tax_lines(reading)
+    names_and_addresses, parties = find_parties(reading)
+    found = {
+        **find_references(reading),
+        **find_sums(reading, tax_lines),
+        **names_and_addresses,
+        **find_accounts(reading, parties),
+    }
+    tables = {"line_items": items.rows, "tax_lines": tax_rows(reading, tax_lines)}
+    return Findings(
+        {name: ranked for name, candidates in found.items() if (ranked := _ranked(candidates))},
+        {name: rows for name, rows in tables.items() if rows},
+    )
+
+
+def _ranked(candidates: list[Candidate]) -> tuple[Candidate, ...]:
+    printed = [candidate for candidate in candidates if candidate.raw.strip()]
+    return tuple(sorted(printed, key=lambda c: -c.score)[:_MOST_CANDIDATES])
