@@ -1,50 +1,54 @@
-"""`ocr`: the command line."""
+"""`ocr`: the command line. A command's module is imported when the command is used."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from apps.api_cpu import console
-from apps.api_cpu.auth.command import keys_commands
-from apps.api_cpu.evals.command import eval_command
-from apps.api_cpu.extractions.command import extract_command
-from apps.api_cpu.logs import set_up_logging
-from apps.api_cpu.main import create_app
-from apps.api_cpu.server import Server
+# The server's first answer must not wait for what only an evaluation imports.
+_COMMANDS: Mapping[str, tuple[str, str]] = {
+    "serve": ("apps.api_cpu.server", "serve_command"),
+    "extract": ("apps.api_cpu.extractions.command", "extract_command"),
+    "eval": ("apps.api_cpu.evals.command", "eval_command"),
+    "keys": ("apps.api_cpu.auth.command", "keys_commands"),
+}
+
+
+class _Commands(TyperGroup):
+    # Typer builds on click or on a copy of its own, depending on its version: hence `Any`.
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute = _COMMANDS[cmd_name]
+        found = getattr(import_module(module), attribute)
+        if not isinstance(found, typer.Typer):
+            alone = typer.Typer(add_completion=False)
+            alone.command()(found)
+            found = alone
+        command = get_command(found)
+        command.name = cmd_name
+        return command
+
 
 app = typer.Typer(
-    help="Reads receipts and invoices.",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
-app.add_typer(keys_commands, name="keys")
-app.command("extract")(extract_command)
-app.command("eval")(eval_command)
-
-_SAMPLE = "samples/receipt_photo.jpg"
 
 
-@app.command()
-def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on (HOST).")] = None,
-    port: Annotated[int | None, typer.Option(help="TCP port; 0 for a free one (PORT).")] = None,
-) -> None:
-    """Run the server until SIGTERM or Ctrl-C; running requests are finished first."""
-    settings = console.settings_or_exit(host=host, port=port)
-    set_up_logging(settings.log_level, settings.log_format)
-
-    def announce(url: str) -> None:
-        header = '-H "Authorization: Bearer $API_KEY" ' if settings.asks_for_keys else ""
-        console.out.print(f"Listening on {url}  (the page for people: {url}/)", markup=False)
-        console.out.print(f"Try: curl {header}-F file=@{_SAMPLE} {url}/v1/extract", markup=False)
-
-    server = Server(create_app(settings), settings, announce)
-    server.run()
-    if not server.started:
-        raise console.stopped("the server did not start; the log says why", code=1)
+@app.callback()
+def ocr() -> None:
+    """Reads receipts and invoices: a server, and the same from the command line."""
 
 
 def main() -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Annotated, Any
 
 import h11
+import typer
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from apps.api_cpu import console
 from apps.api_cpu.errors import envelope
+from apps.api_cpu.logs import set_up_logging
+from apps.api_cpu.main import create_app
 from apps.api_cpu.request_context import new_request_id
 from apps.api_cpu.settings import Settings
 from apps.api_cpu.wire import dump
@@ -20,6 +24,7 @@ from lib.errors import Error, Kind
 
 _MAX_HEADER_BYTES = 32 * 1024
 _STOP_GRACE_S = 5
+_SAMPLE = "samples/receipt_photo.jpg"
 
 
 class EnvelopeProtocol(H11Protocol):
@@ -83,3 +88,22 @@ class Server(uvicorn.Server):
         if admission is not None:
             admission.close()
         super().handle_exit(sig, frame)
+
+
+def serve_command(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port; 0 for a free one (PORT).")] = None,
+) -> None:
+    """Run the server until SIGTERM or Ctrl-C; running requests are finished first."""
+    settings = console.settings_or_exit(host=host, port=port)
+    set_up_logging(settings.log_level, settings.log_format)
+
+    def announce(url: str) -> None:
+        header = '-H "Authorization: Bearer $API_KEY" ' if settings.asks_for_keys else ""
+        console.out.print(f"Listening on {url}  (the page for people: {url}/)", markup=False)
+        console.out.print(f"Try: curl {header}-F file=@{_SAMPLE} {url}/v1/extract", markup=False)
+
+    server = Server(create_app(settings), settings, announce)
+    server.run()
+    if not server.started:
+        raise console.stopped("the server did not start; the log says why", code=1)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lib.kie.cpu import build_cpu_extractor
-
 from apps.api_cpu.settings import CONFIGS, Settings
+from lib.kie.cpu_extractor import build_cpu_extractor
 from lib.loading.limits import LoadingLimits
 from lib.loading.loader import build_loader
 from lib.ocr.build import EngineChoice, EngineSettings, OcrSettings, build_ocr_pool

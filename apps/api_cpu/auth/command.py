@@ -15,7 +15,7 @@ from apps.api_cpu.auth.store import KeyStore, StoredKey
 from apps.api_cpu.db.engine import Durability, Schema, open_database
 from lib.errors import Error
 
-keys_commands = typer.Typer(help="API keys.", no_args_is_help=True)
+keys_commands = typer.Typer(help="API keys.", no_args_is_help=True, add_completion=False)
 
 KeyId = Annotated[str, typer.Argument(help="As `ocr keys list` shows it.")]
 

@@ -1,0 +1,131 @@
+"""Settings: where they come from, and what stops a start."""
+
+from __future__ import annotations
+
+import pytest
+
+from apps.api_cpu.settings import (
+    NOT_IN_THIS_BUILD,
+    SettingsError,
+    is_loopback,
+    load_settings,
+    variable_names,
+)
+
+PEPPER = "sixteen characters or more"
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*variable_names(), *NOT_IN_THIS_BUILD):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_defaults_work_on_a_laptop() -> None:
+    settings = load_settings()
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert not settings.asks_for_keys
+    assert settings.worker_count >= 1
+    assert settings.concurrency == settings.worker_count + 1
+    assert settings.auth_database == settings.data_root / "auth.sqlite3"
+
+
+def test_arguments_go_before_variables_and_those_before_the_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PORT", "9001")
+    monkeypatch.setenv("MAX_PAGES", "7")
+    settings = load_settings(port=9002, host=None)
+    assert (settings.port, settings.max_pages, settings.host) == (9002, 7, "127.0.0.1")
+
+
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_PAGES", "")
+    assert load_settings().max_pages == 50
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "part"),
+    [
+        ("OCR_WORKER", "2", "did you mean OCR_WORKERS?"),
+        ("LOG_LEVLE", "INFO", "did you mean LOG_LEVEL?"),
+        ("API_KEY_PEPER", "x", "did you mean API_KEY_PEPPER?"),
+        ("SYNC_DEADLINE", "1", "did you mean SYNC_DEADLINE_S?"),
+        ("MAX_UPLOADS_MB", "1", "did you mean MAX_UPLOAD_MB?"),
+        ("AUTH_WHATEVER", "1", "AUTH_WHATEVER is not a setting"),
+        ("S3_BUKET", "b", "did you mean S3_BUCKET?"),
+        ("S3_BUCKET", "b", "local folder"),
+        ("VLLM_BASE_URL", "http://x", "embedded engine"),
+        ("JOBS_BACKEND", "celery", "no jobs"),
+        ("INFERENCE_BACKEND", "vllm", "embedded engine"),
+        ("INFERENCE_BACKEND", "gpu", "INFERENCE_BACKEND: Input should be"),
+        ("MAX_PAGES", "many", "MAX_PAGES: Input should be a valid integer"),
+        ("MAX_PAGES", "0", "MAX_PAGES: Input should be greater than or equal to 1"),
+        ("AUTH_ENABLED", "1", "API_KEY_PEPPER is missing"),
+        ("HOST", "0.0.0.0", "API_KEY_PEPPER is missing"),
+    ],
+)
+def test_a_wrong_variable_stops_the_start_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, part: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OCR_SERVICE_HOST",
+        "OCR_SERVICE_PORT_HTTP",
+        "OCR_PORT",
+        "OCR_PORT_8000_TCP_ADDR",
+        "VLLM_USE_V1",
+        "AWS_ACCESS_KEY_ID",
+        "HOSTNAME",
+        "PATH",
+    ],
+)
+def test_other_programs_variables_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "x")
+    load_settings()
+
+
+def test_a_wrong_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEY_PEPPER", "too-short")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert "API_KEY_PEPPER" in str(caught.value)
+    assert "too-short" not in str(caught.value)
+
+
+def test_keys_are_asked_for_unless_only_this_machine_can_call() -> None:
+    assert load_settings(host="0.0.0.0", api_key_pepper=PEPPER).asks_for_keys
+    assert not load_settings(host="0.0.0.0", auth_enabled=False).asks_for_keys
+    assert load_settings(auth_enabled=True, api_key_pepper=PEPPER).asks_for_keys
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.168.0.2", False),
+        ("localhost.example.org", False),
+    ],
+)
+def test_loopback(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
+
+
+def test_the_pepper_is_not_in_the_settings_text() -> None:
+    settings = load_settings(auth_enabled=True, api_key_pepper=PEPPER)
+    assert PEPPER not in repr(settings)
