@@ -25,6 +25,13 @@ _POSTAL_LINES = (
 )
 _SEPARATORS = re.compile(r"\s+[|•●·∙*■▪–—-]\s+|\s*[|•●·]\s*|\s{2,}|, ")
 _LONGEST_LINE = 11  # words: longer lines are sentences
+# Labelled lines that a party's block may hold.
+_OWN_NUMBERS = frozenset(
+    {
+        "vendor_tax_id", "customer_tax_id", "vendor_registration_id", "vendor_phone",
+        "vendor_email", "vendor_website", "customer_id",
+    }
+)  # fmt: skip
 _LINES_ABOVE = 6
 _LINES_BELOW = 6
 _ALIGNED = 1.2  # letter heights between left edges
@@ -73,20 +80,52 @@ def find_address_blocks(reading: Reading) -> list[AddressBlock]:
     for cell in reading.layout.cells:
         if cell.index in taken or not reading.outside_table(cell):
             continue
-        if len(cell.line.words) > 2 * _LONGEST_LINE:
-            continue
-        parts = one_line_parts(cell)
-        if len(parts) >= 3 and any(is_postal_line(part.text) for part in parts[1:]):
-            blocks.append(AddressBlock((cell,), cell, (), one_line=True))
-            taken.add(cell.index)
-        elif len(cell.line.words) <= _LONGEST_LINE and is_postal_line(_value_text(reading, cell)):
-            lines = [*reversed(_run(reading, cell, -1, _GAP_ABOVE, _LINES_ABOVE)), cell]
-            below = _run(reading, cell, 1, _GAP_BELOW, _LINES_BELOW)
-            lines = [line for line in lines if line.index not in taken]
-            if len(lines) > 1 or cell is not lines[0] or cell.column:
-                blocks.append(AddressBlock(tuple(lines), cell, tuple(below)))
-                taken |= {line.index for line in lines}
+        block = _one_line_block(reading, cell) or _block_above(reading, cell, taken)
+        if block:
+            blocks.append(block)
+            taken |= {line.index for line in block.lines}
     return blocks
+
+
+def _one_line_block(reading: Reading, cell: Cell) -> AddressBlock | None:
+    """Street and town, mostly behind a name, in one line; a name may stand above instead."""
+    parts = one_line_parts(cell)
+    if len(cell.line.words) > 2 * _LONGEST_LINE or len(parts) < 2:
+        return None
+    if not any(is_postal_line(part.text) for part in parts[1:]):
+        return None
+    if parts[0].text[:1].isdigit() or is_street(reading, parts[0]):
+        height = reading.layout.page_of(cell).letter_height
+        above = next(reading.layout.above(cell.box, cell.row, 1), None)
+        if above is None or cell.box.y0 - above.box.y1 > 1.5 * height or _breaks(reading, above):
+            return None
+        return AddressBlock((above, cell), cell, ())
+    return AddressBlock((cell,), cell, (), one_line=True) if len(parts) > 2 else None
+
+
+def is_street(reading: Reading, span: Span) -> bool:
+    """Whether a span begins or ends with a word for a street."""
+    return any(
+        "street" in mention.match.cues
+        and span.start <= mention.span.start
+        and mention.span.end <= span.end
+        and (mention.span.start == span.start or any(c.isdigit() for c in span.text))
+        for mention in reading.mentions.labels(span.cell)
+    )
+
+
+def _block_above(reading: Reading, cell: Cell, taken: set[int]) -> AddressBlock | None:
+    """The lines that end at a line with a post code; of several such lines the last one ends it."""
+    if len(cell.line.words) > _LONGEST_LINE or not is_postal_line(_value_text(reading, cell)):
+        return None
+    below = _run(reading, cell, 1, _GAP_BELOW, _LINES_BELOW)
+    if any(is_postal_line(other.text) for other in below[:2]):
+        return None
+    above = _run(reading, cell, -1, _GAP_ABOVE, _LINES_ABOVE)
+    lines = [line for line in [*reversed(above), cell] if line.index not in taken]
+    if len(lines) > 1 or cell.column:
+        return AddressBlock(tuple(lines), cell, tuple(below))
+    return None
 
 
 def _value_text(reading: Reading, cell: Cell) -> str:
@@ -139,12 +178,10 @@ def _breaks(reading: Reading, cell: Cell) -> bool:
         for mention in reading.mentions.labels(cell)
     )
     heading = any(
-        label.leads and label.strength > 0.5 and (label.alone or ":" in cell.text)
+        label.leads
+        and label.strength > 0.5
+        and (label.alone or ":" in cell.text)
+        and label.field not in _OWN_NUMBERS
         for label in reading.labels.in_cell(cell)
     )
     return document or heading
-
-
-def texts(cells: Sequence[Cell]) -> list[str]:
-    """The lines' texts."""
-    return [cell.text for cell in cells]

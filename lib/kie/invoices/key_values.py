@@ -126,7 +126,7 @@ def identifier_spans(mentions: Mentions, cell: Cell) -> list[Span]:
     """Runs that may be a number of a document, an order or a customer: with a digit, not a date or money."""
     if not _HAS_DIGIT.search(cell.text):
         return []
-    taken = [date.span for date in mentions.dates(cell)]
+    taken = date_spans(mentions, cell)
     taken += [
         amount.span
         for amount in mentions.amounts(cell)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -72,12 +73,12 @@ def _from_blocks(reading: Reading, blocks: Sequence[AddressBlock]) -> Iterator[P
     senders = [block for block in blocks if block.one_line]
     unlabelled: list[AddressBlock] = []
     for block in blocks:
+        label = _heading_of(reading, block)
         if block.one_line:
             parts = one_line_parts(block.first)
-            yield Party("vendor", _SENDER_LINE, parts[0], tuple(parts[1:]), block.lines)
-            continue
-        label = _heading_of(reading, block)
-        if label:
+            role = _ROLE_FIELDS[label.field] if label else "vendor"
+            yield Party(role, _SENDER_LINE, parts[0], tuple(parts[1:]), block.lines)
+        elif label:
             yield _party(
                 reading, block, _ROLE_FIELDS[label.field], _LABELLED * label.strength, label
             )
@@ -156,7 +157,26 @@ def _from_labels(reading: Reading) -> Iterator[Party]:
             if not (label.alone or behind[:1] == ":"):
                 continue
             for hit in reading.pairs.seek(label, lambda cell: _name_spans(reading, cell)):
-                yield Party(role, hit.score * 0.8, hit.span, (), (hit.span.cell,), label.span.text)
+                name, address = _name_and_rest(hit.span)
+                yield Party(role, hit.score * 0.8, name, address, (hit.span.cell,), label.span.text)
+
+
+def _name_and_rest(span: Span) -> tuple[Span, tuple[Span, ...]]:
+    """The parts of "name, tax number, post code, town, street"; all of it where it is only a name."""
+    cell, text = span.cell, span.text
+    if text.count(",") < 2 or not any(c.isdigit() for c in text):
+        return span, ()
+    numbers = find_tax_ids(cell.text)
+    parts, start = [], span.start
+    for end in [*(m.start() + span.start for m in re.finditer(",", text)), span.end]:
+        parts.append(Span(cell, start, end).stripped())
+        start = end + 1
+    rest = [
+        part
+        for part in parts[1:]
+        if part.text and not any(n.start < part.end and part.start < n.end for n in numbers)
+    ]
+    return parts[0], tuple(rest)
 
 
 def _name_spans(reading: Reading, cell: Cell) -> list[Span]:
@@ -166,8 +186,12 @@ def _name_spans(reading: Reading, cell: Cell) -> list[Span]:
     span = Span(cell, start, len(cell.text)).stripped()
     text = span.text
     letters = sum(c.isalpha() for c in text)
+    if not reading.outside_table(cell):
+        return []
     if cell.text.rstrip().endswith(":") or reading.labels.leading_cues(cell) & _SUB_LABELS:
         return []
+    if text.count(",") >= 2 and any(c.isdigit() for c in text):
+        return [span]  # name, number, address in one line
     if letters < 3 or len(text.split()) > _LONGEST_NAME or reading.mentions.dates(cell):
         return []
     if is_postal_line(text) or sum(c.isdigit() for c in text) > letters:
@@ -300,6 +324,8 @@ def _name_and_street(reading: Reading, lines: Sequence[Cell]) -> list[Cell]:
     kept = [
         line
         for line in lines
-        if not _is_salutation(reading, line) and sum(c.isalpha() for c in line.text) > 1
+        if not _is_salutation(reading, line)
+        and "contact" not in reading.labels.leading_cues(line)
+        and sum(c.isalpha() for c in line.text) > 1
     ]
     return kept or list(lines)
