@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -67,11 +68,20 @@ def run_evaluation(
     """Read every document, `jobs` at a time, and compare.
 
     Times are per document as its reader measures them: with more than one job they hold waiting.
+    Raises what the reader raises, without asking it about further documents.
     """
+
+    gave_up = threading.Event()
 
     def read(document: TruthDocument) -> Prediction:
         path = truth.folder / document.file
-        prediction = reader.read(document.id, path.name, path.read_bytes())
+        if gave_up.is_set():
+            return Prediction(document.id, error="canceled")
+        try:
+            prediction = reader.read(document.id, path.name, path.read_bytes())
+        except Error:
+            gave_up.set()
+            raise
         on_document(prediction)
         return prediction
 

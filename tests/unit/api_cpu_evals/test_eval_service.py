@@ -12,7 +12,7 @@ from apps.api_cpu.evals.report import artifact, tables
 from apps.api_cpu.evals.service import load_truth, run_evaluation
 from apps.api_cpu.wire import dump
 from lib.domain.task import DocumentType, FieldSpec, FieldType, Task
-from lib.errors import Error
+from lib.errors import Error, Kind
 from lib.evaluation.evaluate import Prediction
 
 TASK = Task(
@@ -106,6 +106,20 @@ def test_progress_is_told_per_document(truth_file):
     seen = []
     run(truth_file, on_document=lambda prediction: seen.append(prediction.document_id))
     assert seen == ["a", "b"]
+
+
+def test_a_reader_that_gives_up_is_not_asked_again(tmp_path):
+    path = write_truth(tmp_path, *({"id": str(n), "fields": {}} for n in range(50)))
+
+    class Refusing(ScriptedReader):
+        def read(self, document_id, file_name, data):
+            self.asked.append(document_id)
+            raise Error("bad_request", Kind.BAD_REQUEST, "refused")
+
+    reader = Refusing({})
+    with pytest.raises(Error, match="refused"):
+        run_evaluation(load_truth(path, [TASK]), reader, [TASK])
+    assert reader.asked == ["0"]
 
 
 def test_a_limit_takes_the_first_documents(truth_file):
