@@ -10,7 +10,7 @@ from lib.domain.task import DocumentType, FieldType, Task
 from lib.kie.classify import classify_mentions
 from lib.kie.extractor import Extractor
 from lib.kie.findings import Finder, Findings
-from lib.kie.invoices.extract import find_invoice_fields
+from lib.kie.invoices.fields import find_invoice_fields
 from lib.kie.labelled import find_labelled
 from lib.kie.language import printed_language
 from lib.kie.layout import lay_out
