@@ -1,6 +1,4 @@
-"""Task files: YAML in a folder -> tasks, strictly, with one clear error for the first thing that is
-wrong.
-"""
+"""Task files: YAML in a folder to tasks, strictly, with one clear error for what is wrong."""
 
 from __future__ import annotations
 

@@ -1,3 +1,1 @@
-"""Raw candidates to values: typed, checked against each other, grounded, with confidence and
-doubts.
-"""
+"""Raw candidates to values: typed, checked, grounded, with confidence and doubts."""

@@ -1,6 +1,4 @@
-"""The sums that a receipt or an invoice obeys, as plain arithmetic on values; nothing is chosen or
-judged here.
-"""
+"""The sums that a receipt or an invoice obeys, as arithmetic; nothing is chosen or judged here."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Checks across fields: each rule looks at the chosen values and says what it found, with its
-arithmetic.
-"""
+"""Checks across fields: what each rule finds on the chosen values, with its arithmetic."""
 
 from __future__ import annotations
 

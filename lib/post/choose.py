@@ -1,6 +1,4 @@
-"""Which option of each field is meant: candidate scores and the sums that options satisfy
-together.
-"""
+"""Which option of each field is meant: scores, and the sums that options satisfy together."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""How sure a value is: a small logistic regression over named features, its weights in one
-place.
-"""
+"""How sure a value is: a small logistic regression over named features, weights in one place."""
 
 from __future__ import annotations
 

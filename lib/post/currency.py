@@ -1,6 +1,4 @@
-"""The document's currency where no extractor named it: the printed sign that means one, with its
-place.
-"""
+"""The currency where no extractor named it: the printed sign that means one, and its place."""
 
 from __future__ import annotations
 

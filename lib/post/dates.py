@@ -1,6 +1,4 @@
-"""Which day each date field means: one order of day and month for the whole document, nothing due
-before it is issued.
-"""
+"""Which day each date field means: one order per document, nothing due before it is issued."""
 
 from __future__ import annotations
 

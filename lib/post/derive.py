@@ -1,6 +1,4 @@
-"""Values that are not printed but follow from printed ones with certainty; everything else stays
-null.
-"""
+"""Values that follow from printed ones with certainty; everything else stays null."""
 
 from __future__ import annotations
 

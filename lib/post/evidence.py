@@ -1,6 +1,4 @@
-"""What the whole document says about itself: its decimal mark, countries, order of dates and
-currency.
-"""
+"""What the document says about itself: its decimal mark, countries, order of dates, currency."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Stations 6 and 7, the story on one page: raw candidates in; checked, grounded values and doubts
-out.
-"""
+"""Stations 6 and 7 on one page: raw candidates in; checked, grounded values and doubts out."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def _money(name: str, candidate: Candidate, evidence: Evidence) -> tuple[Option,
     if match is None:
         return ()
     code = match.currency
-    if match.ambiguous and (has_noplaces(code) if code else evidence.whole_units):
+    if match.ambiguous and (has_no_decimals(code) if code else evidence.whole_units):
         whole = [r for r in match.readings if r == r.to_integral_value() and places(r) == 0]
         return _options(name, candidate, match, tuple(whole) or match.readings, decided=True)
     decided = not match.ambiguous or evidence.decimal_mark is not None

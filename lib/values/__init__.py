@@ -1,3 +1,1 @@
-"""Text to typed values: amounts, dates, currencies, identifiers. Knows nothing of pages and
-layout.
-"""
+"""Text to typed values: amounts, dates, currencies, identifiers; knows nothing of layout."""

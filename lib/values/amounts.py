@@ -166,7 +166,9 @@ def _at(
     Characters before `taken` belong to the amount before it.
     """
     before = _symbol_before(text, start, taken)
-    spaced = numeral_with_spaces(text, start, sure=bool(before) or whole)
+    spaced = numeral_with_spaces(text, start, sure=bool(before))
+    if spaced is None and whole:
+        spaced = numeral_with_spaces(text, start, sure=True)
     for number in (spaced, numeral(text, start)):
         if number and (match := _in_context(text, start, number, before, whole=whole)):
             if any(s < number.end and start < e for s, e in repaired):

@@ -1,6 +1,4 @@
-"""Currency symbols and codes: which currencies they may mean, and which one a document's evidence
-gives.
-"""
+"""Currency signs and codes: what they may mean, and which one a document's evidence gives."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Dates and times in text: every numeric order and separator, names of months, and which order a
-document uses.
-"""
+"""Dates and times in text: every order and separator, names of months, a document's own order."""
 
 from __future__ import annotations
 
@@ -86,7 +84,7 @@ _CJK = re.compile(r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월] ?(\d{1,2}) ?[日일]"
 _WORD = r"([^\W\d_]{3,12}|[^\W_]{3}(?![^\W_]))"
 _ORDINAL = r"(?:st|nd|rd|th|er|ère|º|ª|°)?"
 _DAY_MONTH = re.compile(
-    rf"(?<![\d])(\d{{1,2}}){_ORDINAL}[ .,/\-']{{0,2}}(?:(?:de|of|di|d') ?)?{_WORD}"
+    rf"(?<![\d])(\d{{1,2}}){_ORDINAL}[ .,/\-']{{0,2}}(?:(?:de|of|di) |d')?{_WORD}"
     rf"[ .,/\-']{{0,3}}(?:(?:de|of|del|di) )?{_YEAR}(?=\d{{1,2}}:\d{{2}}|[^\d]|$)(?![.,:]\d)",
     re.IGNORECASE,
 )

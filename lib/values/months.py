@@ -1,6 +1,4 @@
-"""Names of months in the languages that documents are written in, with what recognisers make of
-them.
-"""
+"""Names of months in the languages of documents, with what recognisers make of them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Foldings of text: for comparing labels, for look-alike letters, and one that keeps every
-position.
-"""
+"""Foldings of text: for comparing labels, for look-alikes, and one that keeps every position."""
 
 from __future__ import annotations
 

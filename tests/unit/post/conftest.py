@@ -23,7 +23,11 @@ Spec = str | tuple[str, float] | Candidate
 def candidate(raw: str, score: float = 0.8, confidence: float = 0.98, row: int = 0) -> Candidate:
     """A candidate whose words lie side by side in row `row` of page 1."""
     words = tuple(
-        Word(text, Polygon.from_box(0.1 + 0.1 * i, 0.02 * row, 0.18 + 0.1 * i, 0.02 * row + 0.015), confidence)
+        Word(
+            text,
+            Polygon.from_box(0.1 + 0.1 * i, 0.02 * row, 0.18 + 0.1 * i, 0.02 * row + 0.015),
+            confidence,
+        )
         for i, text in enumerate(raw.split())
     )
     return Candidate(raw, score, Source.OCR, 1, words)
