@@ -24,6 +24,7 @@ from lib.values.identifiers import (
 _VALID, _DOUBTFUL = 0.85, 0.5
 _OTHER_PARTY = 0.5  # subtracted where the number stands in the other party's block
 _LABELLED = 0.1
+_FEWEST_LETTERS = 3  # of a text value
 _NOT_TAX = frozenset({"siret", "siren", "uen", "cvr", "orgnr", "ytunnus", "bn"})
 
 
@@ -163,7 +164,11 @@ def _terms(reading: Reading) -> list[Candidate]:
     hits: list[Hit] = []
     for label in reading.labels.of("payment_terms"):
         if label.leads and reading.outside_table(label.cell):
-            hits += reading.pairs.seek(label, _sentences)
+            behind = Span(label.cell, label.span.end, len(label.cell.text)).stripped()
+            if sum(c.isalpha() for c in behind.text) >= _FEWEST_LETTERS:
+                hits.append(Hit(behind, 1.0, label))
+            else:
+                hits += reading.pairs.seek(label, _sentences)
     return list(as_candidates(reading.mentions, hits, 0.8))
 
 
@@ -173,7 +178,7 @@ def _sentences(cell: Cell) -> list[Span]:
     return [
         span
         for span in text_spans(cell, colon + 1 if colon >= 0 else 0)
-        if sum(c.isalpha() for c in span.text) >= 3
+        if sum(c.isalpha() for c in span.text) >= _FEWEST_LETTERS
     ]
 
 

@@ -24,6 +24,8 @@ _POSTAL_LINES = (
     re.compile(r"^\d{5}[^\W\d_a-z][^\W\d_A-Z]{2,}"),  # the space lost
 )
 _SEPARATORS = re.compile(r"\s+[|•●·∙*■▪–—-]\s+|\s*[|•●·]\s*|\s{2,}|, ")
+_POSTAL_INSIDE = re.compile(r"\d{4,6} [^\W\d_]{3,}")
+_SPLIT_GAP = 2.5  # letter heights
 _LONGEST_LINE = 11  # words: longer lines are sentences
 # Labelled lines that a party's block may hold.
 _OWN_NUMBERS = frozenset(
@@ -36,20 +38,21 @@ _LINES_ABOVE = 6
 _LINES_BELOW = 6
 _ALIGNED = 1.2  # letter heights between left edges
 _GAP_ABOVE = 2.6  # letter heights between lines; address windows are set wide
-_GAP_BELOW = 1.7
+_GAP_BELOW = 1.3
 
 
 @dataclass(frozen=True, eq=False)
 class AddressBlock:
     """A party's lines from its name down to its last line; `postal` is the line with the post code.
 
-    `one_line`: name, street and town in one line, as senders print above the window of an envelope.
+    `parts`: name, street and town where they stand in one line, as senders print them above the
+    window of an envelope.
     """
 
     lines: tuple[Cell, ...]
     postal: Cell
     below: tuple[Cell, ...]
-    one_line: bool = False
+    parts: tuple[Span, ...] = ()
 
     @property
     def first(self) -> Cell:
@@ -89,18 +92,47 @@ def find_address_blocks(reading: Reading) -> list[AddressBlock]:
 
 def _one_line_block(reading: Reading, cell: Cell) -> AddressBlock | None:
     """Street and town, mostly behind a name, in one line; a name may stand above instead."""
+    if len(cell.line.words) > 2 * _LONGEST_LINE:
+        return None
     parts = one_line_parts(cell)
-    if len(cell.line.words) > 2 * _LONGEST_LINE or len(parts) < 2:
-        return None
     if not any(is_postal_line(part.text) for part in parts[1:]):
-        return None
+        return _without_separators(reading, cell)
     if parts[0].text[:1].isdigit() or is_street(reading, parts[0]):
         height = reading.layout.page_of(cell).letter_height
         above = next(reading.layout.above(cell.box, cell.row, 1), None)
         if above is None or cell.box.y0 - above.box.y1 > 1.5 * height or _breaks(reading, above):
             return None
         return AddressBlock((above, cell), cell, ())
-    return AddressBlock((cell,), cell, (), one_line=True) if len(parts) > 2 else None
+    return AddressBlock((cell,), cell, (), tuple(parts)) if len(parts) > 2 else None
+
+
+def _without_separators(reading: Reading, cell: Cell) -> AddressBlock | None:
+    """The same line where a recogniser lost its separators: a legal form ends the name.
+
+    The town may have become a cell of its own, little to the right.
+    """
+    row = reading.layout.row_of(cell)
+    height = reading.layout.page_of(cell).letter_height
+    near = [
+        other
+        for other in row.cells_right_of(cell)[:1]
+        if other.box.x0 - cell.box.x1 < _SPLIT_GAP * height
+    ]
+    ends = [
+        mention.span.end
+        for mention in reading.mentions.labels(cell)
+        if "legal_form" in mention.match.cues and mention.span.start > 0
+    ]
+    if not ends or reading.labels.is_heading(cell):
+        return None
+    name = Span(cell, 0, ends[0])
+    street = Span(cell, ends[0], len(cell.text)).stripped()
+    town = near[0].span if near else None
+    if street.text and _POSTAL_INSIDE.search(street.text):
+        return AddressBlock((cell,), cell, (), (name, street))
+    if street.text and town and is_postal_line(town.text):
+        return AddressBlock((cell, near[0]), near[0], (), (name, street, town))
+    return None
 
 
 def is_street(reading: Reading, span: Span) -> bool:
@@ -155,7 +187,11 @@ def _run(reading: Reading, start: Cell, step: int, reach: float, most: int) -> l
         if cell is None:
             continue
         gap = edge.box.y0 - cell.box.y1 if step < 0 else cell.box.y0 - edge.box.y1
-        if gap > reach * height or _breaks(reading, cell):
+        if (
+            gap > reach * height
+            or _breaks(reading, cell, below=step > 0)
+            or not reading.outside_table(cell)
+        ):
             break
         found.append(cell)
         edge = cell
@@ -166,11 +202,13 @@ def _aligned(cell: Cell, start: Cell, height: float) -> bool:
     return abs(cell.box.x0 - start.box.x0) <= _ALIGNED * height
 
 
-def _breaks(reading: Reading, cell: Cell) -> bool:
+def _breaks(reading: Reading, cell: Cell, *, below: bool = False) -> bool:
     """Whether a line can't belong to an address: a heading, a sentence, a title, a sum."""
     if len(cell.line.words) > _LONGEST_LINE or len(one_line_parts(cell)) >= 4:
         return True
     if reading.mentions.dates(cell):
+        return True
+    if below and "contact" in reading.labels.leading_cues(cell):
         return True
     document = any(
         mention.match.document_types

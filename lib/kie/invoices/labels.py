@@ -141,7 +141,8 @@ def _letters_before(span: Span) -> int:
 def _position_factor(mention: LabelMention, leads: bool, behind: str) -> float:
     has_colon = behind[:1] in set(_COLONS) and behind != ""
     letters = sum(c.isalpha() for c in mention.span.text)
-    if letters <= _SHORT_LETTERS and behind and not has_colon and letters == len(mention.span.text):
+    bare_word = letters == len(mention.span.text)
+    if letters <= _SHORT_LETTERS and bare_word and behind[:1].isalpha():
         return _SHORT
     if leads or has_colon:
         return 1.0

@@ -13,6 +13,7 @@ from lib.kie.layout import Layout, Span
 from lib.kie.mentions import Mentions
 
 _SCORE = 0.85
+_POSITION = re.compile(r"^[^\w]*\d{1,4}(?:\.\d{1,3})*[^\w]*$")
 _QUANTITY_UNIT = re.compile(r"^\s*([-+]?\d[\d.,' ]*)\s*([^\d\s].*)?$")
 
 
@@ -24,7 +25,7 @@ class LineItems:
         self._mentions = mentions
         self._labels = labels
         items, covered = self._read()
-        self.rows = tuple(self._row(item) for item in items)
+        self.rows = _codes_apart(tuple(self._row(item) for item in items))
         self.covered = frozenset(covered)
 
     def _read(self) -> tuple[list[Item], set[int]]:
@@ -82,3 +83,19 @@ class LineItems:
 
     def _candidate(self, spans: Sequence[Span]) -> Candidate:
         return self._mentions.candidate(spans, _SCORE)
+
+
+def _codes_apart(rows: tuple[dict[str, Candidate], ...]) -> tuple[dict[str, Candidate], ...]:
+    """Positions that are no small numbers are codes: "Item" heads either."""
+    positions = [row["position"].raw for row in rows if "position" in row]
+    numbers = sum(bool(_POSITION.match(raw)) for raw in positions)
+    if not positions or 2 * numbers >= len(positions):
+        return rows
+    renamed = []
+    for row in rows:
+        cells = dict(row)
+        code = cells.pop("position", None)
+        if code and "product_code" not in cells:
+            cells["product_code"] = code
+        renamed.append(cells)
+    return tuple(renamed)

@@ -11,7 +11,6 @@ from lib.kie.invoices.address_blocks import (
     AddressBlock,
     find_address_blocks,
     is_postal_line,
-    one_line_parts,
 )
 from lib.kie.invoices.labels import FieldLabel
 from lib.kie.invoices.reading import Found, Reading
@@ -70,14 +69,13 @@ def find_parties(reading: Reading) -> tuple[Found, list[Party]]:
 
 
 def _from_blocks(reading: Reading, blocks: Sequence[AddressBlock]) -> Iterator[Party]:
-    senders = [block for block in blocks if block.one_line]
+    senders = [block for block in blocks if block.parts]
     unlabelled: list[AddressBlock] = []
     for block in blocks:
         label = _heading_of(reading, block)
-        if block.one_line:
-            parts = one_line_parts(block.first)
+        if block.parts:
             role = _ROLE_FIELDS[label.field] if label else "vendor"
-            yield Party(role, _SENDER_LINE, parts[0], tuple(parts[1:]), block.lines)
+            yield Party(role, _SENDER_LINE, block.parts[0], block.parts[1:], block.lines)
         elif label:
             yield _party(
                 reading, block, _ROLE_FIELDS[label.field], _LABELLED * label.strength, label
@@ -120,7 +118,8 @@ def _heading_of(reading: Reading, block: AddressBlock) -> FieldLabel | None:
             found = _role_label(reading, left[-1])
             if found:
                 return found
-            if reading.labels.leading_cues(left[-1]) & {"party_name", "party_address"}:
+            sub_label = reading.labels.leading_cues(left[-1]) & {"party_name", "party_address"}
+            if sub_label and len(left[-1].line.words) <= 2:
                 return _role_above(reading, left[-1], _HEADING_REACH)
     return _role_above(reading, block.first, 2)
 
@@ -206,7 +205,8 @@ def _letterheads(reading: Reading, parties: Sequence[Party]) -> Iterator[Party]:
     for cell in reading.layout.cells:
         if cell.index in others or not reading.outside_table(cell):
             continue
-        if len(cell.line.words) > _LONGEST_NAME or _is_title(reading, cell):
+        small = sum(word.text[:1].islower() for word in cell.line.words)
+        if len(cell.line.words) > _LONGEST_NAME or small > 2 or _is_title(reading, cell):
             continue
         place = reading.relative_y(cell)
         edge = 0.12 if place < 0.2 or place > 0.85 else 0.0
