@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from lib.domain.extraction import Candidate, Value
 from lib.domain.task import FieldType
-from lib.post.evidence import Evidence
+from lib.post.evidence import Evidence, has_no_decimals
 from lib.post.options import Option
 from lib.values.amounts import AmountMatch, find_amounts, parse_amount, prefer
 from lib.values.currencies import candidates as currencies_of

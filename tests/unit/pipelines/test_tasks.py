@@ -13,16 +13,19 @@ from lib.pipelines.tasks import load_tasks
 
 SHIPPED = Path(__file__).parents[3] / "configs" / "tasks"
 
-RECEIPT = (
-    "vendor_name vendor_address vendor_phone vendor_tax_id document_number issue_date issue_time currency "
-    "subtotal discount_total tax_total service_charge tip rounding total payments change tax_lines line_items"
-)
-INVOICE = (
-    "document_number issue_date due_date delivery_date purchase_order vendor_name vendor_address "
-    "vendor_tax_id vendor_registration_id vendor_phone vendor_email vendor_website customer_name "
-    "customer_address customer_tax_id customer_id shipping_address currency subtotal discount_total "
-    "shipping tax_total total amount_paid amount_due payment_terms payment_reference iban bic tax_lines line_items"
-)
+RECEIPT = """
+    vendor_name vendor_address vendor_phone vendor_tax_id document_number issue_date issue_time
+    currency subtotal discount_total tax_total service_charge tip rounding total payments change
+    tax_lines line_items
+"""
+INVOICE = """
+    document_number issue_date due_date delivery_date purchase_order vendor_name vendor_address
+    vendor_tax_id vendor_registration_id vendor_phone vendor_email vendor_website customer_name
+    customer_address customer_tax_id customer_id shipping_address currency subtotal discount_total
+    shipping tax_total total amount_paid amount_due payment_terms payment_reference iban bic
+    tax_lines line_items
+"""
+LINE = "position product_code description quantity unit unit_price discount tax_rate amount"
 VALID = """
 id: parking
 description: Parking tickets
@@ -42,9 +45,7 @@ def test_the_shipped_tasks_have_the_fields_of_the_public_contract() -> None:
     assert [spec.name for spec in tasks["invoice_fields_v1"].fields] == INVOICE.split()
     assert set(tasks["auto"].choices) == {"receipt_fields_v1", "invoice_fields_v1"}
     columns = tasks["invoice_fields_v1"].fields[-1].columns
-    assert [c.name for c in columns] == (
-        "position product_code description quantity unit unit_price discount tax_rate amount".split()
-    )
+    assert [column.name for column in columns] == LINE.split()
 
 
 def test_every_shipped_field_can_be_asked_for_and_its_schema_is_valid() -> None:

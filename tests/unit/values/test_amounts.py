@@ -76,11 +76,26 @@ def test_takes_the_currency_beside_an_amount(
 @pytest.mark.parametrize(
     "text",
     [
-        "25/12/2018", "25.12.2018", "2018-12-25", "20181225", "3 Sep 2019", "15:28", "10.30 am",
-        "012-345 6789", "03-7784 6898", "+49 89 1234567", "1234567890", "A-12.50x", "#1234", "12.50kg",
-        "192.168.1.20", "ref_12", "SKU0012", "1/2",
+        "25/12/2018",
+        "25.12.2018",
+        "2018-12-25",
+        "20181225",
+        "3 Sep 2019",
+        "15:28",
+        "10.30 am",
+        "012-345 6789",
+        "03-7784 6898",
+        "+49 89 1234567",
+        "1234567890",
+        "A-12.50x",
+        "#1234",
+        "12.50kg",
+        "192.168.1.20",
+        "ref_12",
+        "SKU0012",
+        "1/2",
     ],
-)  # fmt: skip
+)
 def test_leaves_out_what_is_no_amount(text: str) -> None:
     assert find_amounts(text) == ()
 
@@ -122,8 +137,15 @@ def test_a_comma_amount_after_a_plain_space_may_have_a_quantity_before_it() -> N
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1O.5O", "10.50"), ("l2.50", "12.50"), ("RM1O.5O", "10.50"), ("12 .50", "12.50"), ("1,234. 56", "1234.56"), ("1.234.56", "1234.56")],
-)  # fmt: skip
+    [
+        ("1O.5O", "10.50"),
+        ("l2.50", "12.50"),
+        ("RM1O.5O", "10.50"),
+        ("12 .50", "12.50"),
+        ("1,234. 56", "1234.56"),
+        ("1.234.56", "1234.56"),
+    ],
+)
 def test_repairs_what_recognisers_do_to_clear_amounts(text: str, value: str) -> None:
     match = parse_amount(text)
     assert match is not None

@@ -11,8 +11,14 @@ from lib.values.text import fold_ocr, fold_width, normalize_label
 
 @pytest.mark.parametrize(
     ("text", "label"),
-    [("Rechnungs-Nr.:", "rechnungs nr"), ("  TOTAL\u00a0TTC ", "total ttc"), ("Łączna kwota", "laczna kwota"), ("Ｔｏｔａｌ", "total"), ("Größe", "grosse")],
-)  # fmt: skip
+    [
+        ("Rechnungs-Nr.:", "rechnungs nr"),
+        ("  TOTAL\u00a0TTC ", "total ttc"),
+        ("Łączna kwota", "laczna kwota"),
+        ("Ｔｏｔａｌ", "total"),
+        ("Größe", "grosse"),
+    ],
+)
 def test_labels_compare_without_case_accents_and_punctuation(text: str, label: str) -> None:
     assert normalize_label(text) == label
 

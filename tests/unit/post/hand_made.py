@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-
-import pytest
 
 from lib.domain.document import Line, Page, PageSource, Word
 from lib.domain.extraction import Candidate, Hints, RawExtraction, Reading, Source
@@ -22,15 +20,12 @@ Spec = str | tuple[str, float] | Candidate
 
 def candidate(raw: str, score: float = 0.8, confidence: float = 0.98, row: int = 0) -> Candidate:
     """A candidate whose words lie side by side in row `row` of page 1."""
-    words = tuple(
-        Word(
-            text,
-            Polygon.from_box(0.1 + 0.1 * i, 0.02 * row, 0.18 + 0.1 * i, 0.02 * row + 0.015),
-            confidence,
-        )
-        for i, text in enumerate(raw.split())
-    )
+    words = tuple(Word(text, _cell(i, row), confidence) for i, text in enumerate(raw.split()))
     return Candidate(raw, score, Source.OCR, 1, words)
+
+
+def _cell(column: int, row: int) -> Polygon:
+    return Polygon.from_box(0.1 + 0.1 * column, 0.02 * row, 0.18 + 0.1 * column, 0.02 * row + 0.015)
 
 
 def exact(value: str | Decimal) -> Candidate:
@@ -39,14 +34,11 @@ def exact(value: str | Decimal) -> Candidate:
 
 
 def page(*texts: str) -> Page:
-    """A page with one line per text."""
+    """A page with one line per text, words in columns."""
     lines = tuple(
-        Line(tuple(
-            Word(t, Polygon.from_box(0.1 + 0.05 * i, 0.02 * row, 0.14 + 0.05 * i, 0.02 * row + 0.015), 0.97)
-            for i, t in enumerate(text.split())
-        ))
-        for row, text in enumerate(texts)
-    )  # fmt: skip
+        Line(tuple(Word(text, _cell(i, row), 0.97) for i, text in enumerate(line.split())))
+        for row, line in enumerate(texts)
+    )
     return Page(1, 1000, 1400, 0, PageSource.OCR, lines)
 
 
@@ -60,7 +52,7 @@ def _as_candidates(specs: Spec | list[Spec]) -> tuple[Candidate, ...]:
     return tuple(map(_as_candidate, specs if isinstance(specs, list) else [specs]))
 
 
-def read_document(
+def read(
     fields: Mapping[str, Spec | list[Spec]],
     tables: Mapping[str, Sequence[Mapping[str, Spec]]] | None = None,
     *,
@@ -82,13 +74,3 @@ def read_document(
     )
     known = {"received_on": date(2026, 1, 15), **hints}
     return finish(raw, task, (page(*texts),) if texts else (), Hints(**known))  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def read() -> Callable[..., Reading]:
-    return read_document
-
-
-@pytest.fixture(scope="session")
-def tasks() -> dict[str, Task]:
-    return TASKS
