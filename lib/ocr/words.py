@@ -15,8 +15,9 @@ from lib.ocr.characters import fold
 from lib.ocr.quads import Quad
 from lib.ocr.recognition import Segment
 
-_COLUMN_GAP = 2.0
-"""White space of this many line heights inside a segment separates columns, not words."""
+_COLUMN_GAP, _COLUMN_ADVANCES = 2.0, 3.0
+"""White space inside a segment separates columns, not words, when it is wider than this many line
+heights and than this many characters: words set in spaced letters stay together."""
 
 _LONE_WIDTH = 0.5
 """Width of a character in line heights, where a segment has too few of them to tell."""
@@ -47,9 +48,11 @@ def place_lines(segment: Segment, width: int, height: int) -> Iterator[PlacedLin
     """
     text = fold(segment.text)
     aspect = quads.length(segment.quad) / max(1.0, quads.height(segment.quad))
-    runs = _word_runs(text, segment.positions, aspect)
+    half = _half_character(segment.positions, aspect)
+    column_gap = max(_COLUMN_GAP / max(aspect, 1e-6), _COLUMN_ADVANCES * 2 * half)
+    runs = _word_runs(text, segment.positions, half, column_gap)
     size = np.array([width, height], dtype=np.float32)
-    for columns in _split_at_gaps(runs, aspect):
+    for columns in _split_at_gaps(runs, column_gap):
         words = tuple(
             Word(
                 text=text[run.first : run.last],
@@ -61,20 +64,23 @@ def place_lines(segment: Segment, width: int, height: int) -> Iterator[PlacedLin
         yield PlacedLine(Line(words), quads.part(segment.quad, columns[0].start, columns[-1].end))
 
 
-def _word_runs(text: str, positions: NDArray[np.float32], aspect: float) -> list[_Run]:
-    """Words of a segment; the outer ones reach its ends, unless a column gap lies there."""
+def _word_runs(
+    text: str, positions: NDArray[np.float32], half: float, column_gap: float
+) -> list[_Run]:
+    """Words of a segment; the outer ones reach its ends, unless a column gap lies there.
+
+    `half` a character and `column_gap` are fractions of the segment's extent.
+    """
     bounds = list(_bounds(text))
     if not bounds:
         return []
-    half = _half_character(positions, aspect)
-    far = _COLUMN_GAP / max(aspect, 1e-6)
     runs = []
     for index, (first, last) in enumerate(bounds):
         start = max(0.0, float(positions[first]) - half)
         end = min(1.0, float(positions[last - 1]) + half)
-        if index == 0 and start < far:
+        if index == 0 and start < column_gap:
             start = 0.0
-        if index == len(bounds) - 1 and 1.0 - end < far:
+        if index == len(bounds) - 1 and 1.0 - end < column_gap:
             end = 1.0
         runs.append(_Run(first, last, start, max(start, end)))
     return _without_overlap(runs)
@@ -113,11 +119,11 @@ def _without_overlap(runs: list[_Run]) -> list[_Run]:
     return apart
 
 
-def _split_at_gaps(runs: list[_Run], aspect: float) -> Iterator[list[_Run]]:
+def _split_at_gaps(runs: list[_Run], column_gap: float) -> Iterator[list[_Run]]:
     """Words that belong together, split where white space is a column gap."""
     together: list[_Run] = []
     for run in runs:
-        if together and (run.start - together[-1].end) * aspect > _COLUMN_GAP:
+        if together and run.start - together[-1].end > column_gap:
             yield together
             together = []
         together.append(run)
