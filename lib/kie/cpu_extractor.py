@@ -10,62 +10,13 @@ from lib.domain.task import DocumentType, FieldType, Task
 from lib.kie.classify import classify_mentions
 from lib.kie.extractor import Extractor
 from lib.kie.findings import Finder, Findings
-from lib.kie.invoices.fields import find_invoice_fields
+from lib.kie.invoices.fields import InvoiceFinder
 from lib.kie.labelled import find_labelled
 from lib.kie.language import printed_language
 from lib.kie.layout import lay_out
 from lib.kie.lexicon import Lexicon, load_lexicon
 from lib.kie.mentions import Mentions
 from lib.kie.receipts.fields import ReceiptFinder
-
-INVOICE_FIELDS = frozenset(
-    {
-        "document_number",
-        "issue_date",
-        "due_date",
-        "delivery_date",
-        "purchase_order",
-        "vendor_name",
-        "vendor_address",
-        "vendor_tax_id",
-        "vendor_registration_id",
-        "vendor_phone",
-        "vendor_email",
-        "vendor_website",
-        "customer_name",
-        "customer_address",
-        "customer_tax_id",
-        "customer_id",
-        "shipping_address",
-        "currency",
-        "subtotal",
-        "discount_total",
-        "shipping",
-        "tax_total",
-        "total",
-        "amount_paid",
-        "amount_due",
-        "payment_terms",
-        "payment_reference",
-        "iban",
-        "bic",
-        "tax_lines",
-        "line_items",
-    }
-)
-
-
-class InvoiceFinder:
-    """Finds everything that an invoice's or credit note's pages show. Without state."""
-
-    @property
-    def known_fields(self) -> frozenset[str]:
-        """Fields and tables of an invoice."""
-        return INVOICE_FIELDS
-
-    def find(self, mentions: Mentions, task: Task, hints: Hints) -> Findings:
-        """Candidates for the known fields that the task asks for."""
-        return Findings(*find_invoice_fields(mentions.layout, mentions.lexicon, task, hints))
 
 
 class CpuExtractor:

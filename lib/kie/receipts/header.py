@@ -6,82 +6,92 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from lib.domain.document import PageSource
 from lib.domain.extraction import Candidate
 from lib.kie.mentions import Mentions
 from lib.kie.ranking import shares, weigh
 from lib.kie.receipts.pieces import Piece, head_pieces
+from lib.kie.specks import without_specks
 
 NAME_WEIGHTS: dict[str, float] = {
-    "ends with legal form": 1.4,
-    "first spoken": 1.3,
-    "centred": 1.2,
-    "capitals": 1.1,
+    "first but for notices": 3.2,
+    "ends with legal form": 1.8,
+    "capitals": 1.4,
+    "centred": 1.1,
+    "number next": 1.0,
+    "split off": 0.8,
+    "three lines": 0.7,
+    "height": 0.7,
     "address next": 0.5,
-    "tallest": 0.4,
-    "three lines": 0.4,
-    "height": 0.2,
-    "two lines": 0.1,
-    "side by side": -0.1,
-    "starts below a legal form": -0.1,
+    "two lines": 0.4,
+    "spoken before but notices": 0.2,
+    "starts below a legal form": 0.1,
+    "tallest": 0.1,
+    "long number": -0.1,
     "stop next": -0.2,
-    "gap inside": -0.3,
-    "split off": -0.3,
-    "goes on behind legal form": -0.3,
+    "gap inside": -0.2,
+    "side by side": -0.3,
     "spoken before": -0.4,
-    "gap below": -0.4,
-    "starts in brackets": -0.4,
-    "long number": -0.8,
-    "sentence": -0.9,
-    "behind first date or amount": -1.0,
+    "legal form elsewhere": -0.7,
+    "starts in lower case": -0.9,
     "long": -1.0,
-    "legal form elsewhere": -1.1,
-    "starts in lower case": -1.3,
+    "behind first date or amount": -1.1,
     "few letters": -1.3,
-    "greeting": -1.5,
+    "starts in brackets": -1.4,
+    "first spoken": -1.4,
     "height changes": -1.6,
-    "stops inside": -1.8,
-    "behind first address line": -1.9,
-    "address inside": -2.1,
-    "label inside": -2.1,
-    "digits": -3.5,
+    "legal name complete in its last line": -1.6,
+    "label inside": -1.7,
+    "notice": -1.8,
+    "stops inside": -1.9,
+    "address inside": -2.2,
+    "behind first address line": -2.4,
+    "bracket left open": -2.6,
+    "digits": -4.0,
+    "unsurely read": -5.0,
 }
-NO_NAME = -3.8
+NO_NAME = -3.3
 ADDRESS_WEIGHTS: dict[str, float] = {
     "commas": 3.0,
-    "streets": 2.2,
-    "starts with a street": 2.1,
-    "starts with a house number": 2.0,
+    "stop after": 2.7,
+    "streets": 2.6,
+    "house numbers": 2.0,
+    "starts with a street": 1.9,
+    "starts with a house number": 1.7,
+    "plain line before the stop": 1.7,
     "ends with a postcode": 1.7,
-    "stop after": 1.6,
-    "behind name": 1.4,
-    "postcodes": 1.2,
-    "ends with a full stop": 1.1,
-    "house numbers": 1.0,
-    "pieces behind name": 0.8,
-    "ending in a comma inside": 0.7,
-    "gap after": 0.2,
-    "second postcode": 0.2,
-    "address-like before": 0.1,
-    "starts address-like": 0.1,
-    "ends address-like": -0.2,
+    "behind name": 1.1,
+    "postcodes": 1.0,
+    "ends with a full stop": 0.9,
+    "ending in a comma inside": 0.8,
+    "starts address-like": 0.7,
+    "address-like before": 0.6,
+    "towns": 0.6,
+    "pieces behind name": 0.5,
+    "second postcode": 0.4,
+    "gap after": 0.3,
+    "split off": 0.1,
+    "brackets": -0.1,
     "comma before": -0.2,
-    "split off": -0.2,
+    "notices": -0.2,
+    "legal forms": -0.3,
     "labels": -0.4,
-    "address-like": -0.5,
+    "postcode after": -0.4,
+    "address-like after": -0.5,
+    "pieces": -0.5,
     "gap before": -0.6,
-    "legal forms": -0.6,
+    "address-like": -0.7,
     "in the name's part": -0.7,
-    "brackets": -0.7,
-    "postcode after": -0.7,
-    "over the name": -1.0,
-    "address-like after": -1.0,
-    "ends with a comma": -1.3,
-    "place": -1.3,
-    "document types": -1.4,
+    "over the name": -0.9,
+    "ends address-like": -0.9,
+    "ends with a comma": -1.2,
+    "place": -1.4,
+    "document types": -1.5,
     "gap inside": -1.5,
     "stops": -1.9,
-    "long numbers": -3.2,
-    "phones": -3.9,
+    "registrations": -1.9,
+    "long numbers": -2.7,
+    "phones": -3.7,
 }
 NO_ADDRESS = 0.0
 
@@ -103,6 +113,7 @@ class HeaderEvidence:
 
     def __init__(self, mentions: Mentions) -> None:
         self.pieces = head_pieces(mentions)
+        self._lexicon = mentions.lexicon
         top = self.pieces[:_NAME_PIECES]
         self._tallest = max((p.cell.height_ratio for p in top if p.letters >= 3), default=1.0)
         page = mentions.layout.pages[0] if mentions.layout.pages else None
@@ -135,15 +146,16 @@ class HeaderEvidence:
         after = self._piece(run.last + 1)
         heights = [p.cell.height_ratio for p in inside]
         legal = self._with_legal_form & set(range(run.first, run.last + 1))
+        ends_legal = run.last in legal or (len(inside) > 1 and self._ends_with_legal_form(inside))
         before = sum(1 for i in self._spoken if i < run.first)
         found = {
             "first spoken": before == 0,
             "spoken before": min(6, before),
             "behind first address line": run.first > self._first_address,
             "behind first date or amount": run.first > self._first_stop,
-            "ends with legal form": run.last in legal,
+            "ends with legal form": ends_legal,
             "goes on behind legal form": bool(legal - {run.last}),
-            "legal form elsewhere": not legal and bool(self._with_legal_form),
+            "legal form elsewhere": not legal and not ends_legal and bool(self._with_legal_form),
             "starts below a legal form": bool(self._with_legal_form)
             and run.first > min(self._with_legal_form),
             "height": min(4.0, sum(heights) / len(heights)) - 1,
@@ -154,7 +166,18 @@ class HeaderEvidence:
             "stops inside": sum(p.is_stop for p in inside),
             "address inside": sum(p.is_address_like for p in inside),
             "label inside": any(p.names & _OTHER_PARTIES for p in inside),
-            "greeting": any("salutation" in p.names for p in inside),
+            "notice": any(p.is_notice for p in inside),
+            "unsurely read": min(0.25, 1 - min(p.cell.line.confidence for p in inside)),
+            "bracket left open": _brackets(inside) != 0,
+            "legal name complete in its last line": len(inside) > 1
+            and run.last in legal
+            and last.text.count(" ") >= 3,
+            "first but for notices": all(
+                self.pieces[i].is_notice for i in self._spoken if i < run.first
+            ),
+            "spoken before but notices": min(
+                6, sum(not self.pieces[i].is_notice for i in self._spoken if i < run.first)
+            ),
             "split off": sum(p.part for p in inside),
             "digits": sum(p.digits for p in inside)
             / max(1, sum(p.letters + p.digits for p in inside)),
@@ -166,7 +189,7 @@ class HeaderEvidence:
             "starts in lower case": first.text[:1].islower(),
             "capitals": all(p.text.upper() == p.text for p in inside),
             "address next": after is not None and after.is_address_like,
-            "number split off next": after is not None and after.part == 1,
+            "number next": after is not None and (after.part == 1 or after.is_registration),
             "stop next": after is not None and after.is_stop,
             "gap below": self._gap(run.last, run.last + 1),
             "gap inside": max(
@@ -222,6 +245,10 @@ class HeaderEvidence:
             "address-like before": before is not None and before.is_address_like,
             "stop after": after is None or after.is_stop,
             "address-like after": after is not None and after.is_address_like,
+            "plain line before the stop": self._plain_before_stop(run.last + 1),
+            "registrations": sum(p.is_registration for p in inside),
+            "towns": sum(p.has_town for p in inside),
+            "notices": sum(p.is_notice for p in inside),
             "postcode after": after is not None and after.has_postcode and not after.is_stop,
             "gap before": self._gap(run.first - 1, run.first),
             "gap inside": max(
@@ -235,6 +262,23 @@ class HeaderEvidence:
             "in the name's part": inside[0].part,
         }
         return _numbers(found)
+
+    def _ends_with_legal_form(self, inside: Sequence[Piece]) -> bool:
+        """Whether the pieces end with a legal form that was torn apart between them."""
+        text = " ".join(p.text for p in inside)
+        return any(
+            "legal_form" in match.cues
+            and match.start > len(inside[0].text) // 2
+            and not any(c.isalnum() for c in text[match.end :])
+            for match in self._lexicon.find(text)
+        )
+
+    def _plain_before_stop(self, index: int) -> bool:
+        """Whether a line of letters alone, and then a line that stops an address, come next."""
+        plain, stop = self._piece(index), self._piece(index + 1)
+        if plain is None or plain.is_stop or plain.digits or plain.part:
+            return False
+        return stop is None or stop.is_stop
 
     def _piece(self, index: int) -> Piece | None:
         return self.pieces[index] if 0 <= index < len(self.pieces) else None
@@ -251,6 +295,11 @@ class HeaderEvidence:
 _OTHER_PARTIES = frozenset(
     {"customer_name", "customer_address", "shipping_address", "contact", "document_number"}
 )
+
+
+def _brackets(pieces: Sequence[Piece]) -> int:
+    text = "".join(p.text for p in pieces)
+    return text.count("(") - text.count(")")
 
 
 def _numbers(found: Mapping[str, float]) -> dict[str, float]:
@@ -283,8 +332,13 @@ def find_vendor(
 def _candidates(
     mentions: Mentions, pieces: Sequence[Piece], ranked: Sequence[tuple[float, Run]]
 ) -> tuple[Candidate, ...]:
-    return tuple(
-        mentions.candidate([p.span for p in pieces[run.first : run.last + 1]], share)
-        for share, run in ranked[:5]
-        if share > 0.01
-    )
+    found = []
+    for share, run in ranked[:5]:
+        if share > 0.01:
+            inside = pieces[run.first : run.last + 1]
+            page = mentions.layout.page_of(inside[0].cell).page
+            text = " ".join(p.text for p in inside)
+            if page.source is PageSource.OCR:
+                text = without_specks(text, mentions.language)
+            found.append(mentions.candidate([p.span for p in inside], share, raw=text))
+    return tuple(found)

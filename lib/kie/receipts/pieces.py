@@ -33,6 +33,8 @@ _POSTCODE = re.compile(
     r"(?<![\d\-/.#])(?:\d{5}(?:-\d{4})?|\d{6}|\d{4}\s?[A-Z]{2}|\d{2}-\d{3}|\d{4}-\d{3})(?![\d\-/.]|\s?-\s?\d)"
     r"|\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b|\b[A-Z]{2,3}\.?,?\s\d{4,5}\b"
 )
+_TOWN = re.compile(r"[^\W\d]{3,}\s?,\s?[A-Z]{2,3}\.?$")
+_NOTICES = frozenset({"notice", "salutation", "duplicate"})
 _WEB = re.compile(r"www\b|https?:|\.(?:com|net|org|co|my|de|fr|es|it|nl|pl|pt|ru|id|uk)\b|@", re.I)
 _PHONE = re.compile(r"(?<!\d)\+?\(?\d{2,4}\)?[\s.\-/]{0,2}\d{3,4}[\s.\-]?\d{3,4}(?!\d)")
 _LONG_NUMBER = re.compile(r"\d{6,}")
@@ -120,6 +122,29 @@ class Piece:
         return bool(_POSTCODE.search(self.text)) and self.letters >= 3
 
     @cached_property
+    def has_town(self) -> bool:
+        """Ends as "Town, ST" does: a comma and the short name of a state or province."""
+        return bool(_TOWN.search(self.text))
+
+    @cached_property
+    def is_registration(self) -> bool:
+        """Is a registration number and nothing else."""
+        match = _REGISTRATION.match(self.text)
+        return (match is not None and self.letters <= 8) or (
+            bool(self.names & {"vendor_registration_id", "vendor_tax_id"}) and self.digits >= 5
+        )
+
+    @cached_property
+    def is_notice(self) -> bool:
+        """Greets, thanks or informs: more of its letters are such phrases than not."""
+        said = sum(
+            label.span.end - label.span.start
+            for label in self.labels
+            if label.match.cues & _NOTICES
+        )
+        return said > 0 and 2 * said >= self.letters
+
+    @cached_property
     def has_web(self) -> bool:
         """Holds an address of a web page or of e-mail."""
         return bool(_WEB.search(self.text))
@@ -139,7 +164,7 @@ class Piece:
     @cached_property
     def is_address_like(self) -> bool:
         """Has what addresses have and nothing that they do not."""
-        evidence = self.has_street or self.has_postcode or self.has_number_of_house
+        evidence = self.has_street or self.has_postcode or self.has_number_of_house or self.has_town
         return evidence and not self.is_stop and self.letters >= 3
 
     @cached_property
@@ -152,6 +177,7 @@ class Piece:
             or self.has_web
             or self.is_label
             or self.is_document_type
+            or self.is_registration
         )
 
     def _after(self, label: LabelMention) -> str:
