@@ -126,8 +126,8 @@ def _score_table(
     heading: str, rows: Sequence[tuple[str, Score]], total: tuple[str, Score] | None
 ) -> Table:
     table = Table(show_footer=total is not None, box=SIMPLE_HEAD, pad_edge=False)
-    footer = _cells(*total) if total else [""] * 9
-    names = (heading, "n", "pred", "P", "R", "F1", "P rel", "R rel", "F1 rel")
+    footer = _cells(*total) if total else [""] * 7
+    names = (heading, "n", "pred", "P", "R", "F1", "F1 rel")
     for name, bottom in zip(names, footer, strict=True):
         justify: Literal["left", "right"] = "left" if name == heading else "right"
         table.add_column(name, footer=bottom, justify=justify, no_wrap=True)
@@ -137,11 +137,9 @@ def _score_table(
 
 
 def _cells(name: str, score: Score) -> list[str]:
-    exact, relaxed = score.exact, score.relaxed
-    rates = (exact.precision, exact.recall, exact.f1)
-    loose = (relaxed.precision, relaxed.recall, relaxed.f1)
-    counts = [str(exact.judged), str(exact.predicted)]
-    return [name, *counts, *map(_rate, rates), *map(_rate, loose)]
+    exact = score.exact
+    rates = (exact.precision, exact.recall, exact.f1, score.relaxed.f1)
+    return [name, str(exact.judged), str(exact.predicted), *map(_rate, rates)]
 
 
 def _facts(run: EvaluationRun) -> Iterator[str]:
