@@ -148,10 +148,11 @@ def _embedded_einvoice(file: DocumentFile) -> EInvoice | None:
 
 
 def _limit_memory(limits: LoadingLimits) -> None:
-    """Cap the address space and forbid core files, which would hold the document."""
+    """Cap the address space; forbid core files, which would hold the document, and all others."""
     if not _HAS_LIMITS:
         return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     # macOS refuses an address space limit below what is mapped already.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))

@@ -6,6 +6,7 @@ instance and one list of modules with whoever else uses it, and hands over the e
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import signal
@@ -16,6 +17,9 @@ from typing import NoReturn
 from lib.loading import decoder
 from lib.loading.fork_protocol import ANSWER, COMMAND, END, START
 from lib.loading.limits import LoadingLimits
+
+# linux/prctl.h
+_PR_SET_PDEATHSIG = 1
 
 
 def main(control_fd: int, limits: LoadingLimits) -> None:
@@ -62,6 +66,8 @@ def _decode(descriptor: int, limits: LoadingLimits) -> NoReturn:
     """The life of a forked decoder: it never returns into the loop above."""
     status = 1
     try:
+        # A decoder does not outlive the program that can end it.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         decoder.serve(socket.socket(fileno=descriptor), limits)
         status = 0
     finally:

@@ -10,7 +10,7 @@ class LoadingLimits:
     """Ceilings that hold before and while a document is decoded.
 
     `max_side_px` and `max_pixels` are judged from an image's header, before decoding;
-    `max_image_side_px` is what is handed on (larger images are averaged down).
+    `max_image_side_px` is what is handed on: larger images are averaged down by a whole factor.
     `memory_bytes` is the address space of one decoder process, `cpu_seconds` its processor time per
     request, `wall_seconds` the time that one request may take even when the deadline is later.
     `render_dpi` is for PDF pages that are drawn; a scan is rendered at its own resolution, at most
@@ -24,7 +24,7 @@ class LoadingLimits:
     max_page_inches: float = 200.0
     max_page_characters: int = 200_000
     max_einvoice_bytes: int = 10_000_000
-    max_image_side_px: int = 3_500
+    max_image_side_px: int = 4_096
     render_dpi: int = 200
     max_scan_dpi: int = 300
     memory_bytes: int = 1_500_000_000

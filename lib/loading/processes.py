@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import platform
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -26,6 +27,8 @@ _BOOTSTRAP = (
     "from lib.loading.fork_server import main; "
     "main(int(sys.argv[2]), LoadingLimits(**json.loads(sys.argv[3])))"
 )
+# A helper answers in milliseconds once it has imported its modules.
+_HELPER_SECONDS = 30.0
 
 
 class DecoderProcess(Protocol):
@@ -67,65 +70,54 @@ class ForkingStarter:
         """Start the helper; it imports its modules while the server goes on starting."""
         self._limits = limits
         self._lock = threading.Lock()
-        self._control, self._server = self._launch()
+        self._helper = _Helper(limits)
 
     def start(self) -> DecoderProcess:
-        """Ask for a fork; a helper that has died is replaced once."""
-        ours, theirs = socket.socketpair()
+        """Ask for a fork; a helper that does not answer is replaced, once."""
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError:
+            raise no_process() from None
         with theirs:
-            try:
-                with self._lock:
-                    process_id = self._start_on(theirs)
-            except OSError:
-                ours.close()
-                raise no_process() from None
-        if process_id <= 0:
+            helper, process_id = self._ask(theirs)
+            if process_id is None:
+                helper, process_id = self._ask(theirs)
+        if not process_id:
             ours.close()
             raise no_process()
-        return _Forked(self, process_id, ours)
+        return _Forked(helper, process_id, ours)
 
     def close(self) -> None:
         """Hang up: the helper ends its decoders and itself."""
         with self._lock:
-            self._control.close()
-            self._server.wait()
+            self._helper.close()
 
-    def end(self, process_id: int) -> int | None:
-        """End one decoder; None where the helper is gone, and its decoders with it."""
+    def _ask(self, theirs: socket.socket) -> tuple[_Helper, int | None]:
+        """The helper that was asked, a new one where the last is broken, and its answer."""
         with self._lock:
-            try:
-                return self._command(END, process_id)
-            except OSError:
-                return None
+            if self._helper.broken:
+                self._helper.close()
+                try:
+                    self._helper = _Helper(self._limits)
+                except OSError:
+                    return self._helper, None
+            helper = self._helper
+        return helper, helper.command(START, 0, theirs)
 
-    def _start_on(self, theirs: socket.socket) -> int:
-        try:
-            return self._command(START, 0, theirs)
-        except OSError:
-            self._control.close()
-            self._server.kill()
-            self._server.wait()
-            self._control, self._server = self._launch()
-            return self._command(START, 0, theirs)
 
-    def _command(self, letter: bytes, process_id: int, carried: socket.socket | None = None) -> int:
-        descriptors = [] if carried is None else [carried.fileno()]
-        socket.send_fds(self._control, [COMMAND.pack(letter, process_id)], descriptors)
-        answer = self._control.recv(ANSWER.size)
-        if len(answer) < ANSWER.size:
-            raise ConnectionResetError
-        value: int = ANSWER.unpack(answer)[0]
-        return value
+class _Helper:
+    """One run of the program that forks decoders. Safe to share between threads."""
 
-    def _launch(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def __init__(self, limits: LoadingLimits) -> None:
+        self._lock = threading.Lock()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(_HELPER_SECONDS)
         package_root = str(Path(lib.__file__).resolve().parents[1])
-        path = [package_root, *(entry for entry in sys.path if entry)]
-        limits = json.dumps(dataclasses.asdict(self._limits))
-        fd = str(theirs.fileno())
+        path = json.dumps([package_root, *(entry for entry in sys.path if entry)])
         with theirs:
-            server = subprocess.Popen(  # noqa: S603 - our own interpreter and program
-                [sys.executable, "-I", "-c", _BOOTSTRAP, json.dumps(path), fd, limits],
+            arguments = [path, str(theirs.fileno()), json.dumps(dataclasses.asdict(limits))]
+            self._program = subprocess.Popen(  # noqa: S603 - our own interpreter and program
+                [sys.executable, "-I", "-c", _BOOTSTRAP, *arguments],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 # A parser of hostile bytes needs no secrets, and Ctrl-C is not meant for it.
@@ -133,20 +125,48 @@ class ForkingStarter:
                 cwd=os.sep,
                 start_new_session=True,
             )
-        return ours, server
+        self.broken = False
+
+    def command(
+        self, letter: bytes, process_id: int, carried: socket.socket | None = None
+    ) -> int | None:
+        """One command and its answer; None where the helper is gone, and its decoders with it."""
+        descriptors = [] if carried is None else [carried.fileno()]
+        with self._lock:
+            if self.broken:
+                return None
+            try:
+                socket.send_fds(self._control, [COMMAND.pack(letter, process_id)], descriptors)
+                answer: int = ANSWER.unpack(self._control.recv(ANSWER.size))[0]
+            except (OSError, struct.error):
+                # Its next answer could be that of this command: it is not asked again.
+                self.broken = True
+                return None
+            return answer
+
+    def close(self) -> None:
+        """End the program; hanging up is enough unless it hangs itself."""
+        with self._lock:
+            self.broken = True
+            self._control.close()
+            try:
+                self._program.wait(_HELPER_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._program.kill()
+                self._program.wait()
 
 
 class _Forked:
-    """A decoder that the helper forked."""
+    """A decoder that a helper forked."""
 
-    def __init__(self, starter: ForkingStarter, process_id: int, connection: socket.socket) -> None:
-        self._starter = starter
+    def __init__(self, helper: _Helper, process_id: int, connection: socket.socket) -> None:
+        self._helper = helper
         self._process_id = process_id
         self.connection = connection
 
     def end(self) -> int | None:
         self.connection.close()
-        return self._starter.end(self._process_id)
+        return self._helper.command(END, self._process_id)
 
 
 class SpawningStarter:

@@ -10,7 +10,7 @@ import json
 import socket
 import struct
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from lib.domain.deadline import Deadline
@@ -24,6 +24,9 @@ from lib.errors import Error, Kind
 _PREFIX = struct.Struct("!II")
 MAX_HEAD_BYTES = 64_000_000
 _CHUNK = 1 << 20
+
+# What taking apart a message of the wrong shape raises.
+_FORGED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 
 class Closed(Exception):
@@ -58,7 +61,7 @@ class Channel:
         text = self._receive_exactly(head_size, until)
         body = self._receive_exactly(body_size, until)
         try:
-            head = json.loads(text)
+            head = json.loads(text, parse_constant=_refuse)
         except (ValueError, RecursionError):
             raise Malformed from None
         if not isinstance(head, dict):
@@ -117,7 +120,7 @@ def error_from_json(found: Any) -> Error:
         return Error(
             str(found["code"]), Kind(found["kind"]), str(found["message"]), dict(found["details"])
         )
-    except (KeyError, TypeError, ValueError):
+    except _FORGED:
         raise Malformed from None
 
 
@@ -149,16 +152,16 @@ def page_from_json(number: int, head: Mapping[str, Any]) -> SourcePage:
                 unmapped_share=float(found["unmapped_share"]),
                 image_share=float(found["image_share"]),
             )
-        return SourcePage(number, int(head["width"]), int(head["height"]), layer)
-    except (KeyError, TypeError, ValueError):
+        return SourcePage(number, _side(head["width"]), _side(head["height"]), layer)
+    except _FORGED:
         raise Malformed from None
 
 
 def image_from_message(head: Mapping[str, Any], body: bytes) -> PageImage:
     """The page image whose size stands in the head and whose RGB pixels are the body."""
     try:
-        return PageImage(int(head["width"]), int(head["height"]), body)
-    except (KeyError, TypeError, ValueError):
+        return PageImage(_side(head["width"]), _side(head["height"]), body)
+    except _FORGED:
         raise Malformed from None
 
 
@@ -201,8 +204,21 @@ def einvoice_from_json(found: Any) -> EInvoice:
             },
         )
         return EInvoice(syntax=str(found["syntax"]), profile=str(found["profile"]), raw=raw)
-    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation):
+    except _FORGED:
         raise Malformed from None
+
+
+def _side(found: Any) -> int:
+    """A number of pixels."""
+    side = int(found)
+    if side < 1:
+        raise ValueError("not a side of an image")
+    return side
+
+
+def _refuse(constant: str) -> None:
+    """JSON has no NaN and no infinity, though Python's parser takes them."""
+    raise ValueError(constant)
 
 
 def _word_to_json(word: Word) -> list[Any]:
@@ -222,6 +238,6 @@ def _candidate_to_json(candidate: Candidate) -> list[Any]:
 def _candidate_from_json(found: Any) -> Candidate:
     raw, text, is_number = found
     value: Value = Decimal(text) if is_number else str(text)
-    if isinstance(value, Decimal) and not value.is_finite():
-        raise ValueError("not a finite number")
+    if isinstance(value, Decimal) and not (value.is_finite() and abs(value.adjusted()) < 60):
+        raise ValueError("not an amount")
     return Candidate(raw=str(raw), score=1.0, source=Source.XML, value=value)

@@ -46,6 +46,6 @@ def test_hostile_document_ends_as_it_should(loader: ProcessLoader, hostile: Host
 
     assert outcome == hostile.expected
     assert time.monotonic() - started < SECONDS
-    # The largest page image is 37 MB; anything beyond was unpacked in the wrong process.
+    # The largest page image is 50 MB; anything beyond was unpacked in the wrong process.
     assert psutil.Process().memory_info().rss - memory < 100_000_000
     assert read_all(loader, sound_pdf()) == OPENS

@@ -71,7 +71,7 @@ def helper(loader: ProcessLoader) -> psutil.Process:
 
 
 def loader_owns(loader: ProcessLoader, child: psutil.Process) -> bool:
-    return child.pid == loader._starter._server.pid  # type: ignore[attr-defined]
+    return child.pid == loader._starter._helper._program.pid  # type: ignore[attr-defined]
 
 
 def test_a_pdf_from_end_to_end(loader: ProcessLoader) -> None:
@@ -212,12 +212,16 @@ def test_a_decoder_that_dies_is_a_named_error(
 def test_the_helper_that_forks_is_replaced_when_it_dies() -> None:
     with build_loader(LoadingLimits()) as loader:
         first = helper(loader)
+        orphan = loader.open(png(), soon())
+        (child,) = first.children()
         first.kill()
-        first.wait()
+        psutil.wait_procs([child], timeout=5)
 
         with loader.open(png(), soon()) as document:
-            assert document.page_count == 1
+            orphan.close()
+            assert document.image(1, soon()).width == 40
         assert helper(loader).pid != first.pid
+        assert not child.is_running()
 
 
 def test_closing_the_loader_ends_all_processes() -> None:

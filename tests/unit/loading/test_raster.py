@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import math
 
 import numpy as np
 import pytest
@@ -191,16 +192,27 @@ def test_every_page_of_a_tiff_in_any_order() -> None:
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG"])
-def test_a_large_image_is_averaged_down(image_format: str) -> None:
-    """One-pixel stripes become grey: every pixel counts, as averaging wants it."""
+@pytest.mark.parametrize(("side", "factor"), [(1600, 1), (1599, 2), (401, 4), (300, 6)])
+def test_a_large_image_is_averaged_down(image_format: str, side: int, factor: int) -> None:
+    """Grey from stripes: every pixel counts, as averaging wants it."""
     stripes = np.zeros((800, 1600), np.uint8)
     stripes[:, ::2] = 255
-    limits = LoadingLimits(max_image_side_px=400)
+    limits = LoadingLimits(max_image_side_px=side)
 
     found = pixels(encoded(Image.fromarray(stripes), image_format, quality=95), limits=limits)
 
-    assert found.shape == (200, 400, 3)
-    assert np.abs(found[10:-10, 10:-10].astype(int) - 127).max() <= 12
+    assert found.shape == (math.ceil(800 / factor), math.ceil(1600 / factor), 3)
+    inside = found[10:-10, 10:-10].astype(int)
+    assert np.abs(inside - 127).max() <= 12 if factor > 1 else np.ptp(inside) > 200
+
+
+def test_a_strip_thinner_than_the_factor() -> None:
+    data = encoded(Image.new("L", (1600, 2), 90), "JPEG")
+
+    found = pixels(data, limits=LoadingLimits(max_image_side_px=200))
+
+    assert found.shape == (1, 200, 3)
+    assert abs(int(found.mean()) - 90) <= 2
 
 
 def test_a_large_image_that_is_turned_keeps_its_shape() -> None:
