@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lib.errors import Error, Kind
 from lib.ocr.models import bundled_models
 
 Image = NDArray[np.uint8]
@@ -60,9 +61,19 @@ class Runtime(Protocol):
 
 
 def build_runtime(choice: RuntimeChoice, precision: Precision) -> Runtime:
-    """Load the bundled networks. `inference_unavailable` when the models are missing."""
+    """Load the bundled networks. `inference_unavailable` when models or library are missing."""
     files = bundled_models()
-    if choice is RuntimeChoice.OPENVINO or (choice is RuntimeChoice.AUTO and _imports("openvino")):
+    if choice is RuntimeChoice.AUTO:
+        openvino = _imports("openvino")
+        choice = RuntimeChoice.OPENVINO if openvino else RuntimeChoice.ONNXRUNTIME
+    if not _imports(choice.value):
+        raise Error(
+            "inference_unavailable",
+            Kind.UNAVAILABLE,
+            f"The OCR runtime {choice.value} is not installed.",
+            {"missing": [choice.value]},
+        )
+    if choice is RuntimeChoice.OPENVINO:
         from lib.ocr.openvino_runtime import OpenVinoRuntime  # noqa: PLC0415 (only when chosen)
 
         return OpenVinoRuntime(files, precision)
