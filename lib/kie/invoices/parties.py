@@ -116,12 +116,23 @@ def _heading_of(reading: Reading, block: AddressBlock) -> FieldLabel | None:
         left = reading.layout.row_of(cell).cells_left_of(cell)
         if left:
             found = _role_label(reading, left[-1])
-            if found:
+            if found and not _has_own_lines(reading, found.cell):
                 return found
             sub_label = reading.labels.leading_cues(left[-1]) & {"party_name", "party_address"}
             if sub_label and len(left[-1].line.words) <= 2:
                 return _role_above(reading, left[-1], _HEADING_REACH)
     return _role_above(reading, block.first, 2)
+
+
+def _has_own_lines(reading: Reading, heading: Cell) -> bool:
+    """Whether text stands right below a heading: then it is not the heading of what is beside it."""
+    height = reading.layout.page_of(heading).letter_height
+    return any(
+        abs(other.box.x0 - heading.box.x0) < height
+        and other.box.y0 - heading.box.y1 < height
+        and not reading.labels.is_heading(other)
+        for other in reading.layout.below(heading.box, heading.row, 1)
+    )
 
 
 def _role_label(reading: Reading, cell: Cell) -> FieldLabel | None:
