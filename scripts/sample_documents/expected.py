@@ -53,11 +53,13 @@ def receipt_result(receipt: Receipt) -> Result:
 
 
 def invoice_result(invoice: Invoice) -> Result:
-    """The result of `invoice_fields_v1` for what the page of `pdf.py` prints."""
+    """The result of `invoice_fields_v1` for what the page of `pdf.py` prints.
+
+    Nothing has been paid, so what is due is the total, although only that is printed.
+    """
     result = _invoice_result(invoice)
     result["customer_address"] += f", {invoice.customer.country}"
     result["payment_reference"] = None
-    result["amount_due"] = None
     for item in result["line_items"]:
         item["position"] = item["tax_rate"] = None
     return result
