@@ -17,6 +17,7 @@ from typing import NoReturn
 from lib.loading import decoder
 from lib.loading.fork_protocol import ANSWER, COMMAND, END, START
 from lib.loading.limits import LoadingLimits
+from lib.loading.warm_up import warm_up
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
@@ -26,6 +27,7 @@ def main(control_fd: int, limits: LoadingLimits) -> None:
     """Serve commands until the parent is gone, then end every decoder."""
     control = socket.socket(fileno=control_fd)
     _silence()
+    warm_up(limits)
     gc.freeze()
     children: set[int] = set()
     try:

@@ -18,6 +18,8 @@ from lib.loading import failures
 from lib.loading.limits import LoadingLimits
 from lib.loading.media_type import MediaType
 
+pillow_heif.register_heif_opener()
+
 _FORMATS: Final = {
     MediaType.JPEG: "JPEG",
     MediaType.PNG: "PNG",
@@ -60,8 +62,6 @@ class RasterFile:
         """Open and judge every header; no pixel is decoded yet."""
         self._limits = limits
         self._multiple = media_type is MediaType.TIFF
-        if media_type is MediaType.HEIC:
-            pillow_heif.register_heif_opener()
         # Pillow's own guard against bombs; ours is stricter and speaks of sides too.
         Image.MAX_IMAGE_PIXELS = limits.max_pixels
         warnings.simplefilter("error", Image.DecompressionBombWarning)
