@@ -24,6 +24,7 @@ from lib.values.identifiers import (
 _VALID, _DOUBTFUL = 0.85, 0.5
 _OTHER_PARTY = 0.5  # subtracted where the number stands in the other party's block
 _LABELLED = 0.1
+_SURE_PARTY = 0.5
 _FEWEST_LETTERS = 3  # of a text value
 _NOT_TAX = frozenset({"siret", "siren", "uen", "cvr", "orgnr", "ytunnus", "bn"})
 
@@ -72,9 +73,9 @@ def _cells_of(parties: Sequence[Party], *roles: str) -> set[int]:
 
 
 def _tax_ids(reading: Reading, parties: Sequence[Party], role: str) -> list[Candidate]:
-    own = _cells_of(parties, role)
+    own = _cells_of([p for p in parties if p.score > _SURE_PARTY], role)
     other = "customer" if role == "vendor" else "vendor"
-    rival_cells = _cells_of([p for p in parties if p.score > 0.5], other) - own
+    rival_cells = _cells_of([p for p in parties if p.score > _SURE_PARTY], other) - own
     found = []
     for span, match in _matches(reading, find_tax_ids):
         if match.kind in _NOT_TAX:
@@ -111,7 +112,7 @@ def _label_before(reading: Reading, span: Span) -> str | None:
 
 def _registrations(reading: Reading) -> list[Candidate]:
     found = [
-        reading.mentions.candidate([span], 0.8 if match.valid else 0.6)
+        reading.mentions.candidate([span], 0.82 if match.valid else 0.78)
         for span, match in _matches(reading, find_tax_ids)
         if match.kind in ("siret", "siren", "uen", "cvr", "orgnr", "ytunnus")
     ]
@@ -127,7 +128,7 @@ def _contacts(
     field: str,
     find: Callable[[str], Sequence[IdentifierMatch]],
 ) -> list[Candidate]:
-    customer = _cells_of([p for p in parties if p.score > 0.5], "customer", "shipping")
+    customer = _cells_of([p for p in parties if p.score > _SURE_PARTY], "customer", "shipping")
     found = []
     for span, match in _matches(reading, find):
         cues = reading.labels.cues(span.cell) | _left_cues(reading, span.cell)

@@ -8,13 +8,18 @@ from collections.abc import Sequence
 from lib.domain.extraction import Candidate
 from lib.kie.invoices.labels import Labels
 from lib.kie.invoices.table_body import Item, Piece, read_body
+from lib.kie.invoices.table_headerless import read_headerless
 from lib.kie.invoices.table_header import ITEM_COLUMNS, Header, find_headers
 from lib.kie.layout import Layout, Span
 from lib.kie.mentions import Mentions
+from lib.values.amounts import parse_amount
 
 _SCORE = 0.85
 _POSITION = re.compile(r"^[^\w]*\d{1,4}(?:\.\d{1,3})*[^\w]*$")
 _QUANTITY_UNIT = re.compile(r"^\s*([-+]?\d[\d.,' ]*)\s*([^\d\s].*)?$")
+
+
+Cells = dict[str, Candidate]
 
 
 class LineItems:
@@ -25,7 +30,10 @@ class LineItems:
         self._mentions = mentions
         self._labels = labels
         items, covered = self._read()
-        self.rows = _codes_apart(tuple(self._row(item) for item in items))
+        if not items:
+            items, more = read_headerless(layout, mentions, labels)
+            covered |= more
+        self.rows = self._columns_told_apart([self._row(item) for item in items])
         self.covered = frozenset(covered)
 
     def _read(self) -> tuple[list[Item], set[int]]:
@@ -59,6 +67,27 @@ class LineItems:
                 row.update(self._cell(name, piece))
         return row
 
+    def _columns_told_apart(self, rows: list[Cells]) -> tuple[Cells, ...]:
+        """Columns whose header has two meanings, by what stands in them."""
+        rows = _codes_apart(rows)
+        if self._are_tax_amounts(rows):
+            rows = [{name: c for name, c in row.items() if name != "tax_rate"} for row in rows]
+        return tuple(rows)
+
+    def _are_tax_amounts(self, rows: list[Cells]) -> bool:
+        """Whether "VAT" heads amounts: with money in it that changes with the line's amount."""
+        mark = self._mentions.decimal_mark
+        pairs = []
+        for row in rows:
+            tax = parse_amount(row["tax_rate"].raw, mark) if "tax_rate" in row else None
+            amount = parse_amount(row["amount"].raw, mark)
+            if tax is None or amount is None or tax.percent or not amount.value:
+                continue
+            pairs.append((tax.value, amount.value))
+        rates = {round(100 * tax / amount) for tax, amount in pairs}
+        values = {tax for tax, _ in pairs}
+        return len(pairs) > 1 and len(values) > len(rates)
+
     def _description(self, lines: Sequence[Piece]) -> Candidate:
         first, *rest = [piece.span for piece in lines]
         if not rest:
@@ -85,17 +114,15 @@ class LineItems:
         return self._mentions.candidate(spans, _SCORE)
 
 
-def _codes_apart(rows: tuple[dict[str, Candidate], ...]) -> tuple[dict[str, Candidate], ...]:
+def _codes_apart(rows: list[Cells]) -> list[Cells]:
     """Positions that are no small numbers are codes: "Item" heads either."""
     positions = [row["position"].raw for row in rows if "position" in row]
     numbers = sum(bool(_POSITION.match(raw)) for raw in positions)
     if not positions or 2 * numbers >= len(positions):
         return rows
-    renamed = []
-    for row in rows:
-        cells = dict(row)
-        code = cells.pop("position", None)
-        if code and "product_code" not in cells:
-            cells["product_code"] = code
-        renamed.append(cells)
-    return tuple(renamed)
+    if any("product_code" in row for row in rows):
+        return [{name: cell for name, cell in row.items() if name != "position"} for row in rows]
+    return [
+        {"product_code" if name == "position" else name: cell for name, cell in row.items()}
+        for row in rows
+    ]

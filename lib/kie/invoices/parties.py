@@ -82,6 +82,7 @@ def _from_blocks(reading: Reading, blocks: Sequence[AddressBlock]) -> Iterator[P
             )
         else:
             unlabelled.append(block)
+    named = any(_is_customer_heading(reading, block) for block in blocks)
     for block in unlabelled:
         if _has_contacts(reading, (*block.lines, *block.below), own=True):
             yield _party(reading, block, "vendor", _WITH_CONTACTS)
@@ -91,7 +92,13 @@ def _from_blocks(reading: Reading, blocks: Sequence[AddressBlock]) -> Iterator[P
             yield _party(reading, block, "customer", _UNLABELLED + 0.1)
         else:
             yield _party(reading, block, "vendor", _UNLABELLED)
-            yield _party(reading, block, "customer", _UNLABELLED - 0.2)
+            if not named:
+                yield _party(reading, block, "customer", _UNLABELLED - 0.2)
+
+
+def _is_customer_heading(reading: Reading, block: AddressBlock) -> bool:
+    label = _heading_of(reading, block)
+    return label is not None and _ROLE_FIELDS[label.field] == "customer"
 
 
 def _party(

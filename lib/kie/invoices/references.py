@@ -16,6 +16,7 @@ _TITLE_SCORE = 0.8
 _TITLE_DATE_SCORE = 0.8
 _LONE_DATE_SCORE = 0.5  # a date without a label, near the top of the first page
 _ANY_DATE_SCORE = 0.25
+_FAINT = 0.4  # a number that a chance word introduces
 _OPENING = re.compile(r"^(?:\s*(?:\([^)]*\)|[^\W\d_]{1,6}[.°º]?|[#№:.°º/–-]))*\s*$")
 _OTHER_NUMBER = frozenset({"delivery_note", "contact", "bank", "fax", "page"})
 _OTHER_DATE = frozenset({"not_issue_date", "delivery_note"})
@@ -35,6 +36,7 @@ def find_references(reading: Reading) -> Found:
 
 def _labelled_numbers(reading: Reading, field: str) -> list[Candidate]:
     hits = reading.pairs.hits(field, lambda cell: _identifiers(reading, cell))
+    hits = [hit for hit in hits if hit.score >= _FAINT]
     return list(as_candidates(reading.mentions, hits, 0.95))
 
 

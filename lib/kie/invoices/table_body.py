@@ -81,7 +81,7 @@ def read_body(
         pieces.extend(placed)
         used.append(row.index)
     height = layout.page_of(rows[0].cells[0]).letter_height if rows else 1.0
-    items = _items(pieces, mentions, height)
+    items = _items(pieces, height)
     if not items:
         return Body((), frozenset(), ended)
     last = max(
@@ -137,7 +137,7 @@ def split_cell(cell: Cell, columns: Sequence[Column], mentions: Mentions) -> Ite
                 start = rest_span.start
     body = Span(cell, start, start + len(cell.text[start:end].rstrip()))
     if body.start < body.end:
-        yield Piece(body, _column_of(body, columns, numeric=_is_number(body, mentions)))
+        yield Piece(body, _column_of(body, columns, numeric=_is_number(body)))
 
 
 def _stands_at(span: Span, columns: Sequence[Column], name: str, height: float) -> bool:
@@ -149,10 +149,10 @@ def _overlaps(span: Span, columns: Sequence[Column], name: str) -> bool:
     return any(c.name == name and c.box.overlap_x(span.box) > 0 for c in columns)
 
 
-def _is_number(span: Span, mentions: Mentions) -> bool:
+def _is_number(span: Span) -> bool:
     letters = sum(c.isalpha() for c in span.text)
     digits = sum(c.isdigit() for c in span.text)
-    return digits > 0 and (letters <= 3 or digits >= letters)
+    return digits > 0 and letters <= 4 and len(span.text.split()) <= 4
 
 
 def _column_of(span: Span, columns: Sequence[Column], *, numeric: bool) -> str:
@@ -170,12 +170,8 @@ def _column_of(span: Span, columns: Sequence[Column], *, numeric: bool) -> str:
     return nearest.name
 
 
-def _items(pieces: Sequence[Piece], mentions: Mentions, height: float) -> list[Item]:
-    anchors = [
-        piece
-        for piece in pieces
-        if piece.column == "amount" and any(c.isdigit() for c in piece.span.text)
-    ]
+def _items(pieces: Sequence[Piece], height: float) -> list[Item]:
+    anchors = [piece for piece in pieces if piece.column == "amount" and _is_number(piece.span)]
     items = [Item(anchor) for anchor in sorted(anchors, key=lambda piece: piece.middle)]
     if not items:
         return []
