@@ -37,6 +37,7 @@ _FOLDS = str.maketrans(
 # A token is a run of letters and digits; `|` and `!` count only inside one, as a misread l.
 _TOKEN = re.compile(r"[^\W_](?:[^\W_]|[|!](?=[^\W_]))*|[%#№]")
 _AMOUNT_TAIL = re.compile(r"(?<=[^\W\d_])\d+$")
+_NUMBERED = re.compile(r"^[^\W\d]{3,}[\dlosb]$")
 _CURRENCY_TAILS = ("rm", "myr", "rp", "idr", "usd", "us", "eur", "gbp", "chf", "sgd", "pln", "zl")
 
 
@@ -169,6 +170,10 @@ class Lexicon:
 
     def _split(self, token: _Token) -> tuple[_Token, ...]:
         """The token as the lexicon knows it: itself, corrected, or its glued words."""
+        numbered = token.text not in self._words and _NUMBERED.search(token.text)
+        if numbered and token.text[:-1] in self._words:
+            # "TAX2", "Tax1" (read as "taxl"): a label with a number behind it.
+            return (_Token(token.text[:-1], token.start, token.end - 1, _GLUED_SCORE),)
         too_short = len(token.text) < _FUZZY_FROM - 1  # a word of five may have lost one
         if token.text in self._words or too_short or token.text.isdigit():
             return (token,)

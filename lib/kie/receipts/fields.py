@@ -16,7 +16,8 @@ from lib.kie.receipts.identity import (
     find_vendor_tax_id,
 )
 from lib.kie.receipts.items import find_items
-from lib.kie.receipts.sums import find_parts, find_payments, find_tax_lines
+from lib.kie.receipts.sums import find_parts, find_payments
+from lib.kie.receipts.taxes import find_tax_lines, sole_tax, tax_rows
 from lib.kie.receipts.total import find_total, summary_rows
 
 RECEIPT_FIELDS = frozenset(
@@ -66,6 +67,7 @@ def find_receipt_fields(mentions: Mentions, hints: Hints) -> Findings:
     summary = summary_rows(mentions)
     items = find_items(mentions, amounts)
     total = find_total(mentions, amounts)
+    taxes = find_tax_lines(mentions, amounts, items.row_indexes)
     names, addresses = find_vendor(mentions)
     dates = find_issue_date(mentions, hints)
     found = {
@@ -79,9 +81,11 @@ def find_receipt_fields(mentions: Mentions, hints: Hints) -> Findings:
         "total": total,
         **find_parts(mentions, amounts, total[0] if total else None, summary, items.row_indexes),
     }
+    if "tax_total" not in found and (only := sole_tax(mentions, taxes)):
+        found["tax_total"] = only
     tables = {
         "payments": find_payments(mentions, amounts, items.row_indexes),
-        "tax_lines": find_tax_lines(mentions, amounts, items.row_indexes),
+        "tax_lines": tax_rows(mentions, taxes),
         "line_items": items.rows,
     }
     return Findings({k: v for k, v in found.items() if v}, tables)

@@ -39,11 +39,14 @@ PHONE_WEIGHTS = {
     "label of another number": -4.0,
     "head": 1.5,
     "order": -0.3,
-    "grouped": 0.5,
+    "grouped": 1.0,
+    "area code": 1.0,
+    "long": -3.0,
+    "bare digits": -1.5,
     "alone in its line": 0.5,
     "confirmed": 0.5,
 }
-NO_PHONE = 0.6
+NO_PHONE = 1.2
 TAX_ID_WEIGHTS = {
     "label": 2.5,
     "label of another number": -2.5,
@@ -63,6 +66,9 @@ NO_NUMBER = 1.0
 
 _OTHER_DATES = frozenset({"due_date", "delivery_date", "not_issue_date", "period"})
 _NUMBER = re.compile(r"[#№]?\s?((?=[^\s]*\d)[A-Za-z0-9][A-Za-z0-9\-/._#]*[A-Za-z0-9]|\d)")
+_SHORT_LABEL = re.compile(r"(?:^|[\s(])(?:[PT]|[Pp]h|[Tt]f|H/P)[.:]?\s*$")
+_FAX_LABEL = re.compile(r"(?:^|[\s(])(?:F|[Ff]x|FX)[.:]?\s*$")
+_AREA_CODE = re.compile(r"\(0?\d{2,4}\)|^\+|^0\d{1,4}[\s\-/]|^\d{3}[-. ]\d{3}[-. ]\d{4}$")
 _HEAD_SHARE = 0.45
 
 
@@ -134,27 +140,52 @@ def find_issue_time(mentions: Mentions, date: Candidate | None) -> tuple[Candida
 
 def find_vendor_phone(mentions: Mentions) -> tuple[Candidate, ...]:
     """Candidates for the vendor's phone number."""
-    dates = _places(mentions.all_dates)
+    taken = [d.span for d in mentions.all_dates]
+    taken += [a.span for a in mentions.all_amounts if a.is_money and a.match.decimals == 2]
     found = []
     for order, (cell, match) in enumerate(_identifiers(mentions, find_phones)):
-        span = Span(cell, match.start, match.end)
-        if _overlaps(span, dates) or not 7 <= sum(c.isdigit() for c in span.text) <= 15:
+        span = _behind_a_code(Span(cell, match.start, match.end))
+        if _overlaps(span, taken) or not 7 <= sum(c.isdigit() for c in span.text) <= 15:
             continue
         names, _ = _label_names(mentions, span, reach_above=False)
-        rest = cell.text[: span.start] + cell.text[span.end :]
+        before, rest = cell.text[: span.start], cell.text[: span.start] + cell.text[span.end :]
+        groups = re.findall(r"\d+", span.text)
         features = {
-            "label": float("vendor_phone" in names),
+            "label": float("vendor_phone" in names or bool(_SHORT_LABEL.search(before))),
             "label of another number": float(
                 bool(names - {"vendor_phone", "contact_details", "street", "legal_form"})
+                or bool(_FAX_LABEL.search(before))
             ),
             "head": float(_depth(mentions, cell) < _HEAD_SHARE),
             "order": float(min(order, 8)),
-            "grouped": float(len(re.findall(r"\d+", span.text)) > 1),
+            "grouped": float(1 < len(groups) <= 5 and max(map(len, groups)) <= 8),
+            "area code": float(bool(_AREA_CODE.search(span.text))),
+            "long": float(sum(map(len, groups)) > 12 and "+" not in span.text),
+            "bare digits": float(len(groups) == 1 and len(groups[0]) not in (10, 11)),
             "alone in its line": float(sum(c.isalpha() for c in rest) < 3),
             "confirmed": float(match.valid),
         }
-        found.append((weigh(features, PHONE_WEIGHTS), mentions.candidate([span], 0.0)))
+        spans = _with_area_code(mentions, span)
+        found.append((weigh(features, PHONE_WEIGHTS), mentions.candidate(spans, 0.0)))
     return _ranked(found, NO_PHONE)
+
+
+def _behind_a_code(span: Span) -> Span:
+    """Without a number that stands before an area code in brackets: "#204 (705) 745-3381"."""
+    match = re.match(r"[\d\s\-]{2,}(?=\(\d{3}\))", span.text)
+    return Span(span.cell, span.start + match.end(), span.end) if match else span
+
+
+def _with_area_code(mentions: Mentions, span: Span) -> list[Span]:
+    """The number, and the area code in brackets that was read as a cell of its own before it."""
+    row = mentions.layout.row_of(span.cell)
+    if span.start == 0 and span.cell.column and "(" not in span.text:
+        left = row.cells[span.cell.column - 1]
+        match = re.search(r"\(\d{2,4}\)$", left.text)
+        gap = span.cell.box.x0 - left.box.x1
+        if match and gap < 1.5 * span.cell.box.height:
+            return [Span(left, match.start(), match.end()), span]
+    return [span]
 
 
 def find_vendor_tax_id(mentions: Mentions) -> tuple[Candidate, ...]:

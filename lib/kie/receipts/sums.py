@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from lib.domain.extraction import Candidate
-from lib.kie.mentions import AmountMention, Mentions
+from lib.kie.mentions import Mentions
 from lib.kie.ranking import shares, weigh
 from lib.kie.receipts.amounts import LabelledAmount, Role
 
@@ -136,60 +136,6 @@ def find_payments(
                 }
             )
     return tuple(rows)
-
-
-def find_tax_lines(
-    mentions: Mentions, amounts: Sequence[LabelledAmount], items: frozenset[int]
-) -> tuple[Mapping[str, Candidate], ...]:
-    """A row for each printed tax rate that has an amount beside it: rate, base where printed, tax.
-
-    With two amounts on the row the larger is the base: taxes are below 100 %.
-    """
-    rows: list[Mapping[str, Candidate]] = []
-    seen: set[tuple[str, Decimal]] = set()
-    for row in mentions.layout.rows:
-        if row.index in items:
-            continue
-        mentioned = mentions.row_amounts(row)
-        rates = [a for a in mentioned if a.match.percent and 0 <= a.value < 100]
-        money = [a for a in mentioned if a.is_money and a.match.decimals]
-        if len(rates) != 1 or not 1 <= len(money) <= 3 or not _is_tax_row(amounts, row.index):
-            continue
-        base, tax = _base_and_tax(rates[0], money)
-        key = (rates[0].span.text, tax.value)
-        if key in seen:
-            continue
-        seen.add(key)
-        line = {
-            "rate": mentions.candidate([rates[0].span], 0.7),
-            "amount": mentions.candidate([tax.span], 0.7),
-        }
-        if base is not None:
-            line["base"] = mentions.candidate([base.span], 0.7)
-        rows.append(line)
-    return tuple(rows)
-
-
-def _is_tax_row(amounts: Sequence[LabelledAmount], row: int) -> bool:
-    roles = {role for a in amounts if a.row.index == row for role in a.roles}
-    return bool(roles & {Role.TAX, Role.SUMMARY}) and Role.COUNT not in roles
-
-
-def _base_and_tax(
-    rate: AmountMention, money: Sequence[AmountMention]
-) -> tuple[AmountMention | None, AmountMention]:
-    """The pair of amounts whose quotient fits the rate best, or the only amount as the tax."""
-    if len(money) == 1:
-        return None, money[0]
-    share = rate.value / 100
-    pairs = [
-        (abs(base.value * share - tax.value), base, tax)
-        for base in money
-        for tax in money
-        if base is not tax
-    ]
-    _, base, tax = min(pairs, key=lambda pair: pair[0])
-    return base, tax
 
 
 _MEANS = frozenset({"cash", "card", "other_payment"})

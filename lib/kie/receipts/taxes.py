@@ -1,0 +1,168 @@
+"""Taxes by rate: rows that name a rate with its amount, and the small table at a receipt's foot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from lib.domain.extraction import Candidate
+from lib.kie.layout import Row, Span
+from lib.kie.lexicon import LabelMatch
+from lib.kie.mentions import AmountMention, Mentions
+from lib.kie.receipts.amounts import LabelledAmount, Role
+
+_BASE_NAMES = frozenset({"subtotal", "base"})
+_TAX_NAMES = frozenset({"tax_total", "tax", "tax_amount"})
+_GROSS_NAMES = frozenset({"total", "gross_amount"})
+_TABLE_ROWS = 6
+_FIT = Decimal(
+    "0.015"
+)  # base times rate is rounded to the cent, and so is what it is compared with
+
+
+@dataclass(frozen=True, eq=False)
+class TaxLine:
+    """A rate with the amounts of its row. `row` is the layout's; a line may lack base or rate."""
+
+    row: Row
+    rate: Span | None
+    base: AmountMention | None
+    tax: AmountMention
+
+
+def find_tax_lines(
+    mentions: Mentions, amounts: Sequence[LabelledAmount], items: frozenset[int]
+) -> tuple[TaxLine, ...]:
+    """Tax lines in printed order, each pair of rate and tax once.
+
+    Of two amounts beside a rate the one that is the rate's share of the other is the tax.
+    """
+    lines = [*_beside_rates(mentions, amounts, items), *_from_tables(mentions, items)]
+    seen: set[tuple[str, Decimal]] = set()
+    unique: list[TaxLine] = []
+    for line in sorted(lines, key=lambda line: line.row.index):
+        key = (line.rate.text if line.rate else "", line.tax.value)
+        if key not in seen and not any(other.row is line.row for other in unique):
+            seen.add(key)
+            unique.append(line)
+    return tuple(unique)
+
+
+def tax_rows(mentions: Mentions, lines: Sequence[TaxLine]) -> tuple[Mapping[str, Candidate], ...]:
+    """The lines with a rate as rows of `tax_lines`."""
+    rows: list[Mapping[str, Candidate]] = []
+    for line in lines:
+        if line.rate is None:
+            continue
+        row = {
+            "rate": mentions.candidate([line.rate], 0.7),
+            "amount": mentions.candidate([line.tax.span], 0.7),
+        }
+        if line.base is not None:
+            row["base"] = mentions.candidate([line.base.span], 0.7)
+        rows.append(row)
+    return tuple(rows)
+
+
+def sole_tax(mentions: Mentions, lines: Sequence[TaxLine]) -> tuple[Candidate, ...]:
+    """The tax of the only line, or of the last where it is the sum of those before it."""
+    taxes = [line.tax for line in lines]
+    if not taxes or (len(taxes) > 1 and sum(t.value for t in taxes[:-1]) != taxes[-1].value):
+        return ()
+    return (mentions.candidate([taxes[-1].span], 0.5),)
+
+
+def _beside_rates(
+    mentions: Mentions, amounts: Sequence[LabelledAmount], items: frozenset[int]
+) -> list[TaxLine]:
+    """Rows that name tax, one rate, and one to three amounts: "VAT 20% 10.00 2.00"."""
+    lines = []
+    for row in mentions.layout.rows:
+        if row.index in items:
+            continue
+        mentioned = mentions.row_amounts(row)
+        rates = [a for a in mentioned if a.match.percent and 0 <= a.value < 100]
+        money = [a for a in mentioned if a.is_money and a.match.decimals]
+        if len(rates) != 1 or not 1 <= len(money) <= 3 or not _names_tax(amounts, row.index):
+            continue
+        base, tax = _base_and_tax(rates[0], money)
+        lines.append(TaxLine(row, rates[0].span, base, tax))
+    return lines
+
+
+def _names_tax(amounts: Sequence[LabelledAmount], row: int) -> bool:
+    roles = {role for a in amounts if a.row.index == row for role in a.roles}
+    return bool(roles & {Role.TAX, Role.SUMMARY}) and Role.COUNT not in roles
+
+
+def _base_and_tax(
+    rate: AmountMention, money: Sequence[AmountMention]
+) -> tuple[AmountMention | None, AmountMention]:
+    """The pair of amounts whose quotient fits the rate best, or the only amount as the tax."""
+    if len(money) == 1:
+        return None, money[0]
+    share = rate.value / 100
+    pairs = [
+        (abs(base.value * share - tax.value), base, tax)
+        for base in money
+        for tax in money
+        if base is not tax
+    ]
+    _, base, tax = min(pairs, key=lambda pair: pair[0])
+    return base, tax
+
+
+def _from_tables(mentions: Mentions, items: frozenset[int]) -> list[TaxLine]:
+    """Rows under a heading that names tax and net (or gross): each amount belongs to a heading."""
+    lines: list[TaxLine] = []
+    rows = mentions.layout.rows
+    for heading in rows:
+        columns = _columns(mentions, heading)
+        if heading.index in items or "tax" not in columns or len(columns) < 2:
+            continue
+        for row in rows[heading.index + 1 : heading.index + 1 + _TABLE_ROWS]:
+            line = _table_line(mentions, row, columns)
+            if line is None or row.page_number != heading.page_number:
+                break
+            lines.append(line)
+    return lines
+
+
+def _columns(mentions: Mentions, row: Row) -> dict[str, float]:
+    """Where a heading row's columns `base`, `tax` and `gross` have their middles."""
+    if any(a.is_money for a in mentions.row_amounts(row)):
+        return {}
+    columns: dict[str, float] = {}
+    for label in mentions.row_labels(row):
+        if kind := _column_kind(label.match):
+            columns.setdefault(kind, label.span.box.center_x)
+    return columns
+
+
+def _column_kind(match: LabelMatch) -> str | None:
+    names = match.fields | match.cues | match.columns
+    if names & _TAX_NAMES:
+        return "tax"
+    if names & _BASE_NAMES:
+        return "base"
+    return "gross" if names & (_GROSS_NAMES | {"amount"}) else None
+
+
+def _table_line(mentions: Mentions, row: Row, columns: Mapping[str, float]) -> TaxLine | None:
+    """The row's amounts by the nearest heading; None where the tax is missing or is no share."""
+    mentioned = mentions.row_amounts(row)
+    money = [a for a in mentioned if a.is_money and a.match.decimals]
+    if len(money) < 2:
+        return None
+    cells: dict[str, AmountMention] = {}
+    for amount in money:
+        kind = min(columns, key=lambda name: abs(columns[name] - amount.box.center_x))
+        cells.setdefault(kind, amount)
+    tax, base = cells.get("tax"), cells.get("base") or cells.get("gross")
+    if tax is None or base is None or not 0 <= tax.value < base.value:
+        return None
+    rates = [a for a in mentioned if a.match.percent and 0 <= a.value < 100]
+    rate = rates[0].span if len(rates) == 1 else None
+    is_base = rate is None or abs(base.value * rates[0].value / 100 - tax.value) <= _FIT
+    return TaxLine(row, rate, base if is_base else None, tax)
