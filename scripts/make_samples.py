@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from datetime import datetime, tzinfo
 from pathlib import Path
+from unittest import mock
 
 import facturx
 from sample_documents import content, photo
@@ -46,6 +48,15 @@ RECEIPT_DE_SCENE = photo.Scene(
     orientation=1,
     quality=72,
 )
+
+
+class IssueDay(datetime):
+    """A clock that stands still at noon of the invoice's day."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> IssueDay:
+        issued = content.FACTURX.issue_date
+        return cls(issued.year, issued.month, issued.day, 12, tzinfo=tz)
 
 
 class Samples:
@@ -91,11 +102,12 @@ class Samples:
             "subject": f"Rechnung {invoice.number}",
             "keywords": "Factur-X, Rechnung",
         }
-        return bytes(
-            facturx.generate_from_binary(
+        # The library stamps the file with the time of its making: here the same one every time.
+        with mock.patch.object(facturx.facturx, "datetime", IssueDay):
+            made = facturx.generate_from_binary(
                 drawn, xml, flavor="factur-x", level="en16931", lang="de", pdf_metadata=metadata
             )
-        )
+        return bytes(made)
 
     def xrechnung(self) -> bytes:
         return xrechnung_xml(content.XRECHNUNG, LEITWEG_ID)
