@@ -68,8 +68,8 @@ def total_from_subtotal(values: Values) -> SumFound | None:
     """The way to add a subset of the printed addends to the subtotal that gives the total, or None.
 
     Prices come with and without tax, tips above and below the total, discounts taken off already or
-    not: so every subset is tried, those with more terms first. A difference of at most one unit of
-    the last place is rounding.
+    not: so every subset is tried; one that fits exactly wins, then one with more terms. A
+    difference of at most one unit of the last place is rounding.
     """
     total, subtotal = values.get("total"), values.get("subtotal")
     if total is None or subtotal is None:
@@ -77,11 +77,14 @@ def total_from_subtotal(values: Values) -> SumFound | None:
     present = tuple(name for name in ADDENDS if values.get(name))
     tolerance = unit((total, subtotal))
     gap = total - subtotal
+    best: SumFound | None = None
     for terms in _subsets(present):
         error = gap - sum((ADDENDS[name] * values[name] for name in terms), _ZERO)
-        if abs(error) <= tolerance:
+        if error == 0:
             return SumFound(terms, error)
-    return None
+        if abs(error) <= tolerance and best is None:
+            best = SumFound(terms, error)
+    return best
 
 
 @cache

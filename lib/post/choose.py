@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import product
 
+from lib.domain.geometry import Polygon
 from lib.domain.task import FieldSpec, FieldType, Task
-from lib.post.arithmetic import (
-    ADDENDS,
-    TableTotals,
-    Values,
-    is_cash_rounded,
-    line_holds,
-    line_targets,
-    lines_tolerance,
-    total_from_subtotal,
-    unit,
-)
+from lib.post.agreement import SUM_HOLDS, agreement, same_place, sum_agreement
+from lib.post.arithmetic import TableTotals, line_holds
 from lib.post.dates import choose_dates
 from lib.post.options import Chosen, Option, Options, RowOptions
 
@@ -29,18 +22,12 @@ _WIDTHS: Mapping[str, int] = {
 _MAX_COMBINATIONS = 300
 _MAX_ROW_READINGS = 32
 
-# What a field is worth when it is left out: a candidate with a lower score is only taken when a sum
-# needs it. The total is never left out while it has a candidate.
+# The score of leaving a field out: a candidate with a lower one is only taken when a sum needs it.
+# The total is never left out while it has a candidate.
 _LEFT_OUT = 0.2
+_LEAST_SCORE = 0.01  # of a candidate, however bad: a sum of printed numbers may still save it
 
-# What agreement is worth, in units of candidate score: a sum of three printed numbers outweighs any
-# single candidate, an equality of two could be chance or the same number read twice.
-_SUM_HOLDS, _EQUAL, _SUM_FAILS = 1.0, 0.3, -0.5
-_LINES_HOLD, _ONE_LINE_HOLDS = 0.8, 0.3
-_TAX_LINES_HOLD, _BASES_HOLD = 0.5, 0.6
-_CHANGE_HOLDS, _DUE_HOLDS = 0.7, 0.6
-_CASH_ROUNDED = 0.4
-_ABSURD = -0.4
+# What a checksum is worth, in units of candidate score.
 _CHECKSUM_HOLDS, _CHECKSUM_FAILS = 0.3, -0.3
 
 
@@ -97,20 +84,36 @@ def choose_amounts(options: Options, totals: TableTotals) -> dict[str, Option]:
     if all(options[name][0].exact for name in fields):
         return {name: options[name][0] for name in fields}
     first = {name: options[name][0] for name in fields}
-    if (
-        all(o.score > _LEFT_OUT for o in first.values())
-        and _sum_agreement(_amounts(first)) == _SUM_HOLDS
-    ):
-        return first  # the best of each already add up: weaker agreements cannot change that
+    if _adds_up(first):
+        return first
     lists = _widths_within_budget({name: _with_absence(name, options[name]) for name in fields})
-    best: tuple[float, tuple[Option | None, ...]] = (float("-inf"), ())
+    best: tuple[float, dict[str, Option]] = (float("-inf"), {})
     for combination in product(*(lists[name] for name in fields)):
-        score = sum(_LEFT_OUT if option is None else option.score for option in combination)
         chosen = {n: o for n, o in zip(fields, combination, strict=True) if o is not None}
-        score += agreement(_amounts(chosen), totals)
+        score = sum(map(_log_score, combination)) + agreement(_amounts(chosen), totals)
+        score += same_place({name: _place(option) for name, option in chosen.items()})
         if score > best[0] + 1e-9:
-            best = (score, combination)
-    return {n: o for n, o in zip(fields, best[1], strict=True) if o is not None}
+            best = (score, chosen)
+    return best[1]
+
+
+def _adds_up(first: Chosen) -> bool:
+    """Whether the best options of all fields already add up exactly: nothing can be likelier."""
+    return (
+        all(option.score > _LEFT_OUT for option in first.values())
+        and sum_agreement(_amounts(first)) == SUM_HOLDS
+        and same_place({name: _place(option) for name, option in first.items()}) == 0
+    )
+
+
+def _log_score(option: Option | None) -> float:
+    return math.log(_LEFT_OUT if option is None else max(_LEAST_SCORE, option.score))
+
+
+def _place(option: Option) -> tuple[int, Polygon] | None:
+    """Where the option is printed; one place for two options is one printed number."""
+    words = option.candidate.words
+    return (option.candidate.page, words[-1].polygon) if words else None
 
 
 def _with_absence(name: str, options: Sequence[Option]) -> list[Option | None]:
@@ -143,85 +146,3 @@ def _combinations(lists: Mapping[str, Sequence[object]]) -> int:
 
 def _amounts(chosen: Chosen) -> dict[str, Decimal]:
     return {n: o.value for n, o in chosen.items() if isinstance(o.value, Decimal)}
-
-
-def agreement(values: Values, totals: TableTotals) -> float:
-    """How well amounts fit each other, in units of candidate score; 0 where nothing can be
-    compared.
-    """
-    return (
-        _sum_agreement(values)
-        + _lines_agreement(values, totals)
-        + _tax_agreement(values, totals)
-        + _payment_agreement(values, totals)
-    )
-
-
-def _sum_agreement(values: Values) -> float:
-    total, subtotal = values.get("total"), values.get("subtotal")
-    if total is None or subtotal is None:
-        return 0.0
-    found = total_from_subtotal(values)
-    if found is None:
-        added = sum((ADDENDS[n] * values[n] for n in ADDENDS if n in values), Decimal(0))
-        if is_cash_rounded(total, subtotal + added) or is_cash_rounded(total, subtotal):
-            return _CASH_ROUNDED
-        return _SUM_FAILS
-    if found.terms:
-        return _SUM_HOLDS if found.error == 0 else _SUM_HOLDS * 0.8
-    unused = any(values.get(name) for name in ADDENDS if name not in ("tax_total", "tip"))
-    return _EQUAL / 2 if unused else _EQUAL
-
-
-def _lines_agreement(values: Values, totals: TableTotals) -> float:
-    if totals.lines is None:
-        return 0.0
-    tolerance = lines_tolerance(totals.line_count, (totals.lines,))
-    worth = _LINES_HOLD if totals.line_count > 1 else _ONE_LINE_HOLDS
-    for rank, (_, target) in enumerate(line_targets(values)):
-        error = abs(totals.lines - target)
-        if error <= tolerance:
-            return worth * (1.0 if rank == 0 and error == 0 else 0.8)
-    return 0.0
-
-
-def _tax_agreement(values: Values, totals: TableTotals) -> float:
-    tax, total, subtotal = values.get("tax_total"), values.get("total"), values.get("subtotal")
-    score = 0.0
-    if tax is not None and total is not None and total > 0 and not -total / 2 <= tax <= total / 2:
-        score += _ABSURD
-    if totals.tax_amounts is None:
-        return score
-    if tax is not None and abs(totals.tax_amounts - tax) <= unit((tax,)):
-        score += _TAX_LINES_HOLD
-    if totals.tax_bases is not None:
-        if total is not None and abs(totals.tax_bases + totals.tax_amounts - total) <= unit(
-            (total,)
-        ):
-            score += _BASES_HOLD
-        if subtotal is not None and abs(totals.tax_bases - subtotal) <= unit((subtotal,)):
-            score += _BASES_HOLD / 2
-    return score
-
-
-def _payment_agreement(values: Values, totals: TableTotals) -> float:
-    total, due, paid = values.get("total"), values.get("amount_due"), values.get("amount_paid")
-    if total is None:
-        return 0.0
-    score = 0.0
-    if due is not None:
-        if paid and abs(total - paid - due) <= unit((total,)):
-            score += _DUE_HOLDS
-        elif due == total and not paid:
-            score += _EQUAL
-    if totals.payments is not None:
-        change = values.get("change", Decimal(0))
-        handed = totals.payments - change
-        tip = values.get("tip", Decimal(0))
-        if abs(handed - total) <= unit((total,)):
-            score += _CHANGE_HOLDS if change else _EQUAL
-        elif tip and abs(handed - total - tip) <= unit((total,)):
-            score += _EQUAL
-        elif is_cash_rounded(handed, total):
-            score += _EQUAL / 2
-    return score

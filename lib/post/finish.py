@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from lib.domain.document import Page
 from lib.domain.extraction import Candidate, Hints, RawExtraction, Reading
@@ -14,11 +15,12 @@ from lib.post.currency import printed_currency
 from lib.post.derive import derive
 from lib.post.evidence import Evidence
 from lib.post.normalise import read
-from lib.post.options import Option, Options, RowOptions
+from lib.post.options import Chosen, Option, Options, RowOptions
 from lib.post.review import ambiguity, review_reasons
 from lib.post.schema import build_result, schema_errors
 from lib.post.settled import Settled, table_totals
 
+_SINGLE_TAX = 0.5  # what the score of a tax row's amount is worth as the tax total's
 _MAX_OPTIONS = 8  # of a field: more are noise, and every one is weighed against every other
 
 
@@ -33,6 +35,7 @@ def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) 
     options = _read_fields(raw, task, evidence, pages)
     tables = _read_tables(raw, task, evidence)
     rows = _choose_rows(task, tables)
+    options = _with_single_tax(task, options, rows)
     chosen = choose(task, options, table_totals(rows))
     derived = derive(Settled(task, chosen, rows, hints.received_on))
     settled = Settled(task, {**chosen, **derived}, rows, hints.received_on)
@@ -111,6 +114,19 @@ def _choose_rows(
     return {
         name: tuple(choose_row(columns[name], row) for row in rows) for name, rows in tables.items()
     }
+
+
+def _with_single_tax(
+    task: Task, options: Options, rows: Mapping[str, Sequence[Chosen]]
+) -> dict[str, tuple[Option, ...]]:
+    """The options, with the amount of the only tax row as one more reading of the tax total."""
+    extended = dict(options)
+    taxes = rows.get("tax_lines", ())
+    amount = taxes[0].get("amount") if len(taxes) == 1 else None
+    known = options.get("tax_total", ())
+    if amount and task.field("tax_total") and all(o.value != amount.value for o in known):
+        extended["tax_total"] = (*known, replace(amount, weight=amount.weight * _SINGLE_TAX))
+    return extended
 
 
 def _warnings(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 
 from lib.domain.document import Line, Page, PageSource, Word
@@ -42,14 +43,16 @@ def page(*texts: str) -> Page:
     return Page(1, 1000, 1400, 0, PageSource.OCR, lines)
 
 
-def _as_candidate(spec: Spec) -> Candidate:
+def _as_candidate(spec: Spec, rows: Iterator[int]) -> Candidate:
+    """A candidate on a row of its own: no two are the same print."""
     if isinstance(spec, Candidate):
         return spec
-    return candidate(spec) if isinstance(spec, str) else candidate(*spec)
+    raw, score = (spec, 0.8) if isinstance(spec, str) else spec
+    return candidate(raw, score, row=next(rows))
 
 
-def _as_candidates(specs: Spec | list[Spec]) -> tuple[Candidate, ...]:
-    return tuple(map(_as_candidate, specs if isinstance(specs, list) else [specs]))
+def _as_candidates(specs: Spec | list[Spec], rows: Iterator[int]) -> tuple[Candidate, ...]:
+    return tuple(_as_candidate(s, rows) for s in (specs if isinstance(specs, list) else [specs]))
 
 
 def read(
@@ -62,13 +65,14 @@ def read(
     **hints: object,
 ) -> Reading:
     """`finish` on candidates written as texts or (text, score) pairs."""
+    rows = count()
     raw = RawExtraction(
         document_type=task.document_type or DocumentType.OTHER,
         document_type_score=0.9,
-        fields={name: _as_candidates(specs) for name, specs in fields.items()},
+        fields={name: _as_candidates(specs, rows) for name, specs in fields.items()},
         tables={
-            name: tuple({c: _as_candidate(s) for c, s in row.items()} for row in rows)
-            for name, rows in (tables or {}).items()
+            name: tuple({c: _as_candidate(s, rows) for c, s in row.items()} for row in table)
+            for name, table in (tables or {}).items()
         },
         language=language,
     )
