@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from lib.domain.extraction import Candidate, Hints
 from lib.kie.layout import Cell, Span
 from lib.kie.mentions import DateMention, LabelMention, Mentions
-from lib.kie.ranking import shares, weigh
+from lib.kie.ranking import ranked, weigh
 from lib.values.identifiers import IdentifierMatch, find_phones, find_tax_ids
 
 # Set by hand: receipts rarely show more than two dates, so labels and the time of day decide.
@@ -72,21 +73,10 @@ _AREA_CODE = re.compile(r"\(0?\d{2,4}\)|^\+|^0\d{1,4}[\s\-/]|^\d{3}[-. ]\d{3}[-.
 _HEAD_SHARE = 0.45
 
 
-def _ranked(
-    found: Sequence[tuple[float, Candidate]], none: float, keep: int = 5
-) -> tuple[Candidate, ...]:
-    """Candidates with their share of a softmax as score; the same text counts once."""
-    scores = shares([score for score, _ in found], none)
-    best: dict[str, tuple[float, Candidate]] = {}
-    for share, (_, candidate) in zip(scores, found, strict=True):
-        whole, first = best.get(candidate.raw, (0.0, candidate))
-        best[candidate.raw] = (whole + share, first)
-    ranked = sorted(best.values(), key=lambda item: -item[0])[:keep]
-    return tuple(
-        Candidate(c.raw, min(1.0, share), c.source, c.page, c.words, c.value, c.label)
-        for share, c in ranked
-        if share > 0.02
-    )
+def _ranked(found: Sequence[tuple[float, Candidate]], none: float) -> tuple[Candidate, ...]:
+    """Candidates with their share of belief as score; the same text counts once."""
+    order = ranked([(candidate.raw, score) for score, candidate in found], none)
+    return tuple(replace(found[index][1], score=share) for index, share in order[:5])
 
 
 def find_issue_date(mentions: Mentions, hints: Hints) -> tuple[Candidate, ...]:

@@ -19,6 +19,7 @@ _MULTIPLIED = re.compile(
 )
 _LEADING_QUANTITY = re.compile(r"^\W{0,2}(\d{1,3})(?:\s?[xX])?\s+(?=[^\W\d])")
 _CODE = re.compile(r"^\W{0,2}((?=[\w-]*\d{3})[A-Z]{0,3}\d[\dA-Z\-]{3,17})(?=\s|$)")
+_LONG_CODE = re.compile(r"(?<![\w.,])\d{6,14}(?![\w.,])")
 _MONEY_LETTERS = 3
 _LONGEST_WRAP = 3  # rows of text that may belong to one item
 
@@ -67,7 +68,8 @@ def _region(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> list[Row]:
         if not money:
             continue
         roles = {a.head for a in money if not a.from_above}
-        if start is not None and roles & (_END_ROLES | _TAX_ROLES):
+        counted = any(_is_count_of_all(a) for a in money)
+        if start is not None and (counted or roles & (_END_ROLES | _TAX_ROLES)):
             end = row.index
             break
         if start is None:
@@ -81,6 +83,11 @@ def _region(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> list[Row]:
     else:
         start = _with_text_above(mentions, start)
     return list(rows[start:end])
+
+
+def _is_count_of_all(amount: LabelledAmount) -> bool:
+    """Whether the row counts what was bought ("Total Qty 3") rather than being one of the items."""
+    return amount.head is Role.COUNT and "not_total" in amount.labels[0].match.cues
 
 
 def _is_heading(mentions: Mentions, row: Row) -> bool:
@@ -112,6 +119,7 @@ class _Reader:
         self._mentions = mentions
         self._items: list[_Item] = []
         self._waiting: list[Span] = []
+        self._text_follows = False  # numbers first, their text in the next row
 
     def read(self, row: Row) -> None:
         """Take one more row."""
@@ -127,11 +135,13 @@ class _Reader:
             self._add_detail(row, prices)
             return
         item = _Item(prices[-1])
-        if texts:
+        if texts or self._text_follows:
             self._wrap_up()
             item.texts = texts
-        else:
+        elif self._waiting:
             item.texts = self._waiting[-_LONGEST_WRAP:]
+        else:
+            self._text_follows = not self._items
         self._waiting = []
         _read_numbers(row, item, prices, self._mentions)
         self._items.append(item)
@@ -149,15 +159,17 @@ class _Reader:
 
     def _is_discount(self, row: Row, prices: Sequence[AmountMention]) -> bool:
         """A negative amount, or one labelled as a discount, under an item."""
-        if not self._items or len(prices) != 1:
+        if not self._items:
             return False
+        if prices[-1].value < 0:
+            return True
         names = {
             name
             for label in self._mentions.row_labels(row)
             for name in label.match.cues | label.match.fields
         }
         labelled = bool(names & {"discount", "discount_total", "savings"})
-        return prices[0].value < 0 or (labelled and prices[0].value < self._items[-1].amount.value)
+        return len(prices) == 1 and labelled and prices[0].value < self._items[-1].amount.value
 
     def _is_detail(self, row: Row, prices: Sequence[AmountMention], texts: Sequence[Span]) -> bool:
         """A row such as "2 x 3.50" under the item whose amount it explains."""
@@ -196,6 +208,8 @@ def _read_numbers(
     if item.quantity is None:
         item.quantity = _quantity_span(row)
     _take_code_and_count(item)
+    if item.code is None:
+        item.code = _code_span(row)
 
 
 def _take_code_and_count(item: _Item) -> None:
@@ -214,6 +228,13 @@ def _take_code_and_count(item: _Item) -> None:
         first = Span(first.cell, first.start + match.end(), first.end)
     rest = first.stripped()
     item.texts = ([rest] if rest.text.strip() else []) + item.texts[1:]
+
+
+def _code_span(row: Row) -> Span | None:
+    for cell in row.cells:
+        if match := _LONG_CODE.search(cell.text):
+            return Span(cell, match.start(), match.end())
+    return None
 
 
 def _quantity_span(row: Row) -> Span | None:

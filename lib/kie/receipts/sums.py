@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from lib.domain.extraction import Candidate
 from lib.kie.mentions import Mentions
-from lib.kie.ranking import shares, weigh
+from lib.kie.ranking import ranked, weigh
 from lib.kie.receipts.amounts import LabelledAmount, Role
 
 # Set by hand, one table for all parts: the label is the evidence, the rest breaks ties.
@@ -51,19 +51,16 @@ def find_parts(
     found: dict[str, tuple[Candidate, ...]] = {}
     for name, role in _FIELDS.items():
         fitting = [a for a in amounts if role in a.roles and _fits(a, role, items)]
-        scores = [
-            weigh(_features(a, role, order, limit, total_row, summary), PART_WEIGHTS)
+        scored = [
+            (
+                a.mention.value,
+                weigh(_features(a, role, order, limit, total_row, summary), PART_WEIGHTS),
+            )
             for order, a in enumerate(fitting)
         ]
-        best: dict[Decimal, tuple[float, LabelledAmount]] = {}
-        for share, amount in zip(shares(scores, NO_PART), fitting, strict=True):
-            whole, first = best.get(amount.mention.value, (0.0, amount))
-            best[amount.mention.value] = (whole + share, first)
-        ranked = sorted(best.values(), key=lambda item: -item[0])[:5]
         candidates = tuple(
-            mentions.candidate([amount.mention.span], share, amount.label_text)
-            for share, amount in ranked
-            if share > 0.02
+            mentions.candidate([fitting[index].mention.span], share, fitting[index].label_text)
+            for index, share in ranked(scored, NO_PART)[:5]
         )
         if candidates:
             found[name] = candidates

@@ -9,7 +9,7 @@ from itertools import combinations, product
 
 from lib.domain.extraction import Candidate
 from lib.kie.mentions import Mentions
-from lib.kie.ranking import shares, weigh
+from lib.kie.ranking import ranked, weigh
 from lib.kie.receipts.amounts import LabelledAmount, Role
 
 WEIGHTS: dict[str, float] = {
@@ -51,6 +51,7 @@ WEIGHTS: dict[str, float] = {
 }
 NO_TOTAL = -0.4
 
+_LEAST_SHARE = 0.001
 _LARGEST_ROUNDING = Decimal(1)  # cash rounding is under one unit of any currency with cents
 
 
@@ -234,19 +235,9 @@ def find_total(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> tuple[C
     The score is the value's share in a softmax over all amounts and "no total is printed".
     """
     evidence = TotalEvidence(mentions, amounts)
-    scores = [weigh(evidence.features(amount), WEIGHTS) for amount in evidence.amounts]
-    best: dict[Decimal, tuple[float, float, LabelledAmount]] = {}
-    for amount, score, share in zip(
-        evidence.amounts, scores, shares(scores, NO_TOTAL), strict=True
-    ):
-        value = amount.mention.value
-        whole, top, speaker = best.get(value, (0.0, float("-inf"), amount))
-        if score > top:
-            top, speaker = score, amount
-        best[value] = (whole + share, top, speaker)
-    ranked = sorted(best.values(), key=lambda item: -item[0])
+    scored = [(a.mention.value, weigh(evidence.features(a), WEIGHTS)) for a in amounts]
     return tuple(
-        mentions.candidate([amount.mention.span], share, amount.label_text)
-        for share, _, amount in ranked
-        if share > 0.001
+        mentions.candidate([amounts[index].mention.span], share, amounts[index].label_text)
+        for index, share in ranked(scored, NO_TOTAL)
+        if share > _LEAST_SHARE
     )
