@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from lib.domain.extraction import Candidate
 from lib.kie.invoices.key_values import Hit, as_candidates, identifier_spans, text_spans
 from lib.kie.invoices.labels import FieldLabel
 from lib.kie.invoices.parties import Party
-from lib.kie.invoices.reading import Found, Reading
+from lib.kie.invoices.reading import Found, IdentifierFinder, Reading
 from lib.kie.layout import Cell, Span
 from lib.values.currencies import find_symbols
 from lib.values.identifiers import (
@@ -46,15 +46,13 @@ def find_accounts(reading: Reading, parties: Sequence[Party]) -> Found:
     }
 
 
-def _matches(
-    reading: Reading, find: Callable[[str], Sequence[IdentifierMatch]]
-) -> Iterator[tuple[Span, IdentifierMatch]]:
+def _matches(reading: Reading, find: IdentifierFinder) -> Iterator[tuple[Span, IdentifierMatch]]:
     for cell in reading.layout.cells:
-        for match in find(cell.text):
+        for match in reading.identifiers(find, cell):
             yield Span(cell, match.start, match.end), match
 
 
-def _plain(reading: Reading, find: Callable[[str], Sequence[IdentifierMatch]]) -> list[Candidate]:
+def _plain(reading: Reading, find: IdentifierFinder) -> list[Candidate]:
     return _ranked(
         reading.mentions.candidate([span], 0.95 if match.valid else _DOUBTFUL)
         for span, match in _matches(reading, find)
@@ -126,7 +124,7 @@ def _contacts(
     reading: Reading,
     parties: Sequence[Party],
     field: str,
-    find: Callable[[str], Sequence[IdentifierMatch]],
+    find: IdentifierFinder,
 ) -> list[Candidate]:
     customer = _cells_of([p for p in parties if p.score > _SURE_PARTY], "customer", "shipping")
     found = []
@@ -153,7 +151,7 @@ def _left_cues(reading: Reading, cell: Cell) -> frozenset[str]:
 
 
 def _is_other_number(reading: Reading, cell: Cell) -> bool:
-    return bool(find_ibans(cell.text)) or bool(reading.mentions.dates(cell))
+    return bool(reading.identifiers(find_ibans, cell)) or bool(reading.mentions.dates(cell))
 
 
 def _labelled(reading: Reading, field: str) -> list[Candidate]:

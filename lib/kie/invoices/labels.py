@@ -12,7 +12,7 @@ from lib.kie.lexicon import Label, LabelKind, LabelMatch
 from lib.kie.mentions import LabelMention, Mentions
 
 _MAIN_SHARE = 0.4  # of the leading language's votes: bilingual forms have two main languages
-_FOREIGN = 0.7  # a phrase that only another language has
+_FOREIGN = 0.5  # a phrase that only another language has
 _BEHIND_TEXT = 0.75  # a phrase behind other words of its cell
 _IN_SENTENCE = 0.45  # the same in running text
 _SENTENCE_WORDS = 9

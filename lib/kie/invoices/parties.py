@@ -84,7 +84,7 @@ def _from_blocks(reading: Reading, blocks: Sequence[AddressBlock]) -> Iterator[P
             unlabelled.append(block)
     named = any(_is_customer_heading(reading, block) for block in blocks)
     for block in unlabelled:
-        if _has_contacts(reading, (*block.lines, *block.below), own=True):
+        if _has_contacts(reading, (*block.lines, *block.below)):
             yield _party(reading, block, "vendor", _WITH_CONTACTS)
         elif any(_stands_under(sender.first, block, reading) for sender in senders):
             yield _party(reading, block, "customer", _UNDER_SENDER)
@@ -218,10 +218,10 @@ def _name_spans(reading: Reading, cell: Cell) -> list[Span]:
 
 def _letterheads(reading: Reading, parties: Sequence[Party]) -> Iterator[Party]:
     """Company names by their legal form, and the largest line at the top of the first page."""
-    others = {c.index for party in parties if party.role != "vendor" for c in party.cells}
+    known = {c.index for party in parties for c in party.cells}
     first = reading.layout.pages[0].page.number if reading.layout.pages else 0
     for cell in reading.layout.cells:
-        if cell.index in others or not reading.outside_table(cell):
+        if cell.index in known or not reading.outside_table(cell):
             continue
         small = sum(word.text[:1].islower() for word in cell.line.words)
         if len(cell.line.words) > _LONGEST_NAME or small > 2 or _is_title(reading, cell):
@@ -302,16 +302,16 @@ def _has_vendor_above(
     )
 
 
-def _has_contacts(reading: Reading, cells: Sequence[Cell], *, own: bool) -> bool:
+def _has_contacts(reading: Reading, cells: Sequence[Cell]) -> bool:
     """Whether bank, web or registration details stand with the lines: only the sender prints those."""
+    telling = [find_ibans, find_bics, find_urls, find_emails]
+    if not reading.labels.of("customer_tax_id"):
+        telling.append(find_tax_ids)
     for cell in cells:
-        text = cell.text
-        if find_ibans(text) or find_bics(text) or find_urls(text):
-            return own
-        if find_tax_ids(text) and not reading.labels.of("customer_tax_id"):
-            return own
-        if find_emails(text) or (find_phones(text) and reading.labels.leading_cues(cell)):
-            return own
+        if any(reading.identifiers(find, cell) for find in telling):
+            return True
+        if reading.labels.leading_cues(cell) and reading.identifiers(find_phones, cell):
+            return True
     return False
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from lib.domain.extraction import Candidate
 from lib.kie.invoices.key_values import KeyValues
 from lib.kie.invoices.labels import Labels
 from lib.kie.layout import Cell, Layout
 from lib.kie.mentions import Mentions
+from lib.values.identifiers import IdentifierMatch
+
+IdentifierFinder = Callable[[str], Sequence[IdentifierMatch]]
+"""One of the finders of `lib.values.identifiers`."""
 
 Found = dict[str, list[Candidate]]
 """Candidates per field, in any order."""
@@ -23,6 +28,16 @@ class Reading:
     labels: Labels
     pairs: KeyValues
     table_rows: frozenset[int] = frozenset()
+    _identifiers: dict[tuple[IdentifierFinder, int], tuple[IdentifierMatch, ...]] = field(
+        default_factory=dict, repr=False
+    )
+
+    def identifiers(self, find: IdentifierFinder, cell: Cell) -> tuple[IdentifierMatch, ...]:
+        """What a finder of identifiers finds in a cell; found once."""
+        key = (find, cell.index)
+        if key not in self._identifiers:
+            self._identifiers[key] = tuple(find(cell.text))
+        return self._identifiers[key]
 
     def outside_table(self, cell: Cell) -> bool:
         """Whether a cell is no part of the line-item table."""

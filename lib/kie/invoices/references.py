@@ -45,8 +45,13 @@ def _identifiers(reading: Reading, cell: Cell) -> list[Span]:
     spans = identifier_spans(reading.mentions, cell)
     if not spans:
         return spans
-    known = [*find_ibans(cell.text), *find_tax_ids(cell.text)]
-    known += [phone for phone in find_phones(cell.text) if cell.text[phone.start] in "+("]
+    known = [
+        *reading.identifiers(find_ibans, cell),
+        *reading.identifiers(find_tax_ids, cell),
+    ]
+    known += [
+        phone for phone in reading.identifiers(find_phones, cell) if cell.text[phone.start] in "+("
+    ]
     return [
         span
         for span in spans

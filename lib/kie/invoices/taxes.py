@@ -16,6 +16,7 @@ _LARGEST_RATE = Decimal(35)  # no country's general consumption tax is higher
 _ROUNDING = Decimal("0.03")
 _BARE_RATE = re.compile(r"(?<![\w.,])\d{1,2}(?:[.,]\d{1,2})?(?![\w.,%]|\s*%)")
 _TAX_CUES = frozenset({"tax", "tax_summary", "tax_exempt"})
+_CLEAR = 0.5  # strength of a label that is no chance word
 _TAX_FIELDS = frozenset({"tax_total"})
 
 
@@ -95,7 +96,7 @@ def _labelled_line(reading: Reading, row: Row) -> TaxLine | None:
     """A row such as "VAT 20 %  12.40": a word for tax, a rate, an amount."""
     for cell in row.cells:
         labels = [x for x in reading.labels.in_cell(cell) if x.field in _TAX_FIELDS]
-        if not labels or not labels[0].leads:
+        if not labels or labels[0].strength <= _CLEAR:
             continue
         cells = [cell, *row.cells_right_of(cell)]
         amounts = [a for c in cells for a in reading.mentions.amounts(c)]
