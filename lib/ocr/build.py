@@ -27,7 +27,7 @@ class EngineChoice(StrEnum):
 class EngineSettings:
     """What a worker needs to know to load its engine.
 
-    `runtime`, `precision` and `detection_side` (pixels of an A4 page's long side as the detector
+    `runtime`, `precision` and `detection_side` (pixels of a page's long side as the detector
     sees it; more finds smaller print and costs quadratically) are for PPOCR, `paddle` for PADDLE.
     """
 

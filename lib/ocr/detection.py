@@ -15,7 +15,8 @@ from lib.ocr.runtime import Image, Runtime
 STRIDE = 32
 """The network's sides are multiples of this."""
 
-A4_ASPECT = math.sqrt(2)
+_SLIP_ASPECT = 2.5
+"""Height over width of an ordinary till receipt."""
 
 # PP-OCRv6's own settings for its detector.
 _TEXT_THRESHOLD = 0.3
@@ -27,13 +28,13 @@ _KERNEL = np.ones((2, 2), np.uint8)
 
 
 def shrink_factor(width: int, height: int, side: int) -> float:
-    """How much to shrink a page (factor ≤ 1) so that it costs no more than A4 with that long side.
+    """How much to shrink a page (factor at most 1) so that its long side is `side` pixels.
 
-    A page more elongated than A4, such as a till roll, keeps as many pixels as A4 and so a longer
-    side: its print is as small as on any other page.
+    A till roll more elongated than `_SLIP_ASPECT` keeps as many pixels as a page of that shape, and
+    so a longer side: its print is no larger than on other receipts.
     """
     by_side = side / max(width, height)
-    by_area = side / math.sqrt(A4_ASPECT * width * height)
+    by_area = side / math.sqrt(_SLIP_ASPECT * width * height)
     return min(1.0, max(by_side, by_area))
 
 

@@ -51,13 +51,13 @@ class OpenVinoRuntime:
 
     def text_map(self, image: Image) -> NDArray[np.float32]:
         """See `Runtime`."""
-        self._detect.infer([image[None]])
+        self._detect.infer([image[None]], share_inputs=True)
         probabilities: NDArray[np.float32] = self._detect.get_output_tensor().data[0, 0]
         return probabilities
 
     def best_classes(self, crops: Image) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """See `Runtime`."""
-        self._recognise.infer([crops])
+        self._recognise.infer([crops], share_inputs=True)
         probabilities = self._recognise.get_output_tensor(0).data[..., 0]
         classes = self._recognise.get_output_tensor(1).data[..., 0]
         return classes, probabilities
