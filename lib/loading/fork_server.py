@@ -26,8 +26,8 @@ _PR_SET_PDEATHSIG = 1
 def main(control_fd: int, limits: LoadingLimits) -> None:
     """Serve commands until the parent is gone, then end every decoder."""
     control = socket.socket(fileno=control_fd)
-    _silence()
     warm_up(limits)
+    _silence()
     gc.freeze()
     children: set[int] = set()
     try:

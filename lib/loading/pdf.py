@@ -25,6 +25,7 @@ _SPACE, _LINE_FEED = 0x20, 0x0A
 _LINK_LIKE = frozenset({pdfium_c.FPDF_ANNOT_LINK, pdfium_c.FPDF_ANNOT_POPUP})
 # A page counts as a scan when one image covers this share of it.
 _SCAN_SHARE = 0.5
+_SCAN_SIDE_PX = 1640
 
 
 class PdfFile:
@@ -125,7 +126,8 @@ class PdfFile:
         self._check_size(width, height)
         dpi: float = self._limits.render_dpi
         if largest is not None and largest.share >= _SCAN_SHARE:
-            low = self._limits.render_dpi / 2
+            # Text may have been set over a coarse background: an A4 page keeps 140 dpi.
+            low = min(dpi, _SCAN_SIDE_PX * POINTS_PER_INCH / max(width, height))
             dpi = min(max(largest.dpi, low), self._limits.max_scan_dpi)
         # One pixel is kept back because sizes are rounded up.
         most: float = (self._limits.max_image_side_px - 1) / max(width, height)

@@ -249,9 +249,19 @@ def test_ubl_credit_note() -> None:
     ]
 
 
+def test_the_envelope_of_the_peppol_network() -> None:
+    invoice = PEPPOL.partition(b"?>")[2]
+    header = b"<StandardBusinessDocumentHeader><HeaderVersion>1.0</HeaderVersion>"
+    envelope = b"<StandardBusinessDocument xmlns='urn:sbdh'>%s</StandardBusinessDocumentHeader>"
+    enclosed = read(envelope % header + invoice + b"</StandardBusinessDocument>")
+
+    assert enclosed == read(PEPPOL)
+
+
 @pytest.mark.parametrize(
     "xml",
     [
+        b"<StandardBusinessDocument/>",
         b"<Invoice/>",
         b"<Invoice xmlns='urn:another'/>",
         b"<SCRDMCCBDACIOMessageStructure/>",

@@ -359,3 +359,27 @@ def test_five_hundred_documents_leave_nothing_behind() -> None:
         assert server.children() == []
         assert own.memory_info().rss - memory < 10_000_000
         assert server.memory_info().rss - helper_memory < 2_000_000
+
+
+def test_a_server_that_is_killed_leaves_no_process_behind() -> None:
+    program = (
+        "import psutil, sys, time\n"
+        f"sys.path.append({str(Path(lib.__file__).parents[1])!r})\n"
+        "from lib.domain.deadline import Deadline\n"
+        "from lib.loading.limits import LoadingLimits\n"
+        "from lib.loading.loader import build_loader\n"
+        f"document = build_loader(LoadingLimits()).open({png()!r}, Deadline.after(20))\n"
+        "found = psutil.Process().children(recursive=True)\n"
+        "print(*(process.pid for process in found), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        numbers = [int(number) for number in server.stdout.readline().split()]
+        processes = [psutil.Process(number) for number in numbers]
+        server.kill()
+
+    _, alive = psutil.wait_procs(processes, timeout=10)
+
+    assert len(numbers) == 2
+    assert alive == []

@@ -196,9 +196,9 @@ def test_share_under_the_largest_image_and_its_resolution() -> None:
     assert found.image_share == pytest.approx(0.25, abs=0.01)
 
 
-@pytest.mark.parametrize(("pixels", "dpi"), [(1240, 150), (620, 100), (4960, 300)])
+@pytest.mark.parametrize(("pixels", "dpi"), [(1240, 150), (620, 140), (4960, 300)])
 def test_a_scan_is_rendered_at_its_own_resolution(pixels: int, dpi: int) -> None:
-    """595 points are 8.27 inches; below 100 and above 300 dpi the limits hold."""
+    """595 points are 8.27 inches; below 140 and above 300 dpi the limits hold."""
     document = sheet()
     document.image(picture(pixels, round(pixels * 2**0.5)), 0, 0, document.w, document.h)
 
@@ -206,6 +206,16 @@ def test_a_scan_is_rendered_at_its_own_resolution(pixels: int, dpi: int) -> None
 
     assert page.width == pytest.approx(document.w / 72 * dpi, rel=0.01)
     assert page.text_layer is None
+
+
+def test_a_scan_on_a_page_of_a_point_per_pixel_is_not_blown_up() -> None:
+    document = FPDF(unit="pt", format=(2480, 3508))
+    document.add_page()
+    document.image(picture(2480, 3508), 0, 0, document.w, document.h)
+
+    page = opened(document).page(1)
+
+    assert (page.width, page.height) == (2480, 3508)
 
 
 def test_a_drawn_page_is_rendered_at_the_default_resolution() -> None:
