@@ -26,6 +26,9 @@ _OTHER_PARTY = 0.5  # subtracted where the number stands in the other party's bl
 _LABELLED = 0.1
 _SURE_PARTY = 0.5
 _FEWEST_LETTERS = 3  # of a text value
+_PREFIXED, _PREFIXED_DOUBTFUL = 0.05, 0.25  # a VAT id names its country; samples fail the checksum
+_LESS_TELLING = 0.2
+_PERSONAL = frozenset({"stnr", "idnr", "codice_fiscale"})  # only where no VAT id is printed
 _NOT_TAX = frozenset({"siret", "siren", "uen", "cvr", "orgnr", "ytunnus", "bn"})
 
 
@@ -80,12 +83,17 @@ def _tax_ids(reading: Reading, parties: Sequence[Party], role: str) -> list[Cand
             continue
         label = _label_before(reading, span)
         score = _VALID if match.valid else _DOUBTFUL
-        score += 0.05 * (match.kind == "vat") - 0.1 * (match.kind in ("stnr", "codice_fiscale"))
+        if match.kind == "vat":
+            score += _PREFIXED if match.valid else _PREFIXED_DOUBTFUL
+        elif match.kind in _PERSONAL:
+            score -= _LESS_TELLING
         explicit_customer = label == "customer_tax_id"
         if role == "customer":
             if not explicit_customer and span.cell.index not in own:
                 continue
-        elif explicit_customer or span.cell.index in rival_cells:
+        elif explicit_customer:
+            continue
+        elif span.cell.index in rival_cells:
             score -= _OTHER_PARTY
         found.append(reading.mentions.candidate([span], score))
     return _ranked(found)

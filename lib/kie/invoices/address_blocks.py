@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lib.kie.invoices.reading import Reading
@@ -25,6 +24,8 @@ _POSTAL_LINES = (
 )
 _SEPARATORS = re.compile(r"\s+[|•●·∙*■▪–—-]\s+|\s*[|•●·]\s*|\s{2,}|, ")
 _POSTAL_INSIDE = re.compile(r"\d{4,6} [^\W\d_]{3,}")
+_HOUSE_NUMBER = re.compile(r"^\d+\b|[ .]\d{1,4} ?[a-zA-Z]?$")
+_COUNTRY = 20  # letters of its name
 _SPLIT_GAP = 2.5  # letter heights
 _LONGEST_LINE = 11  # words: longer lines are sentences
 # Labelled lines that a party's block may hold.
@@ -97,13 +98,32 @@ def _one_line_block(reading: Reading, cell: Cell) -> AddressBlock | None:
     parts = one_line_parts(cell)
     if not any(is_postal_line(part.text) for part in parts[1:]):
         return _without_separators(reading, cell)
-    if parts[0].text[:1].isdigit() or is_street(reading, parts[0]):
-        height = reading.layout.page_of(cell).letter_height
-        above = next(reading.layout.above(cell.box, cell.row, 1), None)
-        if above is None or cell.box.y0 - above.box.y1 > 1.5 * height or _breaks(reading, above):
-            return None
-        return AddressBlock((above, cell), cell, ())
+    if is_street(reading, parts[0]):
+        above = [*reversed(_run(reading, cell, -1, _GAP_BELOW, 3))] or _centred_above(reading, cell)
+        return AddressBlock((*above, cell), cell, ()) if above else None
+    parts = town_parts(cell)
     return AddressBlock((cell,), cell, (), tuple(parts)) if len(parts) > 2 else None
+
+
+def town_parts(cell: Cell) -> list[Span]:
+    """The parts of a one-line address up to its town and country; empty for any other line."""
+    parts = one_line_parts(cell)
+    town = next((i for i, part in enumerate(parts) if i and is_postal_line(part.text)), None)
+    if town is None:
+        return []
+    country = parts[town + 1 : town + 2]
+    if not country or any(c.isdigit() for c in country[0].text) or len(country[0].text) > _COUNTRY:
+        return parts[: town + 1]
+    return [*parts[: town + 1], *country]
+
+
+def _centred_above(reading: Reading, cell: Cell) -> list[Cell]:
+    """The line right above a centred one."""
+    height = reading.layout.page_of(cell).letter_height
+    above = next(reading.layout.above(cell.box, cell.row, 1), None)
+    if above is None or cell.box.y0 - above.box.y1 > _GAP_BELOW * height:
+        return []
+    return [] if _breaks(reading, above) else [above]
 
 
 def _without_separators(reading: Reading, cell: Cell) -> AddressBlock | None:
@@ -136,14 +156,16 @@ def _without_separators(reading: Reading, cell: Cell) -> AddressBlock | None:
 
 
 def is_street(reading: Reading, span: Span) -> bool:
-    """Whether a span begins or ends with a word for a street."""
-    return any(
-        "street" in mention.match.cues
-        and span.start <= mention.span.start
-        and mention.span.end <= span.end
-        and (mention.span.start == span.start or any(c.isdigit() for c in span.text))
+    """Whether a part of an address is a street: a number at either end, or a word for a street."""
+    named = any(
+        mention.span.start == span.start and "street" in mention.match.cues
         for mention in reading.mentions.labels(span.cell)
     )
+    legal = any(
+        span.start < mention.span.start < span.end and "legal_form" in mention.match.cues
+        for mention in reading.mentions.labels(span.cell)
+    )
+    return named or (bool(_HOUSE_NUMBER.search(span.text)) and not legal)
 
 
 def _block_above(reading: Reading, cell: Cell, taken: set[int]) -> AddressBlock | None:

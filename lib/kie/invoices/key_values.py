@@ -19,7 +19,9 @@ _FAR_GAP = 40.0  # letter heights: a value that far to the right is less likely 
 _FAR = 0.15
 _SENTENCE_GAP = 24  # letters between a label and its value in one line
 _IDENTIFIER = re.compile(
-    r"(?:\b[A-Z]{1,5} )?[^\W_][\w./\-–+]*\d[\w./\-–+]*[^\W_]|\b\d\b|[^\W\d_]\d\b"
+    r"\b\d{1,4}(?: \d{2,4})+(?![\w/]|[.,-]\d)"  # groups of digits
+    r"|(?:\b[A-Z]{1,5} ){0,2}[^\W_][\w./\-–+]*\d[\w./\-–+]*[^\W_]"
+    r"|(?:\b[A-Z]{1,5} )?\b\d{1,2}\b|[^\W\d_]\d\b"
 )
 _COVERED = 0.7  # of an identifier: that much of it being a date or money, it is one
 _HAS_DIGIT = re.compile(r"\d")

@@ -11,6 +11,7 @@ from lib.kie.invoices.address_blocks import (
     AddressBlock,
     find_address_blocks,
     is_postal_line,
+    town_parts,
 )
 from lib.kie.invoices.labels import FieldLabel
 from lib.kie.invoices.reading import Found, Reading
@@ -38,6 +39,8 @@ _LEGAL_FORM = 0.45
 _REPEATED = 0.08
 _HEADING_REACH = 9  # rows between a heading and the block or name below it
 _SUB_LABELS = frozenset({"party_name", "party_address", "contact", "contact_details"})
+# "SARL au capital de 50 000 €", "Stammkapital", "kapitał zakładowy"
+_SHARE_CAPITAL = re.compile(r"[ck]apita[lł]", re.IGNORECASE)
 _LONGEST_NAME = 9  # words
 
 
@@ -84,7 +87,10 @@ def _from_blocks(reading: Reading, blocks: Sequence[AddressBlock]) -> Iterator[P
             unlabelled.append(block)
     named = any(_is_customer_heading(reading, block) for block in blocks)
     for block in unlabelled:
-        if _has_contacts(reading, (*block.lines, *block.below)):
+        known = {sender.parts[0].text.casefold() for sender in senders}
+        if block.first.text.casefold() in known or _has_contacts(
+            reading, (*block.lines, *block.below)
+        ):
             yield _party(reading, block, "vendor", _WITH_CONTACTS)
         elif any(_stands_under(sender.first, block, reading) for sender in senders):
             yield _party(reading, block, "customer", _UNDER_SENDER)
@@ -105,7 +111,8 @@ def _party(
     reading: Reading, block: AddressBlock, role: str, score: float, label: FieldLabel | None = None
 ) -> Party:
     lines = _name_and_street(reading, block.lines)
-    spans = [_without_label(reading, line) for line in lines]
+    spans = [_without_label(reading, line) for line in lines if line is not block.postal]
+    spans += town_parts(block.postal) or [_without_label(reading, block.postal)]
     spans = [span for span in spans if any(c.isalnum() for c in span.text)]
     name = spans[0] if spans and len(spans) > 1 else None
     text = label.span.text if label else ""
@@ -117,9 +124,9 @@ def _party(
 def _heading_of(reading: Reading, block: AddressBlock) -> FieldLabel | None:
     """The label of a role above the block or left of its first line, through sub-labels such as "Name:"."""
     for cell in block.lines[:2]:
-        for label in reading.labels.in_cell(cell):
-            if label.field in _ROLE_FIELDS and label.leads and label.strength > 0.5:
-                return label
+        own = _role_label(reading, cell)
+        if own:
+            return own
         left = reading.layout.row_of(cell).cells_left_of(cell)
         if left:
             found = _role_label(reading, left[-1])
@@ -148,8 +155,14 @@ def _role_label(reading: Reading, cell: Cell) -> FieldLabel | None:
         for label in reading.labels.in_cell(cell)
         if label.field in _ROLE_FIELDS and label.leads and label.strength > 0.5
     ]
-    roles = [label for label in roles if label.alone or ":" in cell.text] or roles
+    roles = [label for label in roles if _is_set_off(label)]
     return max(roles, key=lambda label: label.strength, default=None)
+
+
+def _is_set_off(label: FieldLabel) -> bool:
+    """Whether a label is one and not the beginning of a name: "Lieferant GmbH" is a name."""
+    behind = label.cell.text[label.span.end :].lstrip()
+    return label.alone or behind[:1] == ":" or " " in label.span.text
 
 
 def _role_above(reading: Reading, cell: Cell, reach: int) -> FieldLabel | None:
@@ -172,7 +185,7 @@ def _from_labels(reading: Reading) -> Iterator[Party]:
                 continue
             behind = label.cell.text[label.span.end :].lstrip()
             if not (label.alone or behind[:1] == ":"):
-                continue
+                continue  # "Invoice to be paid": a role's label is set off from the name
             for hit in reading.pairs.seek(label, lambda cell: _name_spans(reading, cell)):
                 name, address = _name_and_rest(hit.span)
                 yield Party(role, hit.score * 0.8, name, address, (hit.span.cell,), label.span.text)
@@ -327,7 +340,7 @@ def _is_salutation(reading: Reading, cell: Cell) -> bool:
 
 def _without_label(reading: Reading, cell: Cell) -> Span:
     labels = [x for x in reading.labels.in_cell(cell) if x.leads and x.strength > 0.5]
-    labels = [x for x in labels if x.field in _ROLE_FIELDS]
+    labels = [x for x in labels if x.field in _ROLE_FIELDS and _is_set_off(x)]
     start = max((x.span.end for x in labels), default=0)
     return Span(cell, start, len(cell.text)).stripped()
 
@@ -339,11 +352,16 @@ def _name_and_street(reading: Reading, lines: Sequence[Cell]) -> list[Cell]:
         if left and "party_name" in reading.labels.leading_cues(left[-1]):
             lines = lines[index:]
             break
-    kept = [
-        line
-        for line in lines
-        if not _is_salutation(reading, line)
-        and "contact" not in reading.labels.leading_cues(line)
-        and sum(c.isalpha() for c in line.text) > 1
-    ]
+    kept = [line for line in lines if line is lines[-1] or not _is_aside(reading, line)]
     return kept or list(lines)
+
+
+def _is_aside(reading: Reading, line: Cell) -> bool:
+    """A line of the block that is neither name nor address: "Mr", a contact, a number, a capital."""
+    if sum(c.isalpha() for c in line.text) < 2 or _is_salutation(reading, line):
+        return True
+    if "contact" in reading.labels.leading_cues(line):
+        return True
+    if any(reading.identifiers(find, line) for find in (find_tax_ids, find_emails, find_urls)):
+        return True
+    return bool(_SHARE_CAPITAL.search(line.text))

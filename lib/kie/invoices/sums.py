@@ -21,6 +21,7 @@ _RIGHT, _BELOW = 0.9, 0.75
 _SHARED = 0.06  # a label that several sums have says less about each
 _LOWER = 0.04  # of two equal labels the later one is the sum
 _AGREES = 0.08  # net + tax = gross
+_OTHER_TEXT = 12  # letters of a cell that is no amount
 _APART = 20  # letters between a label and its amount in one line
 _NOT_PRINTED_DUE = 0.45  # nothing says that a part was paid: the total is due
 _OTHERS = 0.15
@@ -86,13 +87,13 @@ def amounts_right_of(reading: Reading, label: FieldLabel) -> list[AmountMention]
         if a.span.start >= label.span.end
         and sum(c.isalpha() for c in label.cell.text[label.span.end : a.span.start]) <= _APART
     ]
-    if inside:
-        return _until_next_label(reading, label, inside)
-    found: list[AmountMention] = []
+    found = _until_next_label(reading, label, inside)
+    if len(found) < len(inside):
+        return found
     for cell in reading.layout.row_of(label.cell).cells_right_of(label.cell):
         if any(o.leads and o.field in SUM_FIELDS for o in reading.labels.in_cell(cell)):
             break
-        if sum(c.isalpha() for c in cell.text) > 12:
+        if sum(c.isalpha() for c in cell.text) > _OTHER_TEXT:
             break
         found.extend(_money(reading, cell))
     return found

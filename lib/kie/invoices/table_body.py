@@ -14,9 +14,10 @@ _STOP_FIELDS = frozenset({"subtotal", "tax_total", "total", "amount_due", "amoun
 _STOP_CUES = frozenset({"tax_summary"})
 _SKIP_CUES = frozenset({"carried_forward", "page"})
 _SAME_LINE = 0.7  # letter heights between middles
+_TIE = 0.1
 _NEAR = 2.5  # letter heights between an item's amount and its other numbers
 _WRAP_GAP = 1.0  # letter heights between a description's lines
-_TEXT_COLUMNS = frozenset({"description", "product_code", "unit", "date"})
+_WIDE = 1.6  # of a header: longer texts belong to another column
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,8 @@ def split_cell(cell: Cell, columns: Sequence[Column], mentions: Mentions) -> Ite
         rest_span = Span(cell, cell.word_starts[1], end)
         column = _column_of(first, columns, numeric=False)
         behind = _column_of(rest_span, columns, numeric=False) if rest_span.start < end else column
-        if column in ("position", "quantity", "product_code") and behind != column:
+        apart = column != "quantity" or _overlaps(rest_span, columns, behind)
+        if column in ("position", "quantity", "product_code") and behind != column and apart:
             if _overlaps(first, columns, column):
                 yield Piece(first.stripped(), column)
                 start = rest_span.start
@@ -160,7 +162,8 @@ def _column_of(span: Span, columns: Sequence[Column], *, numeric: bool) -> str:
     box = span.box
     over = max(columns, key=lambda column: column.box.overlap_x(box))
     if over.box.overlap_x(box) > 0:
-        wide = box.width > 1.6 * over.box.width and not numeric
+        counted = over.name == "quantity" and span.text[:1].isdigit()
+        wide = box.width > _WIDE * over.box.width and not numeric and not counted
         if not (wide and over.name in NUMERIC_COLUMNS):
             return over.name
     fitting = [column for column in columns if (column.name in NUMERIC_COLUMNS) == numeric] or list(
@@ -177,14 +180,14 @@ def _items(pieces: Sequence[Piece], height: float) -> list[Item]:
         return []
     rest = [piece for piece in pieces if piece.column not in ("amount", "description")]
     for piece in sorted(rest, key=lambda p: p.middle):
-        item = min(items, key=lambda i: abs(i.anchor.middle - piece.middle))
+        # Of two items as near as each other the upper one: what wraps stands below.
+        item = min(items, key=lambda i: abs(i.anchor.middle - piece.middle + _TIE * height))
         near = abs(item.anchor.middle - piece.middle) <= _NEAR * height
         has_content = any(c.isalnum() for c in piece.span.text)
         if near and has_content:
             rival = item.cells.get(piece.column)
             if rival is None or (
                 abs(rival.middle - item.anchor.middle) > abs(piece.middle - item.anchor.middle)
-                and piece.column in NUMERIC_COLUMNS
             ):
                 item.cells[piece.column] = piece
     _describe(items, [p for p in pieces if p.column == "description"], height)
@@ -208,9 +211,10 @@ def _describe(items: Sequence[Item], lines: Sequence[Piece], height: float) -> N
             nearest.description.append(piece)
         else:
             left.append(piece)
-    above = [item for item in items if not item.description]
+    first = min(item.top for item in items)
+    above = any(not item.description for item in items) or any(p.middle < first for p in left)
     for piece in left if not above else reversed(left):
-        item = _wrapped_item(items, piece, height, upwards=bool(above))
+        item = _wrapped_item(items, piece, height, upwards=above)
         if item:
             item.description.append(piece)
             item.description.sort(key=lambda p: (p.middle, p.span.box.x0))
