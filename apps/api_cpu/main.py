@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -44,11 +44,11 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        running = await run_in_threadpool(_start, app, settings, make_reader)
+        stop = await run_in_threadpool(_start, app, settings, make_reader)
         try:
             yield
         finally:
-            await run_in_threadpool(running)
+            await run_in_threadpool(stop)
 
     app = FastAPI(
         title="OCR service",
@@ -91,34 +91,33 @@ def _start(
     app: FastAPI, settings: Settings, make_reader: Callable[[Settings], Reader]
 ) -> Callable[[], None]:
     """Open everything and put it where the endpoints find it; returns what closes it again."""
-    store = build_artifact_store(settings)
-    index_engine = open_database(settings.index_database, Schema.INDEX, Durability.POWER_LOSS)
-    keys = build_keys(settings)
-    reader = make_reader(settings)
-    admission = Admission(settings.concurrency, settings.extract_queue)
-    readiness = Readiness(store, reader.is_ready)
-    state = app.state
-    state.keys = keys
-    state.admission = admission
-    state.readiness = readiness
-    state.store_name = store.name
-    state.model_name = reader.stations.extractor.name
-    state.tasks = reader.stations.tasks
-    state.artifacts = ArtifactService(store)
-    state.extractions = ExtractionService(
-        reader.stations,
-        store,
-        ExtractIndex(index_engine, settings.sync_deadline_s * _LEASE_FACTOR),
-        settings.max_upload_bytes,
-    )
-    readiness.start()
-    if keys is not None and not keys.all():
-        logs.warning("there are no API keys yet: make one with `ocr keys create`")
-
-    def stop() -> None:
-        admission.shut_down()
-        readiness.stop()
-        reader.close()
-        index_engine.dispose()
-
-    return stop
+    with ExitStack() as opened:
+        # First, because its models load in the background.
+        reader = make_reader(settings)
+        opened.callback(reader.close)
+        store = build_artifact_store(settings)
+        index_engine = open_database(settings.index_database, Schema.INDEX, Durability.POWER_LOSS)
+        opened.callback(index_engine.dispose)
+        keys = build_keys(settings)
+        readiness = Readiness(store, reader.is_ready)
+        readiness.start()
+        opened.callback(readiness.stop)
+        admission = Admission(settings.concurrency, settings.extract_queue)
+        opened.callback(admission.shut_down)
+        state = app.state
+        state.keys = keys
+        state.admission = admission
+        state.readiness = readiness
+        state.store_name = store.name
+        state.model_name = reader.stations.extractor.name
+        state.tasks = reader.stations.tasks
+        state.artifacts = ArtifactService(store)
+        state.extractions = ExtractionService(
+            reader.stations,
+            store,
+            ExtractIndex(index_engine, settings.sync_deadline_s * _LEASE_FACTOR),
+            settings.max_upload_bytes,
+        )
+        if keys is not None and not keys.all():
+            logs.warning("there are no API keys yet: make one with `ocr keys create`")
+        return opened.pop_all().close

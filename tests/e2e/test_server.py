@@ -1,0 +1,230 @@
+"""The server as a process: real documents, hard ends, soft ends, bytes that are not HTTP."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from conftest import OCR, RECEIPT, SCAN, ServerProcess, environment, eventually
+
+from apps.api_cpu.extractions.schemas import ExtractResponse
+
+pytestmark = pytest.mark.slow
+Start = Callable[..., ServerProcess]
+PEPPER = "a pepper for these tests only"
+
+
+def _send(server: ServerProcess, path: Path, **fields: str) -> httpx.Response:
+    with path.open("rb") as file:
+        return server.client.post("/v1/extract", files={"file": (path.name, file)}, data=fields)
+
+
+def _in_background(server: ServerProcess, **fields: str) -> tuple[threading.Thread, list[Any]]:
+    """Send the scan without waiting; returns when the server works on it."""
+    outcome: list[Any] = []
+
+    def send() -> None:
+        try:
+            outcome.append(_send(server, SCAN, **fields))
+        except httpx.HTTPError as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    with httpx.Client(base_url=server.url) as other:
+        eventually(
+            lambda: other.get("/v1/health").json()["jobs"]["running"] == 1, "a running extraction"
+        )
+    return thread, outcome
+
+
+def test_a_photo_is_read_kept_and_found_again_after_a_restart(start: Start) -> None:
+    server = start()
+    answer = _send(server, RECEIPT, request_id="photo-1")
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    ExtractResponse.model_validate(body)
+    assert body["document_type"] == "receipt"
+    assert body["fields"]["total"]["polygon"]
+    server.stop()
+    restarted = start()
+    again = restarted.client.get("/v1/extracts/photo-1").json()
+    assert again["fields"] == body["fields"]
+    kept = restarted.client.get("/v1/artifacts", params={"ref": body["artifact_rel"]})
+    assert kept.json()["ocr_words"][0]["words"]
+    assert _send(restarted, RECEIPT, request_id="photo-1").status_code == 409
+
+
+def test_an_id_whose_server_was_killed_is_free_after_the_lease(start: Start) -> None:
+    server = start(SYNC_DEADLINE_S="6")
+    server.wait_ready()
+    thread, outcome = _in_background(server, request_id="cut-off")
+    server.stop(signal.SIGKILL)
+    thread.join()
+    assert isinstance(outcome[0], httpx.HTTPError)
+    restarted = start(SYNC_DEADLINE_S="6")
+    assert restarted.client.get("/v1/extracts/cut-off").status_code == 404
+    statuses: list[int] = []
+
+    def retried() -> bool:
+        statuses.append(_send(restarted, RECEIPT, request_id="cut-off").status_code)
+        return statuses[-1] != 409
+
+    eventually(retried, "the end of the lease")
+    assert statuses[0] == 409
+    assert statuses[-1] == 200
+
+
+def test_sigterm_finishes_what_runs(start: Start) -> None:
+    server = start()
+    server.wait_ready()
+    thread, outcome = _in_background(server, request_id="last-one")
+    assert server.stop(signal.SIGTERM) in {0, -signal.SIGTERM}
+    thread.join()
+    assert outcome[0].status_code == 200, outcome[0].text
+    assert start().client.get("/v1/extracts/last-one").status_code == 200
+
+
+def test_a_client_that_leaves_disturbs_nobody(start: Start) -> None:
+    server = start()
+    server.wait_ready()
+    host, port = urlsplit(server.url).hostname, urlsplit(server.url).port
+    head = "POST /v1/extract HTTP/1.1\r\nHost: x\r\nX-Request-ID: left\r\nContent-Length: 5000\r\n"
+    with socket.create_connection((host, port)) as connection:
+        connection.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n{")
+    eventually(
+        lambda: server.client.get("/v1/extracts/left").status_code == 400, "the kept failure"
+    )
+    assert _send(server, RECEIPT).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello TLS\r\n\r\n",
+        b"GET / HTTP/x\r\n\r\n",
+        b"GET /v1/health HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 1_000_000 + b"\r\n\r\n",
+        b"GET /v1/health HTTP/1.1\r\nHost: x\r\nX-A: \x00\r\n\r\n",
+        b"POST /v1/extract HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /v1/extract HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
+        b"Transfer-Encoding: gzip\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_gets_the_envelope(shared: ServerProcess, sent: bytes) -> None:
+    host, port = urlsplit(shared.url).hostname, urlsplit(shared.url).port
+    with socket.create_connection((host, port), timeout=20) as connection:
+        connection.sendall(sent)
+        received = b""
+        try:
+            while chunk := connection.recv(65536):
+                received += chunk
+        except ConnectionResetError:
+            pass  # the server hung up on what it had not read yet
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert b" 4" in head.splitlines()[0]
+    error = json.loads(body)["error"]
+    assert error["code"] in {"bad_request", "validation_error"}
+    assert f"x-request-id: {error['request_id']}".encode() in head.lower()
+    assert shared.health()["storage"]["ready"]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """One server for tests that leave it as it was."""
+    server = ServerProcess(tmp_path_factory.mktemp("shared"))
+    yield server
+    server.stop()
+    server.client.close()
+
+
+def test_keys_made_on_the_command_line_open_the_server(start: Start, tmp_path: Path) -> None:
+    secrets = {"AUTH_ENABLED": "1", "API_KEY_PEPPER": PEPPER}
+    server = start(**secrets)
+    made = subprocess.run(
+        [OCR, "keys", "create", "--role", "client"],
+        env=environment(tmp_path, secrets),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    key = made.stdout.strip()
+    assert server.client.get("/v1/me").status_code == 401
+    me = server.client.get("/v1/me", headers={"X-API-Key": key})
+    assert me.json()["role"] == "client"
+    server.stop()
+    log = (tmp_path / "server.log").read_text()
+    assert key.split("_", 2)[2] not in log
+    assert all(json.loads(line)["level"] for line in log.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("more", "part"),
+    [
+        ({"OCR_WORKER": "2"}, "OCR_WORKERS"),
+        ({"HOST": "0.0.0.0"}, "API_KEY_PEPPER"),
+        ({"S3_BUCKET": "b"}, "S3_BUCKET"),
+    ],
+)
+def test_wrong_settings_stop_the_start_with_one_line(
+    tmp_path: Path, more: dict[str, str], part: str
+) -> None:
+    ended = subprocess.run(
+        [OCR, "serve"], env=environment(tmp_path, more), capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert part in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+
+
+def test_files_are_read_without_a_server(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.pdf"
+    bad.write_text("not a PDF")
+    ended = subprocess.run(
+        [
+            OCR,
+            "extract",
+            str(RECEIPT),
+            str(bad),
+            str(tmp_path / "missing.pdf"),
+            "--json",
+            "-j",
+            "1",
+        ],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1, "one of them failed"
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [line["file"] for line in lines] == [
+        str(RECEIPT),
+        str(bad),
+        str(tmp_path / "missing.pdf"),
+    ]
+    assert lines[0]["result"]["total"] > 0
+    assert lines[1]["error"]["code"] == "unsupported_media_type"
+    assert lines[2]["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("output", ["--csv", "--table"])
+def test_other_outputs(tmp_path: Path, output: str) -> None:
+    ended = subprocess.run(
+        [OCR, "extract", str(RECEIPT), output],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "total" in ended.stdout
+    assert "Traceback" not in ended.stderr
