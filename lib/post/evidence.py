@@ -30,6 +30,8 @@ _MIN_VOTES = 1.0
 
 _WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"\bsales tax\b|\bstate tax\b", ("US",)),
+    (r"\d ?(?:fl )?(?:oz|lbs?)\b", ("US",)),
+    (r"\bgratuity\b", ("US", "CA")),
     (r"\b(?:hst|pst|qst|tvq|tps)\b", ("CA",)),
     (r"\bgst\b", ("MY", "SG", "AU", "IN", "NZ", "CA")),
     (r"\bsst\b|\bs(?:dn|on)\.? ?bhd\b|\bcukai\b", ("MY",)),
@@ -51,11 +53,15 @@ _WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 _PATTERNS = tuple((re.compile(words), lands) for words, lands in _WORDS)
 
+_PLAIN_TAX = re.compile(r"\btax\b(?! invoice)")
+_TAX_BY_NAME = re.compile(r"\b(?:[ghq]st|pst|vat|abn|iva)\b")
+
 _US_STATES = (
     "AL AK AZ AR CA CO CT DE FL GA HI IA ID IL IN KS KY LA MA MD ME MI MN MO MS MT NC ND NE NH NJ "
     "NM NV NY OH OK OR PA RI SC SD TN TX UT VA VT WA WI WV WY DC"
 ).replace(" ", "|")
-_US_POSTCODE = re.compile(rf"\b(?:{_US_STATES})[.,]? ?\d{{5}}(?:-\d{{4}})?\b")
+_US_POSTCODE = re.compile(rf"\b(?:{_US_STATES})[.,]?\s?\d{{5}}(?:-\d{{4}})?\b")
+_US_CITY = re.compile(rf"[A-Za-z]{{3}}, ?(?:{_US_STATES})$", re.MULTILINE)
 _CA_POSTCODE = re.compile(r"\b[ABCEGHJ-NPRSTVXY]\d[A-Z] ?\d[A-Z]\d\b")
 _GB_POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}\b")
 _NORTH_AMERICAN_PHONE = re.compile(r"(?<![\d-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\d-])")
@@ -98,6 +104,19 @@ class Evidence:
             if ranked[0][1] >= 2 * rival:
                 return ranked[0][0]
         return resolve_order((), OrderEvidence(language=self.language))
+
+    @cached_property
+    def likely_order(self) -> DateOrder:
+        """The best guess where nothing decides: day first, as most of the world writes.
+
+        In English month first, unless another country has left a sign: American documents carry
+        neither tax numbers nor country codes, others in English mostly do.
+        """
+        if self.date_order:
+            return self.date_order
+        signs = {order_of_country(country) for country in self._country_votes}
+        american = self.language == "en" and DateOrder.DMY not in signs
+        return DateOrder.MDY if american else DateOrder.DMY
 
     @cached_property
     def countries(self) -> tuple[str, ...]:
@@ -154,6 +173,8 @@ def _numbers_of(text: str) -> Iterator[tuple[tuple[str, ...], float]]:
             yield (phone.country,), _PHONE
     if _US_POSTCODE.search(text):
         yield ("US",), _POSTCODE
+    elif _US_CITY.search(text):
+        yield ("US",), _WORD
     if _CA_POSTCODE.search(text):
         yield ("CA",), _POSTCODE
     elif _GB_POSTCODE.search(text):
@@ -170,6 +191,8 @@ def _words_of(text: str) -> Iterator[tuple[tuple[str, ...], float]]:
     for pattern, lands in _PATTERNS:
         if pattern.search(small):
             yield lands, _WORD
+    if "$" in small and _PLAIN_TAX.search(small) and not _TAX_BY_NAME.search(small):
+        yield ("US",), _WORD  # other countries with a dollar have a name for theirs
     code, _ = resolve_currency((text,))
     if code and (homes := _homes_of(code)):
         yield homes, _CURRENCY

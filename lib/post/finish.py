@@ -11,6 +11,7 @@ from lib.domain.task import FieldSpec, FieldType, Task
 from lib.post.answer import answer
 from lib.post.checks import run_checks
 from lib.post.choose import choose, choose_row
+from lib.post.complete import complete
 from lib.post.currency import printed_currency
 from lib.post.derive import derive
 from lib.post.evidence import Evidence
@@ -21,7 +22,7 @@ from lib.post.schema import build_result, schema_errors
 from lib.post.settled import Settled, table_totals
 
 _SINGLE_TAX = 0.5  # what the score of a tax row's amount is worth as the tax total's
-_MAX_OPTIONS = 8  # of a field: more are noise, and every one is weighed against every other
+_MAX_OPTIONS = 16  # of a field: more are noise
 
 
 def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) -> Reading:
@@ -37,6 +38,7 @@ def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) 
     rows = _choose_rows(task, tables)
     options = _with_single_tax(task, options, rows)
     chosen = choose(task, options, table_totals(rows))
+    chosen |= complete(task, options, chosen)
     derived = derive(Settled(task, chosen, rows, hints.received_on))
     settled = Settled(task, {**chosen, **derived}, rows, hints.received_on)
     verdicts = run_checks(settled)

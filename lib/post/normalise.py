@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -156,9 +156,7 @@ def _date(name: str, candidate: Candidate, evidence: Evidence) -> tuple[Option, 
         Option(
             value=reading.value.isoformat(),
             candidate=candidate,
-            weight=_date_weight(
-                reading, plausible, order is not None, reading.order is order, latest
-            ),
+            weight=_date_weight(reading, plausible, evidence, latest),
             order=reading.order,
             ambiguous=len(plausible) > 1 and order is None,
         )
@@ -168,15 +166,16 @@ def _date(name: str, candidate: Candidate, evidence: Evidence) -> tuple[Option, 
 
 
 def _date_weight(
-    reading: DateReading, plausible: list[DateReading], decided: bool, follows: bool, latest: date
+    reading: DateReading, plausible: Sequence[DateReading], evidence: Evidence, latest: date
 ) -> float:
     if reading.value > latest:
         return _IN_THE_FUTURE
     if len(plausible) == 1:
         return _DECIDED
-    if decided:
+    follows = reading.order is evidence.likely_order
+    if evidence.date_order:
         return _DECIDED if follows else _AGAINST
-    return _OPEN_FIRST if reading is plausible[0] else _OPEN_OTHER
+    return _OPEN_FIRST if follows else _OPEN_OTHER
 
 
 def _time(_: str, candidate: Candidate, __: Evidence) -> tuple[Option, ...]:

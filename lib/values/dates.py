@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 
 from babel import Locale, UnknownLocaleError
 
 from lib.domain.extraction import DateOrder
-from lib.values.months import month_of
+from lib.values.calendar_names import month_of, weekdays_of
 from lib.values.text import fold_width
 
 FIRST_YEAR, LAST_YEAR = 1990, 2049
@@ -98,6 +98,10 @@ _YEAR_MONTH_DAY = re.compile(
 )
 _ZERO_IN_NAME = re.compile(r"(?<=[\d/\-. '])0(?=[cC][tT])|(?<=[nN])0(?=[vV])")
 
+_WEEKDAY_REACH = 16
+_WORD_BEFORE = re.compile(r"([^\W\d_]{3,})[\W_]*$")
+_WORD_AFTER = re.compile(r"[\W_]*([^\W\d_]{3,})")
+
 _LETTERS = str.maketrans("OoQDIl|S", "00001115")
 _DAMAGED = re.compile(
     r"(?<![^\W_])[\dOoQIl|]{1,2}([/\-.])[\dOoQIl|]{1,2}\1[\dOoQIl|S]{2,4}(?![^\W_])"
@@ -123,7 +127,7 @@ def find_dates(text: str, language: str | None = None) -> tuple[DateMatch, ...]:
     found: list[DateMatch] = []
     for match in (*_named(folded, language), *_numeric(folded)):
         if not any(match.start < other.end and other.start < match.end for other in found):
-            found.append(match)
+            found.append(_on_its_weekday(folded, match))
     return tuple(sorted(found, key=lambda match: match.start))
 
 
@@ -258,6 +262,20 @@ def _orders(first: str, second: str, year: str) -> list[_Parts]:
     if len(year) == 2 and len(first) == 2:
         options.append((first, second, year, DateOrder.YMD))
     return options
+
+
+def _on_its_weekday(text: str, match: DateMatch) -> DateMatch:
+    """An ambiguous date with only the readings that fall on the weekday printed beside it."""
+    if not match.ambiguous:
+        return match
+    before = _WORD_BEFORE.search(text[max(0, match.start - _WEEKDAY_REACH) : match.start])
+    after = _WORD_AFTER.match(text[match.end : match.end + _WEEKDAY_REACH])
+    for word in (before, after):
+        weekdays = weekdays_of(word[1]) if word else frozenset()
+        fitting = tuple(r for r in match.readings if r.value.weekday() in weekdays)
+        if fitting:
+            return replace(match, readings=fitting)
+    return match
 
 
 def _named(text: str, language: str | None) -> Iterator[DateMatch]:

@@ -362,3 +362,31 @@ def test_a_long_invoice_takes_little_time() -> None:
     )  # far above what it takes; catches what grows with the square
     assert reading.result["total"] == Decimal("1999200.00")
     assert check(reading, "lines_sum_to_subtotal").status is CheckStatus.PASSED
+
+
+def test_the_best_guess_in_english_without_any_sign_of_a_country_is_month_first() -> None:
+    american = read({"issue_date": "03/02/2018"}, texts=["Thank you"], language="en")
+    assert american.result["issue_date"] == "2018-03-02"
+    assert "ambiguous_date:issue_date" in american.review_reasons
+    elsewhere = read({"issue_date": "03/02/2018"}, texts=["GST 5.00"], language="en")
+    assert elsewhere.result["issue_date"] == "2018-02-03"
+
+
+def test_a_printed_number_that_completes_the_sum_is_the_subtotal_or_the_tax() -> None:
+    without_subtotal = read({"total": ["38,45", ("34,95", 0.02)], "tax_total": "3,50"})
+    assert without_subtotal.result["subtotal"] == Decimal("34.95")
+    assert without_subtotal.fields["subtotal"].polygon is not None
+    without_tax = read({"total": ["38,45", ("3,50", 0.02)], "subtotal": "34,95"})
+    assert without_tax.result["tax_total"] == Decimal("3.50")
+
+
+def test_a_number_that_is_not_printed_completes_nothing() -> None:
+    assert read({"total": "38,45", "tax_total": "3,50"}).result["subtotal"] is None
+    too_much = read({"total": ["38,45", ("28,45", 0.02)], "subtotal": "10,00"})
+    assert too_much.result["tax_total"] is None
+
+
+def test_one_print_is_not_both_total_and_tax() -> None:
+    same = candidate("47,85", 0.9, row=40)
+    reading = read({"total": same, "tax_total": same, "subtotal": "44,00"})
+    assert (reading.result["total"], reading.result["tax_total"]) == (Decimal("47.85"), None)

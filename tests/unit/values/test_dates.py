@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lib.domain.extraction import DateOrder
 from lib.values.dates import OrderEvidence, find_dates, find_times, resolve_order
-from lib.values.months import LANGUAGES
+from lib.values.calendar_names import LANGUAGES
 
 CHRISTMAS = date(2018, 12, 25)
 
@@ -170,3 +170,21 @@ def test_spans_lie_inside_the_text_and_do_not_overlap(text: str) -> None:
         assert end <= match.start < match.end <= len(text)
         assert match.readings
         end = match.end
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("09/06/2007 THU", date(2007, 9, 6)),
+        ("Tuesday\n5-4-2011", date(2011, 4, 5)),
+        ("Do., 03.02.2005", date(2005, 2, 3)),
+    ],
+)
+def test_the_weekday_beside_a_date_decides_its_order(text: str, value: date) -> None:
+    (match,) = find_dates(text)
+    assert [reading.value for reading in match.readings] == [value]
+
+
+def test_a_weekday_that_fits_no_reading_decides_nothing() -> None:
+    (match,) = find_dates("03/02/2018 Wednesday")
+    assert match.ambiguous

@@ -1,4 +1,4 @@
-"""Names of months in the languages of documents, with what recognisers make of them."""
+"""Names of months and weekdays in the languages of documents, whatever recognisers made of them."""
 
 from __future__ import annotations
 
@@ -73,3 +73,23 @@ def month_of(word: str, language: str | None = None) -> int | None:
         return meanings[language.split("-")[0].lower()]
     months = set(meanings.values())
     return months.pop() if len(months) == 1 else None
+
+
+@cache
+def _weekday_names() -> dict[str, frozenset[int]]:
+    """Folded name -> the weekdays that it means in some language, Monday 0."""
+    names: dict[str, set[int]] = {}
+    for language in LANGUAGES:
+        days = Locale.parse(language).days
+        for width in ("wide", "abbreviated"):
+            for weekday, name in days["format"][width].items():
+                folded = fold_ocr(name)
+                if len(folded) >= 3:
+                    names.setdefault(folded, set()).add(weekday)
+    return {name: frozenset(weekdays) for name, weekdays in names.items()}
+
+
+@cache
+def weekdays_of(word: str) -> frozenset[int]:
+    """The weekdays (Monday 0, as `date.weekday`) that a word may name; none for another word."""
+    return _weekday_names().get(fold_ocr(word), frozenset())
