@@ -93,9 +93,19 @@ class Mentions:
             found = tuple(
                 LabelMention(Span(cell, match.start, match.end), match)
                 for match in self.lexicon.find(cell.text)
+                if self._is_believed(match)
             )
             self._labels[cell.index] = found
         return found
+
+    def _is_believed(self, match: LabelMatch) -> bool:
+        """Whether a phrase is well enough spelled to be of another language than the document's.
+
+        "Tuna" is not the Malay "tunai" on an English receipt, but "TUNAI" is.
+        """
+        if self.language is None or match.languages & {self.language, "world"}:
+            return True
+        return match.score >= 0.9 and match.end - match.start >= 4
 
     def row_labels(self, row: Row) -> tuple[LabelMention, ...]:
         """Label phrases of a row's cells, left to right."""
@@ -120,6 +130,17 @@ class Mentions:
     def all_amounts(self) -> tuple[AmountMention, ...]:
         """Amounts of the document, row by row."""
         return tuple(amount for row in self.layout.rows for amount in self.row_amounts(row))
+
+    @cached_property
+    def prints_decimals(self) -> bool:
+        """Whether the document's money is printed with decimals; rupiah and yen are not."""
+        money = [a for a in self.all_amounts if a.is_money]
+        fractional = sum(a.match.decimals > 0 for a in money)
+        return fractional > 1 and 2 * fractional > len(money)
+
+    def is_price(self, amount: AmountMention) -> bool:
+        """Whether an amount looks like the document's prices do."""
+        return amount.is_money and (amount.match.decimals > 0 or not self.prints_decimals)
 
     def dates(self, cell: Cell) -> tuple[DateMention, ...]:
         """Dates of a cell, left to right."""

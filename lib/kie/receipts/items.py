@@ -21,6 +21,7 @@ _LEADING_QUANTITY = re.compile(r"^\W{0,2}(\d{1,3})(?:\s?[xX])?\s+(?=[^\W\d])")
 _CODE = re.compile(r"^\W{0,2}((?=[\w-]*\d{3})[A-Z]{0,3}\d[\dA-Z\-]{3,17})(?=\s|$)")
 _LONG_CODE = re.compile(r"(?<![\w.,])\d{6,14}(?![\w.,])")
 _MONEY_LETTERS = 3
+_LABEL_REACH = 40  # characters of a row that can be its label
 _LONGEST_WRAP = 3  # rows of text that may belong to one item
 
 
@@ -45,7 +46,7 @@ class _Item:
 def find_items(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> Items:
     """The bought items in printed order; none when no priced row precedes the sums."""
     rows = _region(mentions, amounts)
-    reader = _Reader(mentions)
+    reader = _Reader(mentions, text_follows=_text_follows(mentions, rows))
     for row in rows:
         reader.read(row)
     items = reader.finish()
@@ -56,18 +57,22 @@ def find_items(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> Items:
 def _region(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> list[Row]:
     """Rows from the table's heading (or the first priced row) up to the first row of the sums."""
     rows = mentions.layout.rows
-    heading = next((row.index for row in rows if _is_heading(mentions, row)), None)
     by_row: dict[int, list[LabelledAmount]] = {}
     for amount in amounts:
         by_row.setdefault(amount.row.index, []).append(amount)
+    sums = min(
+        (a.row.index for a in amounts if a.head in _END_ROLES and mentions.is_price(a.mention)),
+        default=len(rows),
+    )
+    heading = next((row.index for row in rows[:sums] if _is_heading(mentions, row)), None)
     start, end = None, len(rows)
     for row in rows:
         if heading is not None and row.index <= heading:
             continue
-        money = [a for a in by_row.get(row.index, []) if _is_price(a.mention)]
+        money = [a for a in by_row.get(row.index, []) if mentions.is_price(a.mention)]
         if not money:
             continue
-        roles = {a.head for a in money if not a.from_above}
+        roles = {a.head for a in money if _leads_its_row(a)}
         counted = any(_is_count_of_all(a) for a in money)
         if start is not None and (counted or roles & (_END_ROLES | _TAX_ROLES)):
             end = row.index
@@ -80,9 +85,29 @@ def _region(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> list[Row]:
         return []
     if heading is not None and start - heading <= 1 + _LONGEST_WRAP:
         start = heading + 1
-    else:
+    while end > start and _only_counts(mentions, rows[end - 1]):
+        end -= 1
+    if (heading is None or start > heading + 1) and not _text_follows(mentions, rows[start:end]):
         start = _with_text_above(mentions, start)
     return list(rows[start:end])
+
+
+def _only_counts(mentions: Mentions, row: Row) -> bool:
+    """Whether the row says how many items there are and holds no price."""
+    counts = any("item_count" in label.match.cues for label in mentions.row_labels(row))
+    return counts and not any(map(mentions.is_price, mentions.row_amounts(row)))
+
+
+def _leads_its_row(amount: LabelledAmount) -> bool:
+    """Whether the label opens the row and is much of its text: "Total", not "Organic rnd beans"."""
+    if amount.from_above or not amount.labels:
+        return False
+    text = amount.row.text[:_LABEL_REACH]
+    first = amount.labels[0].span
+    before = sum(c.isalpha() for c in first.cell.text[: first.start])
+    labelled = sum(c.isalpha() for label in amount.labels for c in label.span.text)
+    letters = sum(c.isalpha() for c in text)
+    return first.cell.column == 0 and before <= _MONEY_LETTERS and labelled >= 0.3 * letters
 
 
 def _is_count_of_all(amount: LabelledAmount) -> bool:
@@ -91,39 +116,54 @@ def _is_count_of_all(amount: LabelledAmount) -> bool:
 
 
 def _is_heading(mentions: Mentions, row: Row) -> bool:
-    """Whether a row names two columns or more of a table and holds no amount."""
-    columns = {
-        name for label in mentions.row_labels(row) for name in sorted(label.match.columns)[:1]
-    }
-    words = sum(len(cell.line.words) for cell in row.cells)
-    return len(columns) > 1 and words <= 10 and not any(map(_is_price, mentions.row_amounts(row)))
+    """Whether a row names two columns or more of a table of items, and says little else."""
+    labels = [label for label in mentions.row_labels(row) if label.match.columns]
+    columns = {frozenset(label.match.columns) for label in labels}
+    letters = sum(c.isalpha() for c in row.text)
+    named = sum(c.isalpha() for label in labels for c in label.span.text)
+    if len(columns) < 2 or any(c.isdigit() for c in row.text) or named < 0.5 * letters:
+        return False
+    return not any("tax_summary" in label.match.cues for label in mentions.row_labels(row))
 
 
 def _with_text_above(mentions: Mentions, start: int) -> int:
-    """The first priced row, or the row before it when that one holds only numbers' text."""
-    row = mentions.layout.rows[start]
-    if _text_spans(mentions, row) or start == 0:
+    """The first priced row, or the first of up to two rows of text that it lacks and has above."""
+    rows = mentions.layout.rows
+    if _text_spans(mentions, rows[start]):
         return start
-    above = mentions.layout.rows[start - 1]
-    return start - 1 if _text_spans(mentions, above) else start
+    for above in range(start - 1, max(-1, start - 3), -1):
+        labels = [label.match for label in mentions.row_labels(rows[above])]
+        named = any(match.fields or match.document_types for match in labels)
+        if named or any(map(mentions.dates, rows[above].cells)):
+            return above + 1
+    return max(0, start - 2)
 
 
-def _is_price(mention: AmountMention) -> bool:
-    return mention.is_money and (mention.match.decimals > 0 or bool(mention.match.symbol))
+def _text_follows(mentions: Mentions, rows: Sequence[Row]) -> bool:
+    """Whether items print their numbers first and their text in the row below.
+
+    Then the last row before the sums is text; where text comes first it is numbers.
+    """
+    bare = [
+        row
+        for row in rows
+        if any(map(mentions.is_price, mentions.row_amounts(row))) and not _text_spans(mentions, row)
+    ]
+    return len(bare) > 0 and bool(_text_spans(mentions, rows[-1])) and rows[-1] not in bare
 
 
 class _Reader:
     """Reads rows downwards; text without a price waits for the price that it belongs to."""
 
-    def __init__(self, mentions: Mentions) -> None:
+    def __init__(self, mentions: Mentions, *, text_follows: bool) -> None:
         self._mentions = mentions
+        self._text_follows = text_follows
         self._items: list[_Item] = []
         self._waiting: list[Span] = []
-        self._text_follows = False  # numbers first, their text in the next row
 
     def read(self, row: Row) -> None:
         """Take one more row."""
-        prices = [a for a in self._mentions.row_amounts(row) if _is_price(a)]
+        prices = [a for a in self._mentions.row_amounts(row) if self._mentions.is_price(a)]
         texts = _text_spans(self._mentions, row)
         if not prices:
             self._waiting.extend(texts)
@@ -138,10 +178,8 @@ class _Reader:
         if texts or self._text_follows:
             self._wrap_up()
             item.texts = texts
-        elif self._waiting:
-            item.texts = self._waiting[-_LONGEST_WRAP:]
         else:
-            self._text_follows = not self._items
+            item.texts = self._waiting[-_LONGEST_WRAP:]
         self._waiting = []
         _read_numbers(row, item, prices, self._mentions)
         self._items.append(item)
@@ -149,7 +187,7 @@ class _Reader:
     def finish(self) -> list[_Item]:
         """The items, after the last text has found its place."""
         self._wrap_up()
-        return [item for item in self._items if item.texts]
+        return [item for item in self._items if item.texts or item.unit_price is not None]
 
     def _wrap_up(self) -> None:
         """Text between two priced rows that both have text of their own wraps the upper one."""
@@ -254,7 +292,7 @@ def _text_spans(mentions: Mentions, row: Row) -> list[Span]:
     """The row's text left of its first price: what describes an item."""
     spans: list[Span] = []
     for cell in row.cells:
-        prices = [a for a in mentions.amounts(cell) if _is_price(a)]
+        prices = [a for a in mentions.amounts(cell) if mentions.is_price(a)]
         end = prices[0].span.start if prices else len(cell.text)
         span = Span(cell, 0, end).stripped(" \t:;,-–—*@")
         letters = sum(c.isalpha() for c in _MULTIPLIED.sub("", span.text))
