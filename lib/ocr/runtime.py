@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from enum import StrEnum
 from typing import Protocol
 
@@ -84,6 +85,9 @@ def build_runtime(choice: RuntimeChoice, precision: Precision) -> Runtime:
 
 def _imports(module: str) -> bool:
     """Whether the module imports here: it may be missing, or built for another CPU or libc."""
+    # Importing OpenVINO starts its telemetry, which forks a child that reports to the internet and
+    # keeps our pipes open. With None here its import fails, and OpenVINO uses its own empty stub.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
         importlib.import_module(module)
     except (ImportError, OSError):
