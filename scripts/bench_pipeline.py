@@ -115,6 +115,10 @@ def bench_here(documents: Documents, runs: int) -> None:
         stations = reader.stations
         image = first_image(documents.photo, stations)
         engine = build_engine(EngineSettings())
+        if not stations.ocr.wait_ready(Deadline.after(DEADLINE_S)):
+            raise SystemExit("no OCR worker could be started")
+        if engine.name != stations.ocr.engine_name:
+            raise SystemExit(f"the pool runs {stations.ocr.engine_name}, not {engine.name}")
         bare, photo = interleaved(
             [lambda: engine.read(image), lambda: read_document(documents.photo, stations)], runs
         )
