@@ -75,12 +75,8 @@ class PdfFile:
         with self._loaded(number) as page:
             scale = self._scale(page, _largest_image(page))
             bitmap = page.render(scale=scale, rev_byteorder=True, may_draw_forms=True)
-            width, height, stride = bitmap.width, bitmap.height, bitmap.stride
-            channels = bitmap.n_channels
-            picture = bitmap.to_pil() if channels != 3 else None
-            if picture is not None:
-                return PageImage(width, height, picture.convert("RGB").tobytes())
-            return PageImage(width, height, _without_padding(bitmap.buffer, width * 3, stride))
+            pixels = _without_padding(bitmap.buffer, bitmap.width * 3, bitmap.stride)
+            return PageImage(bitmap.width, bitmap.height, pixels)
 
     def _size(self, index: int) -> tuple[float, float]:
         try:
@@ -102,23 +98,15 @@ class PdfFile:
         try:
             page = self._document[number - 1]
             if number not in self._flattened and _has_visible_annotations(page):
-                page = self._flatten(page, number)
-            yield page
+                # A page that cannot be flattened still has its own content.
+                pdfium_c.FPDFPage_Flatten(page, pdfium_c.FLAT_NORMALDISPLAY)
+                self._flattened.add(number)
+                page.close()
+                page = self._document[number - 1]
+            with contextlib.closing(page):
+                yield page
         except pdfium.PdfiumError:
             raise failures.unreadable("damaged") from None
-        page.close()
-
-    def _flatten(self, page: pdfium.PdfPage, number: int) -> pdfium.PdfPage:
-        if self._document.formenv is None:
-            page.close()
-            self._document.init_forms()
-            page = self._document[number - 1]
-        # A page that cannot be flattened still has its own content.
-        with contextlib.suppress(pdfium.PdfiumError):
-            page.flatten()
-        self._flattened.add(number)
-        page.close()
-        return self._document[number - 1]
 
     def _scale(self, page: pdfium.PdfPage, largest: _Image | None) -> float:
         """Pixels per point: a scan's own resolution, else `render_dpi`; less where too large."""

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from hostile import OPENS, Hostile, hostile_documents, sound_pdf
+from hostile import hostile_documents
+from hostile_case import OPENS, Hostile
+from hostile_pdfs import sound_pdf
 
 from lib.domain.deadline import Deadline
 from lib.errors import Error

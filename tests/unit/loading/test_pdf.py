@@ -236,12 +236,9 @@ def test_a_poster_is_rendered_within_the_largest_side() -> None:
     assert (file.page(1).width, file.page(1).height) == (image.width, image.height)
 
 
-def form_pdf() -> bytes:
-    """A page with a text field whose appearance shows its value, and a hidden one."""
-    field = (
-        b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (f%d) /V (x) /F %d /Rect [100 %d 300 %d]"
-        b" /P 3 0 R /AP << /N %d 0 R >> >>"
-    )
+def annotated_pdf(kind: bytes, catalog: bytes) -> bytes:
+    """A page with two annotations of a kind: one shows its appearance, one is hidden."""
+    annotation = b"<< /Type /Annot %s /F %d /Rect [100 %d 300 %d] /P 3 0 R /AP << /N %d 0 R >> >>"
     appearance = (
         b"<< /Type /XObject /Subtype /Form /BBox [0 0 200 20] /Resources << /Font << /F"
         b" << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> /Length %d >>\n"
@@ -249,12 +246,12 @@ def form_pdf() -> bytes:
     )
     shown, hidden = b"BT /F 10 Tf 2 5 Td (4711) Tj ET", b"BT /F 10 Tf 2 5 Td (secret) Tj ET"
     objects = [
-        b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [4 0 R 6 0 R] >> >>",
+        b"<< /Type /Catalog /Pages 2 0 R %s >>" % catalog,
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Annots [4 0 R 6 0 R] >>",
-        field % (1, 4, 700, 720, 5),
+        annotation % (kind, 4, 700, 720, 5),
         appearance % (len(shown), shown),
-        field % (2, 2, 500, 520, 7),
+        annotation % (kind, 2, 500, 520, 7),
         appearance % (len(hidden), hidden),
     ]
     body = b"".join(b"%d 0 obj\n%s\nendobj\n" % pair for pair in enumerate(objects, start=1))
@@ -262,8 +259,16 @@ def form_pdf() -> bytes:
     return b"%PDF-1.7\n" + body + b"trailer\n<< /Root 1 0 R >>\n%%EOF\n"
 
 
-def test_visible_form_fields_are_text_and_ink() -> None:
-    file = PdfFile(form_pdf(), LIMITS)
+@pytest.mark.parametrize(
+    ("kind", "catalog"),
+    [
+        (b"/Subtype /Widget /FT /Tx /T (f) /V (x)", b"/AcroForm << /Fields [4 0 R 6 0 R] >>"),
+        (b"/Subtype /FreeText /DA (/F 10 Tf) /Contents (x)", b""),
+        (b"/Subtype /Stamp", b""),
+    ],
+)
+def test_visible_fields_and_remarks_are_text_and_ink(kind: bytes, catalog: bytes) -> None:
+    file = PdfFile(annotated_pdf(kind, catalog), LIMITS)
 
     for _ in range(2):
         (line,) = layer(file).lines
