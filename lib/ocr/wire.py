@@ -17,6 +17,7 @@ from lib.ocr.engine import OrientedReading
 
 _IMAGE = struct.Struct("<II")  # width, height; then width * height * 3 bytes of pixels
 _REPLY = struct.Struct("<I")  # length of the JSON that follows
+_LONGEST_REPLY = 64 << 20  # a page of 100,000 words has 20 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +62,20 @@ def send_reply(stream: BinaryIO, reply: Reply) -> None:
 
 
 def receive_reply(stream: BinaryIO) -> Reply:
-    """Read a reply; EOFError when the writer is gone."""
+    """Read a reply; EOFError when the writer is gone, ValueError when it is no reply."""
     (length,) = _REPLY.unpack(_exactly(stream, _REPLY.size))
+    if length > _LONGEST_REPLY:
+        raise ValueError("reply too long")
     body = orjson.loads(_exactly(stream, length))
-    return Reply(
-        resident=body["resident"],
-        engine=body["engine"],
-        reading=_reading_from_json(body["reading"]) if body["reading"] else None,
-        error=_error_from_json(body["error"]) if body["error"] else None,
-    )
+    try:
+        return Reply(
+            resident=int(body["resident"]),
+            engine=str(body["engine"]) if body["engine"] else None,
+            reading=_reading_from_json(body["reading"]) if body["reading"] else None,
+            error=_error_from_json(body["error"]) if body["error"] else None,
+        )
+    except (KeyError, TypeError) as misshapen:
+        raise ValueError("not a reply") from misshapen
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytes:
@@ -97,15 +103,15 @@ def _reading_from_json(body: dict[str, Any]) -> OrientedReading:
             Line(tuple(_word(text, confidence, corners) for text, confidence, corners in words))
             for words in body["lines"]
         ),
-        rotation=body["rotation"],
-        width=body["width"],
-        height=body["height"],
+        rotation=int(body["rotation"]),
+        width=int(body["width"]),
+        height=int(body["height"]),
     )
 
 
-def _word(text: str, confidence: float, corners: list[list[float]]) -> Word:
-    a, b, c, d = ((x, y) for x, y in corners)
-    return Word(text, Polygon((a, b, c, d)), confidence)
+def _word(text: Any, confidence: Any, corners: Any) -> Word:
+    a, b, c, d = ((float(x), float(y)) for x, y in corners)
+    return Word(str(text), Polygon((a, b, c, d)), float(confidence))
 
 
 def _error_to_json(error: Error) -> dict[str, Any]:
@@ -120,9 +126,9 @@ def _error_to_json(error: Error) -> dict[str, Any]:
 
 def _error_from_json(body: dict[str, Any]) -> Error:
     return Error(
-        body["code"],
+        str(body["code"]),
         Kind(body["kind"]),
-        body["message"],
-        body["details"],
-        retryable=body["retryable"],
+        str(body["message"]),
+        dict(body["details"]),
+        retryable=bool(body["retryable"]),
     )

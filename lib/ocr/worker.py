@@ -21,16 +21,10 @@ from lib.errors import Error, Kind
 from lib.ocr.engine import OcrEngine
 from lib.ocr.wire import Reply, receive_image, send_reply
 
-_THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
 
 def serve(load: Callable[[], OcrEngine]) -> None:
     """Load an engine and answer images until the parent closes the pipe or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    for (
-        name
-    ) in _THREAD_COUNTS:  # the pool uses the cores; read when numpy and its like are imported
-        os.environ[name] = "1"
     replies = _private_stdout()
     images: queue.SimpleQueue[PageImage] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(images,), daemon=True).start()
@@ -78,13 +72,13 @@ def _resident() -> int:
 
 def main() -> None:
     """Serve the engine that the only argument describes."""
+    from lib.ocr.build import (  # noqa: PLC0415 (`serve` alone is light: no engine comes with it)
+        EngineSettings,
+        build_engine,
+    )
 
-    def load() -> OcrEngine:
-        from lib.ocr.build import EngineSettings, build_engine  # noqa: PLC0415 (after the thread counts)
-
-        return build_engine(EngineSettings.from_json(sys.argv[1]))
-
-    serve(load)
+    settings = EngineSettings.from_json(sys.argv[1])
+    serve(lambda: build_engine(settings))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from typing import BinaryIO, cast
@@ -11,8 +13,21 @@ from typing import BinaryIO, cast
 from lib.domain.document import PageImage
 from lib.ocr.wire import Reply, receive_reply, send_image
 
-_PIPE_BYTES = 1 << 20
-"""Size asked of the pipes where the system allows it: a page in tens of writes, not hundreds."""
+_INHERITED = (
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "SYSTEMROOT",
+    "TEMP",
+    "TMP",
+    "TMPDIR",
+    "HOME",
+)
+"""What an interpreter needs of its parent's environment. The rest is kept from a process that reads
+hostile images: it may hold secrets."""
+
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""The pool uses the cores, one worker each; read when numpy and its like are imported."""
 
 
 class WorkerDied(Exception):
@@ -28,7 +43,7 @@ class WorkerProcess:
     def __init__(self, command: Sequence[str]) -> None:
         # The command is this interpreter with our own module; nothing in it comes from a request.
         self._child = subprocess.Popen(  # noqa: S603
-            list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, pipesize=_PIPE_BYTES
+            list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
         )
         self._stdin = cast(BinaryIO, self._child.stdin)
         self._stdout = cast(BinaryIO, self._child.stdout)
@@ -71,5 +86,12 @@ class WorkerProcess:
     def _reply(self) -> Reply:
         try:
             return receive_reply(self._stdout)
-        except (EOFError, OSError, ValueError) as gone:
+        except (EOFError, OSError, ValueError) as gone:  # gone, or no longer making sense
             raise WorkerDied from gone
+
+
+def _environment() -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    # The worker imports from where this process does, whether or not the package is installed.
+    python_path = os.pathsep.join(entry for entry in sys.path if entry)
+    return {**inherited, **_ONE_THREAD, "PYTHONPATH": python_path, "PYTHONUTF8": "1"}
