@@ -164,4 +164,6 @@ def _limit_processor_time(limits: LoadingLimits) -> None:
         return
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     soft = math.ceil(time.process_time()) + limits.cpu_seconds
+    if hard != resource.RLIM_INFINITY:
+        soft = min(soft, hard)
     resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))

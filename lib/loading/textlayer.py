@@ -166,9 +166,9 @@ def _run(glyphs: Sequence[Glyph], word: Sequence[int], quadrant: int, *, spaced:
 def lines(words: Iterable[PlacedWord], width: float, height: float) -> tuple[Line, ...]:
     """Words to lines in reading order: rows from the top, in a row from the left.
 
-    `width` and `height` are the page's, in points. Words that do not stand upright become a line
-    for each run of them, after the upright ones. A word drawn twice on one place (imitated bold,
-    a form field and its appearance) counts once.
+    `width` and `height` are the page's, in points; words off the page are left out. Words that do
+    not stand upright become a line for each run of them, after the upright ones. A word drawn twice
+    on one place (imitated bold, a form field and its appearance) counts once.
     """
     upright: list[PlacedWord] = []
     turned: list[list[PlacedWord]] = []
@@ -176,7 +176,7 @@ def lines(words: Iterable[PlacedWord], width: float, height: float) -> tuple[Lin
     after_upright = True
     for word in words:
         key = (word.text, round(word.x0 / 2), round(word.baseline / 2))
-        if key in seen:
+        if key in seen or not _is_on_page(word, width, height):
             continue
         seen.add(key)
         if word.upright:
@@ -190,6 +190,11 @@ def lines(words: Iterable[PlacedWord], width: float, height: float) -> tuple[Lin
     return tuple(
         Line(tuple(_to_word(word, width, height) for word in group)) for group in grouped + turned
     )
+
+
+def _is_on_page(word: PlacedWord, width: float, height: float) -> bool:
+    """Whether a word's middle lies on the page."""
+    return 0 <= word.x0 + word.x1 <= 2 * width and 0 <= word.y0 + word.y1 <= 2 * height
 
 
 def _rows(words: list[PlacedWord]) -> list[list[PlacedWord]]:

@@ -151,6 +151,16 @@ def test_different_sizes_on_one_baseline_are_one_line() -> None:
     assert texts(opened(document)) == ["Total 99,00"]
 
 
+def test_words_off_the_page_are_not_seen() -> None:
+    document = sheet()
+    document.text(100, 100, "seen")
+    document.text(700, 100, "right")
+    document.text(100, 900, "below")
+    document.text(-200, 100, "left")
+
+    assert texts(opened(document)) == ["seen"]
+
+
 def test_a_word_drawn_twice_counts_once() -> None:
     document = sheet()
     document.text(100, 100, "Rechnung")
