@@ -1,1 +1,1 @@
-"""Reads invoices and credit notes: labelled values, parties, sums, taxes and the table of line items."""
+"""Reads invoices and credit notes: labelled values, parties, sums, taxes, line items."""

@@ -1,4 +1,4 @@
-"""Numbers that identify the parties and the payment: tax ids, registration, contacts, IBAN, BIC, terms."""
+"""What identifies the parties and the payment: tax ids, registers, contacts, accounts, terms."""
 
 from __future__ import annotations
 

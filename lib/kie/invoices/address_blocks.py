@@ -143,7 +143,7 @@ def _without_separators(reading: Reading, cell: Cell) -> AddressBlock | None:
         for mention in reading.mentions.labels(cell)
         if "legal_form" in mention.match.cues and mention.span.start > 0
     ]
-    if not ends or reading.labels.is_heading(cell):
+    if not ends or reading.labels.opening(cell):
         return None
     name = Span(cell, 0, ends[0])
     street = Span(cell, ends[0], len(cell.text)).stripped()
@@ -238,10 +238,7 @@ def _breaks(reading: Reading, cell: Cell, *, below: bool = False) -> bool:
         for mention in reading.mentions.labels(cell)
     )
     heading = any(
-        label.leads
-        and label.strength > 0.5
-        and (label.alone or ":" in cell.text)
-        and label.field not in _OWN_NUMBERS
+        label.opens and (label.alone or ":" in cell.text) and label.field not in _OWN_NUMBERS
         for label in reading.labels.in_cell(cell)
     )
     return document or heading

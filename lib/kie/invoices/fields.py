@@ -1,4 +1,4 @@
-"""All fields and tables of an invoice or a credit note: the finders in the order in which they need each other."""
+"""All fields and tables of an invoice: the finders in the order in which they need each other."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class KeyValues:
         starts = [
             other.span.start
             for other in self._labels.in_cell(label.cell)
-            if other.span.start >= label.span.end and other.strength > 0.5
+            if other.span.start >= label.span.end and other.clear
         ]
         return min(starts, default=len(label.cell.text))
 
@@ -86,7 +86,7 @@ class KeyValues:
         height = self._layout.page_of(label.cell).letter_height
         for other in self._layout.row_of(label.cell).cells_right_of(label.cell):
             spans = find(other)
-            before = [x for x in self._labels.in_cell(other) if x.leads and x.strength > 0.5]
+            before = self._labels.opening(other)
             if spans and not (before and before[0].span.end <= spans[0].start):
                 gap = (other.box.x0 - label.cell.box.x1) / height
                 return Hit(spans[0], _RIGHT - _FAR * min(1.0, gap / _FAR_GAP), label)
@@ -100,11 +100,11 @@ class KeyValues:
         for other in self._layout.below(box, label.cell.row, reach=3):
             if other.box.y0 - box.y1 > 3 * height:
                 return None
-            if self._labels.is_heading(other) and not find(other):
+            if self._labels.opening(other) and not find(other):
                 return None
             under = [span for span in find(other) if span.box.overlap_x(box) > 0]
             if under:
-                heading = [x for x in self._labels.in_cell(other) if x.leads and x.strength > 0.5]
+                heading = self._labels.opening(other)
                 if heading and heading[0].span.end <= under[0].start:
                     return None
                 return Hit(under[0], _BELOW if label.alone else _BELOW * 0.85, label)
@@ -125,7 +125,7 @@ def as_candidates(
 
 
 def identifier_spans(mentions: Mentions, cell: Cell) -> list[Span]:
-    """Runs that may be a number of a document, an order or a customer: with a digit, not a date or money."""
+    """Runs that may number a document, an order or a customer: a digit, but no date or money."""
     if not _HAS_DIGIT.search(cell.text):
         return []
     taken = date_spans(mentions, cell)

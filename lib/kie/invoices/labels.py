@@ -18,6 +18,7 @@ _IN_SENTENCE = 0.45  # the same in running text
 _SENTENCE_WORDS = 9
 _SHORT_LETTERS = 3  # "an", "le", "da": labels only where a colon or nothing follows
 _SHORT = 0.2
+_CLEAR = 0.5
 _COLONS = ":：."
 
 
@@ -38,6 +39,16 @@ class FieldLabel:
     def cell(self) -> Cell:
         """The cell that it is printed in."""
         return self.span.cell
+
+    @property
+    def clear(self) -> bool:
+        """Whether it is more than a chance word."""
+        return self.strength > _CLEAR
+
+    @property
+    def opens(self) -> bool:
+        """Whether it clearly labels what its cell begins with."""
+        return self.leads and self.clear
 
 
 class Labels:
@@ -65,9 +76,9 @@ class Labels:
         """Labels of any field in a cell."""
         return self._by_cell.get(cell.index, ())
 
-    def is_heading(self, cell: Cell) -> bool:
-        """Whether the cell opens with a label that is more than a chance word."""
-        return any(label.leads and label.strength > 0.5 for label in self.in_cell(cell))
+    def opening(self, cell: Cell) -> list[FieldLabel]:
+        """Labels that clearly open a cell."""
+        return [label for label in self.in_cell(cell) if label.opens]
 
     def cues(self, cell: Cell) -> frozenset[str]:
         """Cues of a cell's phrases, from the document's languages."""
@@ -115,7 +126,7 @@ class Labels:
 
 
 def _main_languages(mentions: Mentions, language: str | None) -> frozenset[str]:
-    """Languages that explain most of the labels; a phrase of several languages votes for each a part."""
+    """Languages that explain most labels; a phrase of several gives each a part of its vote."""
     votes: dict[str, float] = defaultdict(float)
     for cell in mentions.layout.cells:
         for mention in mentions.labels(cell):

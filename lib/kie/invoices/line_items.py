@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from lib.domain.extraction import Candidate
 from lib.kie.invoices.labels import Labels
 from lib.kie.invoices.table_body import Item, Piece, read_body
-from lib.kie.invoices.table_headerless import read_headerless
 from lib.kie.invoices.table_header import ITEM_COLUMNS, Header, find_headers
+from lib.kie.invoices.table_headerless import read_headerless
 from lib.kie.layout import Layout, Span
 from lib.kie.mentions import Mentions
 from lib.values.amounts import parse_amount

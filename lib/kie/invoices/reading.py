@@ -1,4 +1,4 @@
-"""One document being read: its layout with labels and key-value search, and which rows the table holds."""
+"""One document being read: layout, labels, key-value search, and the rows of the item table."""
 
 from __future__ import annotations
 

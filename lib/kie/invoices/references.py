@@ -111,14 +111,14 @@ def _issue_dates(reading: Reading) -> list[Candidate]:
 
 
 def _unlabelled_dates(reading: Reading) -> Iterator[tuple[Span, float]]:
-    """Dates in the title's line, alone near the top, and at last any date that nothing else claims."""
+    """Dates in the title's line, alone near the top, at last any that nothing else claims."""
     title_rows = {span.cell.row for span, _, _ in _title_numbers(reading)}
     for cell in reading.layout.cells:
         dates = date_spans(reading.mentions, cell)
         if not dates or not reading.outside_table(cell):
             continue
         claimed = any(
-            label.field in ("due_date", "delivery_date", "purchase_order") and label.strength > 0.5
+            label.field in ("due_date", "delivery_date", "purchase_order") and label.clear
             for label in reading.labels.in_cell(cell)
         )
         if claimed or reading.labels.cues(cell) & _OTHER_DATE:

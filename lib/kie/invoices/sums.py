@@ -133,7 +133,7 @@ def _below(reading: Reading, label: FieldLabel) -> AmountMention | None:
 
 
 def _exclusive(sums: Sequence[_Sum]) -> list[_Sum]:
-    """A label may name both the total and what is due: it is the other one's when that has its own label."""
+    """A label of two sums (total and due) is the other one's where this one has its own label."""
     kept = []
     for item in sums:
         twins = {s.field for s in sums if s.label.span == item.label.span and s is not item}
@@ -177,7 +177,7 @@ def _agreeing(sums: Sequence[_Sum]) -> list[_Sum]:
 
 
 def _due_as_total(sums: Sequence[_Sum]) -> list[_Sum]:
-    """Where nothing was paid before, what is due is the total; some print it under that name only."""
+    """Where nothing was paid before, what is due is the total; some name only that."""
     if any(item.field == "amount_paid" and item.amount.value for item in sums):
         return []
     return [

@@ -99,7 +99,7 @@ def _ends_table(row: Row, placed: Sequence[Piece], labels: Labels, mentions: Men
         if labels.leading_cues(cell) & _STOP_CUES:
             return True
         sums = [x for x in labels.in_cell(cell) if x.leads and x.field in _STOP_FIELDS]
-        if sums and max(x.strength for x in sums) > 0.5:
+        if any(label.clear for label in sums):
             behind = cell.text[sums[0].span.end :]
             letters = sum(c.isalpha() for c in behind)
             if letters <= 12:
@@ -133,10 +133,10 @@ def split_cell(cell: Cell, columns: Sequence[Column], mentions: Mentions) -> Ite
         column = _column_of(first, columns, numeric=False)
         behind = _column_of(rest_span, columns, numeric=False) if rest_span.start < end else column
         apart = column != "quantity" or _overlaps(rest_span, columns, behind)
-        if column in ("position", "quantity", "product_code") and behind != column and apart:
-            if _overlaps(first, columns, column):
-                yield Piece(first.stripped(), column)
-                start = rest_span.start
+        leading = column in ("position", "quantity", "product_code") and behind != column
+        if leading and apart and _overlaps(first, columns, column):
+            yield Piece(first.stripped(), column)
+            start = rest_span.start
     body = Span(cell, start, start + len(cell.text[start:end].rstrip()))
     if body.start < body.end:
         yield Piece(body, _column_of(body, columns, numeric=_is_number(body)))
@@ -158,7 +158,7 @@ def _is_number(span: Span) -> bool:
 
 
 def _column_of(span: Span, columns: Sequence[Column], *, numeric: bool) -> str:
-    """The column with most of the span's width under its header, else the nearest that fits its kind."""
+    """The column with most of the span under its header, else the nearest of its kind."""
     box = span.box
     over = max(columns, key=lambda column: column.box.overlap_x(box))
     if over.box.overlap_x(box) > 0:

@@ -44,7 +44,7 @@ _USUAL_PLACE = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the table: its name (one of ITEM_COLUMNS or a neighbour's) and its header's box."""
+    """A column: its name, one of ITEM_COLUMNS or of those beside them, and its header's box."""
 
     name: str
     box: Box
@@ -194,7 +194,7 @@ def _options(slot: _Slot, mentions: Mentions, labels: Labels) -> tuple[str, ...]
 
 
 def _resolve(slots: Sequence[_Slot], options: Sequence[tuple[str, ...]]) -> list[str | None]:
-    """One name for each slot, no name twice: the reading whose columns stand where they usually do."""
+    """One name a slot, none twice: the reading whose columns stand where they usually do."""
     left, right = slots[0].box.x0, max(slot.box.x1 for slot in slots)
     width = max(1.0, right - left)
     places = [(slot.box.center_x - left) / width for slot in slots]

@@ -55,7 +55,7 @@ def _is_sum(row: Row, labels: Labels, mentions: Mentions) -> bool:
     if not mentions.row_amounts(row):
         return False
     return any(
-        label.leads and label.strength > 0.5 and label.field in _SUM_FIELDS
+        label.opens and label.field in _SUM_FIELDS
         for cell in row.cells
         for label in labels.in_cell(cell)
     )
@@ -77,7 +77,7 @@ def _item(row: Row, mentions: Mentions, labels: Labels) -> Item | None:
     ]
     if not texts or len(texts[0].text.split()) > _LONGEST or ":" in texts[0].text:
         return None
-    if labels.is_heading(texts[0].cell) and texts[0].start == 0:
+    if labels.opening(texts[0].cell) and texts[0].start == 0:
         return None
     item = Item(Piece(last.span, "amount"))
     item.description.append(Piece(texts[0], "description"))

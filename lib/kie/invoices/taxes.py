@@ -1,4 +1,4 @@
-"""Tax lines: rate, base and amount of each rate, found by their words and by base x rate = amount."""
+"""Tax lines: rate, base and amount, found by their words and by base x rate = amount."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ _LARGEST_RATE = Decimal(35)  # no country's general consumption tax is higher
 _ROUNDING = Decimal("0.03")
 _BARE_RATE = re.compile(r"(?<![\w.,])\d{1,2}(?:[.,]\d{1,2})?(?![\w.,%]|\s*%)")
 _TAX_CUES = frozenset({"tax", "tax_summary", "tax_exempt"})
-_CLEAR = 0.5  # strength of a label that is no chance word
 _TAX_FIELDS = frozenset({"tax_total"})
 
 
@@ -96,7 +95,7 @@ def _labelled_line(reading: Reading, row: Row) -> TaxLine | None:
     """A row such as "VAT 20 %  12.40": a word for tax, a rate, an amount."""
     for cell in row.cells:
         labels = [x for x in reading.labels.in_cell(cell) if x.field in _TAX_FIELDS]
-        if not labels or labels[0].strength <= _CLEAR:
+        if not labels or not labels[0].clear:
             continue
         cells = [cell, *row.cells_right_of(cell)]
         amounts = [a for c in cells for a in reading.mentions.amounts(c)]

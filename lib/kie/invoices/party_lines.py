@@ -1,0 +1,102 @@
+"""The lines of a party: which is the name, which the address, and which neither."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from lib.kie.invoices.address_blocks import is_postal_line
+from lib.kie.invoices.reading import Reading
+from lib.kie.invoices.roles import ROLE_FIELDS, is_set_off
+from lib.kie.layout import Cell, Span
+from lib.values.identifiers import find_emails, find_tax_ids, find_urls
+
+LONGEST_NAME = 9  # words
+_FEWEST_LETTERS = 3
+_OTHER_LABELS = frozenset({"party_name", "party_address", "contact", "contact_details"})
+# "SARL au capital de 50 000 €", "Stammkapital", "kapitał zakładowy"
+_SHARE_CAPITAL = re.compile(r"[ck]apita[lł]", re.IGNORECASE)
+
+
+def name_spans(reading: Reading, cell: Cell) -> list[Span]:
+    """The cell behind its label as a name, if it can be one: words, no date, no post code."""
+    start = max((label.span.end for label in reading.labels.opening(cell)), default=0)
+    span = Span(cell, start, len(cell.text)).stripped()
+    text = span.text
+    letters = sum(c.isalpha() for c in text)
+    if not reading.outside_table(cell):
+        return []
+    if cell.text.rstrip().endswith(":") or reading.labels.leading_cues(cell) & _OTHER_LABELS:
+        return []
+    if text.count(",") >= 2 and any(c.isdigit() for c in text):
+        return [span]  # name, number, address in one line
+    if (
+        letters < _FEWEST_LETTERS
+        or len(text.split()) > LONGEST_NAME
+        or reading.mentions.dates(cell)
+    ):
+        return []
+    if is_postal_line(text) or sum(c.isdigit() for c in text) > letters:
+        return []
+    return [span]
+
+
+def name_and_rest(span: Span) -> tuple[Span, tuple[Span, ...]]:
+    """The parts of "name, tax number, post code, town, street"; all where it is only a name."""
+    cell, text = span.cell, span.text
+    if text.count(",") < 2 or not any(c.isdigit() for c in text):
+        return span, ()
+    numbers = find_tax_ids(cell.text)
+    parts, start = [], span.start
+    for end in [*(m.start() + span.start for m in re.finditer(",", text)), span.end]:
+        parts.append(Span(cell, start, end).stripped())
+        start = end + 1
+    rest = [
+        part
+        for part in parts[1:]
+        if part.text and not any(n.start < part.end and part.start < n.end for n in numbers)
+    ]
+    return parts[0], tuple(rest)
+
+
+def name_and_street(reading: Reading, lines: Sequence[Cell]) -> list[Cell]:
+    """A block's lines from the name on, behind "Name:" where that is printed, without asides."""
+    for index, line in enumerate(lines):
+        left = reading.layout.row_of(line).cells_left_of(line)
+        if left and "party_name" in reading.labels.leading_cues(left[-1]):
+            lines = lines[index:]
+            break
+    kept = [line for line in lines if line is lines[-1] or not _is_aside(reading, line)]
+    return kept or list(lines)
+
+
+def _is_aside(reading: Reading, line: Cell) -> bool:
+    """Whether a line is neither name nor address: "Mr", a contact, a number, a capital."""
+    if sum(c.isalpha() for c in line.text) < 2 or _is_salutation(reading, line):
+        return True
+    if "contact" in reading.labels.leading_cues(line):
+        return True
+    if any(reading.identifiers(find, line) for find in (find_tax_ids, find_emails, find_urls)):
+        return True
+    return bool(_SHARE_CAPITAL.search(line.text))
+
+
+def _is_salutation(reading: Reading, cell: Cell) -> bool:
+    """A line such as "Mr" or "Firma" that only leads to the name."""
+    mentions = reading.mentions.labels(cell)
+    return any(
+        "honorific" in reading.labels.leading_cues(cell)
+        and m.span.end >= len(cell.text.rstrip(" .:"))
+        for m in mentions
+    )
+
+
+def without_label(reading: Reading, cell: Cell) -> Span:
+    """The cell behind the label of a role that opens it."""
+    labels = [
+        label
+        for label in reading.labels.opening(cell)
+        if label.field in ROLE_FIELDS and is_set_off(label)
+    ]
+    start = max((label.span.end for label in labels), default=0)
+    return Span(cell, start, len(cell.text)).stripped()
