@@ -169,7 +169,7 @@ class Settings(BaseSettings):
     @property
     def worker_count(self) -> int:
         """Number of OCR worker processes."""
-        return self.ocr_workers or len(os.sched_getaffinity(0))
+        return self.ocr_workers or _usable_cores()
 
     @property
     def concurrency(self) -> int:
@@ -180,6 +180,13 @@ class Settings(BaseSettings):
     def max_upload_bytes(self) -> int:
         """Size of the largest document in bytes."""
         return self.max_upload_mb * 1024 * 1024
+
+
+def _usable_cores() -> int:
+    # Only Linux knows which cores this process may use; elsewhere it is all of them.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def is_loopback(host: str) -> bool:

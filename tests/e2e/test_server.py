@@ -188,29 +188,17 @@ def test_wrong_settings_stop_the_start_with_one_line(
 def test_files_are_read_without_a_server(tmp_path: Path) -> None:
     bad = tmp_path / "bad.pdf"
     bad.write_text("not a PDF")
+    files = [str(RECEIPT), str(bad), str(tmp_path / "missing.pdf")]
     ended = subprocess.run(
-        [
-            OCR,
-            "extract",
-            str(RECEIPT),
-            str(bad),
-            str(tmp_path / "missing.pdf"),
-            "--json",
-            "-j",
-            "1",
-        ],
+        [OCR, "extract", *files, "--json", "-j", "1"],
         env=environment(tmp_path),
         capture_output=True,
         text=True,
         check=False,
     )
-    assert ended.returncode == 1, "one of them failed"
+    assert ended.returncode == 1, "two of them failed"
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
-    assert [line["file"] for line in lines] == [
-        str(RECEIPT),
-        str(bad),
-        str(tmp_path / "missing.pdf"),
-    ]
+    assert [line["file"] for line in lines] == files
     assert lines[0]["result"]["total"] > 0
     assert lines[1]["error"]["code"] == "unsupported_media_type"
     assert lines[2]["error"]["code"] == "not_found"
