@@ -166,7 +166,7 @@ class _Reader:
         prices = [a for a in self._mentions.row_amounts(row) if self._mentions.is_price(a)]
         texts = _text_spans(self._mentions, row)
         if not prices:
-            self._waiting.extend(texts)
+            self._waiting.extend(t for t in texts if not _is_column_name(self._mentions, t))
             return
         if self._is_discount(row, prices):
             self._items[-1].discount = prices[-1]
@@ -301,6 +301,14 @@ def _text_spans(mentions: Mentions, row: Row) -> list[Span]:
         if prices:
             break
     return spans
+
+
+def _is_column_name(mentions: Mentions, span: Span) -> bool:
+    """Whether the span is a column's name and nothing else: the second row of a heading."""
+    return any(
+        label.match.columns and label.span.start <= span.start and label.span.end >= span.end
+        for label in mentions.labels(span.cell)
+    )
 
 
 def _as_row(mentions: Mentions, item: _Item) -> Mapping[str, Candidate]:

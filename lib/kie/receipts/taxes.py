@@ -136,7 +136,8 @@ def _columns(mentions: Mentions, row: Row) -> dict[str, float]:
     columns: dict[str, float] = {}
     for label in mentions.row_labels(row):
         if kind := _column_kind(label.match):
-            columns.setdefault(kind, label.span.box.center_x)
+            # The rightmost tax is the amount: "VAT  net  tax" heads rates with its first word.
+            columns[kind] = label.span.box.center_x
     return columns
 
 

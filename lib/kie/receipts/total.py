@@ -235,9 +235,10 @@ def find_total(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> tuple[C
     The score is the value's share in a softmax over all amounts and "no total is printed".
     """
     evidence = TotalEvidence(mentions, amounts)
-    scored = [(a.mention.value, weigh(evidence.features(a), WEIGHTS)) for a in amounts]
+    rivals = [a for a in amounts if a.mention.is_money or a.head is not None]
+    scored = [(a.mention.value, weigh(evidence.features(a), WEIGHTS)) for a in rivals]
     return tuple(
-        mentions.candidate([amounts[index].mention.span], share, amounts[index].label_text)
+        mentions.candidate([rivals[index].mention.span], share, rivals[index].label_text)
         for index, share in ranked(scored, NO_TOTAL)
         if share > _LEAST_SHARE
     )
