@@ -1,0 +1,198 @@
+"""Numbers, dates, parties and sums of invoices in places where they are easily mistaken."""
+
+from __future__ import annotations
+
+import pytest
+from drawn_pages import best, read
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+def field(picture: str, name: str) -> str | None:
+    return best(read(picture), [name])[name]
+
+
+def test_values_below_a_row_of_labels() -> None:
+    found = read("""
+Factuurnummer        Factuurdatum        Klantnummer        Vervaldatum
+2024-0113            22-03-2024          10045              21-04-2024
+""")
+    assert best(found, ["document_number", "issue_date", "customer_id", "due_date"]) == {
+        "document_number": "2024-0113",
+        "issue_date": "22-03-2024",
+        "customer_id": "10045",
+        "due_date": "21-04-2024",
+    }
+
+
+@pytest.mark.parametrize(
+    ("title", "number"),
+    [
+        ("Rechnung # RE-20140519/499 vom 19.05.2014", "RE-20140519/499"),
+        ("Handelsrechnung (380) Nr. 471102 vom 05.03.2018", "471102"),
+        ("Faktura VAT nr FV/12/03/2024", "FV/12/03/2024"),
+        ("Avoir AV-2017-0005", "AV-2017-0005"),
+        ("Fattura n. 12 del 30/04/2024", "12"),
+        ("Fatura FT 2024/157", "FT 2024/157"),
+        ("Счет на оплату № 245 от 12 марта 2024 г.", "245"),
+        ("Rechnung vom 19.05.2014", None),
+        ("Invoice to be paid within 30 days", None),
+    ],
+)
+def test_number_in_the_title(title: str, number: str | None) -> None:
+    assert field(title, "document_number") == number
+
+
+def test_number_of_digit_groups() -> None:
+    assert field("Kundennummer:    88 120 34", "customer_id") == "88 120 34"
+
+
+def test_a_date_inside_a_number_is_no_date() -> None:
+    assert field("Rechnung # RE-20140519/499", "issue_date") is None
+
+
+def test_delivery_due_and_order_dates_are_not_the_invoice_date() -> None:
+    found = read("""
+Lieferdatum:        03.02.2024
+Bestelldatum:       01.02.2024
+Rechnungsdatum:     05.02.2024
+Fällig am:          19.02.2024
+""")
+    assert best(found, ["issue_date", "delivery_date", "due_date"]) == {
+        "issue_date": "05.02.2024",
+        "delivery_date": "03.02.2024",
+        "due_date": "19.02.2024",
+    }
+
+
+def test_customer_in_the_window_under_the_senders_line() -> None:
+    found = read("""
+                                                              Lumen GmbH
+                                                              Leuchtenweg 20
+Lumen GmbH, Leuchtenweg 20, 80333 München                     80333 München
+Kaufhaus Nord AG                                              Deutschland
+Herr Hans Muster                                              Datum            05.03.2018
+Kundenstraße 15                                               Kundennummer     GE2020211
+69876 Frankfurt
+""")
+    assert best(found, ["vendor_name", "vendor_address", "customer_name", "customer_id"]) == {
+        "vendor_name": "Lumen GmbH",
+        "vendor_address": "Leuchtenweg 20, 80333 München",
+        "customer_name": "Kaufhaus Nord AG",
+        "customer_id": "GE2020211",
+    }
+
+
+def test_parties_in_sections_with_sub_labels() -> None:
+    found = read("""
+Verkäufer
+Nummer:              549910
+Name:                Autohaus Seeblick
+Anschrift:           Uferstr. 99
+                     DE 99199 Seedorf
+
+Käufer/Leistungsempfänger
+Nummer:              9314110911
+Name:                Reederei Anker
+Anschrift:           Hafen 88
+                     DE 40235 Nordstadt
+""")
+    assert best(found, ["vendor_name", "customer_name", "customer_address"]) == {
+        "vendor_name": "Autohaus Seeblick",
+        "customer_name": "Reederei Anker",
+        "customer_address": "Hafen 88, DE 40235 Nordstadt",
+    }
+
+
+def test_delivery_address_left_and_customer_right() -> None:
+    found = read("""
+Moulin Vert SARL - 12 chemin des Oliviers - 84340 Malaucène - France
+
+Facture FA-2023-0009
+
+Adresse de livraison                        Hôtel du Lac
+Hôtel du Lac - Annexe                       Stéphanie Martin
+42 rue du Stade                             1 quai du Lac
+74000 Annecy                                74000 Annecy
+""")
+    assert best(found, ["vendor_name", "customer_name", "shipping_address"]) == {
+        "vendor_name": "Moulin Vert SARL",
+        "customer_name": "Hôtel du Lac",
+        "shipping_address": "42 rue du Stade, 74000 Annecy",
+    }
+
+
+def test_tax_ids_of_both_parties() -> None:
+    found = read("""
+Müller Werkzeuge GmbH & Co. KG
+Industriestr. 20
+33602 Bielefeld
+
+USt-IdNr.: DE136695976   Ihre USt-IdNr.: DE811128135
+Steuernummer: 201/113/40209
+""")
+    assert best(found, ["vendor_tax_id", "customer_tax_id"]) == {
+        "vendor_tax_id": "DE136695976",
+        "customer_tax_id": "DE811128135",
+    }
+
+
+def test_a_customers_tax_id_is_not_given_to_the_seller() -> None:
+    assert field("N° TVA client : FR19787878784", "vendor_tax_id") is None
+
+
+def test_paid_and_due_beside_the_total() -> None:
+    found = read("""
+Invoice 9                                       1 March 2024
+
+Total HT                               1 641,00 €
+Total TVA                                171,20 €
+Total TTC                              1 812,20 €
+Acompte                                 -500,00 €
+Net à payer                            1 312,20 €
+""")
+    assert best(found, ["subtotal", "tax_total", "total", "amount_paid", "amount_due"]) == {
+        "subtotal": "1 641,00 €",
+        "tax_total": "171,20 €",
+        "total": "1 812,20 €",
+        "amount_paid": "-500,00 €",
+        "amount_due": "1 312,20 €",
+    }
+
+
+def test_an_amount_due_alone_is_the_total() -> None:
+    found = read("""
+Net total:           496.00 €
+VAT total:            75.04 €
+Due payable:         571.04 €
+""")
+    assert best(found, ["subtotal", "total", "amount_due"]) == {
+        "subtotal": "496.00 €",
+        "total": "571.04 €",
+        "amount_due": "571.04 €",
+    }
+
+
+def test_a_blank_page_has_nothing() -> None:
+    found = read("")
+    assert (dict(found.fields), dict(found.tables)) == ({}, {})
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.lists(
+            st.sampled_from(
+                ["Total", "Qty", "Amount", "Description", "Bill to:", "12345 Berlin", "GmbH", ":"]
+                + ["19 %", "1.234,56 €", "2024-02-30", "DE136695976", "-", "Nr.", "7", "Übertrag"]
+            ),
+            max_size=6,
+        ),
+        max_size=12,
+    )
+)
+def test_any_page_is_read_and_every_candidate_has_a_place(rows: list[list[str]]) -> None:
+    found = read("\n".join("   ".join(row) for row in rows))
+    cells = [c for rows_ in found.tables.values() for row in rows_ for c in row.values()]
+    candidates = [c for ranked in found.fields.values() for c in ranked] + cells
+    assert all(c.words and c.page == 1 and 0 <= c.score <= 1 for c in candidates)
