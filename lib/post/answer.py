@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from lib.domain.document import Word
 from lib.domain.extraction import Alternative, CheckStatus, FieldValue
 from lib.domain.geometry import Polygon, bounding_polygon
+from lib.domain.task import FieldSpec, FieldType
 from lib.post.checks import Verdict
 from lib.post.confidence import confidence
 from lib.post.options import Option, Options, RowOptions
@@ -21,19 +22,30 @@ def answer(
     tables: Mapping[str, Sequence[RowOptions]],
     verdicts: Sequence[Verdict],
 ) -> dict[str, FieldValue]:
-    """Every chosen value, keyed by field name, cells by `table[index].column`."""
+    """Every chosen value, keyed by field name, cells by `table[index].column`.
+
+    `options` and `tables` are all the readings that the values were chosen from.
+    """
+    cells = {
+        id(c[0].candidate): c for rows in tables.values() for row in rows for c in row.values()
+    }
     confirmed = _strongest(verdicts, CheckStatus.PASSED)
     contradicted = _strongest(verdicts, CheckStatus.FAILED)
 
-    def one(key: str, option: Option, readings: Sequence[Option]) -> FieldValue:
-        return _field(option, readings, confirmed.get(key, 0.0), contradicted.get(key, 0.0))
+    specs = {spec.name: spec for spec in settled.task.fields}
 
-    fields = {n: one(n, o, options.get(n, ())) for n, o in settled.fields.items()}
+    def one(key: str, spec: FieldSpec, option: Option, readings: Sequence[Option]) -> FieldValue:
+        checked = confirmed.get(key, 0.0), contradicted.get(key, 0.0)
+        return _field(option, readings, spec.type, *checked)
+
+    fields = {n: one(n, specs[n], o, options.get(n, ())) for n, o in settled.fields.items()}
     for table, rows in settled.tables.items():
+        columns = {spec.name: spec for spec in specs[table].columns}
         for index, row in enumerate(rows):
             for column, option in row.items():
                 key = f"{table}[{index}].{column}"
-                fields[key] = one(key, option, tables[table][index][column])
+                readings = cells.get(id(option.candidate), ())
+                fields[key] = one(key, columns[column], option, readings)
     return fields
 
 
@@ -48,10 +60,14 @@ def _strongest(verdicts: Sequence[Verdict], status: CheckStatus) -> dict[str, fl
 
 
 def _field(
-    option: Option, readings: Sequence[Option], confirmed: float, contradicted: float
+    option: Option,
+    readings: Sequence[Option],
+    kind: FieldType,
+    confirmed: float,
+    contradicted: float,
 ) -> FieldValue:
     others = _others(option, readings)
-    sure = confidence(option, others, confirmed, contradicted)
+    sure = confidence(option, others, kind, confirmed, contradicted)
     candidate = option.candidate
     return FieldValue(
         value=option.value,

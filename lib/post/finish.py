@@ -18,10 +18,11 @@ from lib.post.evidence import Evidence
 from lib.post.normalise import read
 from lib.post.options import Chosen, Option, Options, RowOptions
 from lib.post.review import ambiguity, review_reasons
+from lib.post.rows import fitting_rows
 from lib.post.schema import build_result, schema_errors
 from lib.post.settled import Settled, table_totals
 
-_SINGLE_TAX = 0.5  # what the score of a tax row's amount is worth as the tax total's
+_ONLY_TAX_ROW = 0.3  # what the score of its amount or base is worth as the document's
 _MAX_OPTIONS = 16  # of a field: more are noise
 
 
@@ -36,9 +37,10 @@ def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) 
     options = _read_fields(raw, task, evidence, pages)
     tables = _read_tables(raw, task, evidence)
     rows = _choose_rows(task, tables)
-    options = _with_single_tax(task, options, rows)
+    options = _with_tax_row(task, options, rows)
     chosen = choose(task, options, table_totals(rows))
     chosen |= complete(task, options, chosen)
+    rows = fitting_rows(rows, chosen)
     derived = derive(Settled(task, chosen, rows, hints.received_on))
     settled = Settled(task, {**chosen, **derived}, rows, hints.received_on)
     verdicts = run_checks(settled)
@@ -97,15 +99,17 @@ def _read_tables(
     tables: dict[str, tuple[RowOptions, ...]] = {}
     for spec in task.fields:
         if spec.type is FieldType.TABLE:
-            rows = (_read_row(spec.columns, row, evidence) for row in raw.tables.get(spec.name, ()))
+            rows = (_read_row(spec, row, evidence) for row in raw.tables.get(spec.name, ()))
             tables[spec.name] = tuple(row for row in rows if row)
     return tables
 
 
-def _read_row(
-    columns: Sequence[FieldSpec], row: Mapping[str, Candidate], evidence: Evidence
-) -> RowOptions:
-    cells = {c.name: read(c.name, c.type, row[c.name], evidence) for c in columns if c.name in row}
+def _read_row(table: FieldSpec, row: Mapping[str, Candidate], evidence: Evidence) -> RowOptions:
+    cells = {
+        column.name: read(f"{table.name}.{column.name}", column.type, row[column.name], evidence)
+        for column in table.columns
+        if column.name in row
+    }
     return {name: found for name, found in cells.items() if found}
 
 
@@ -118,16 +122,17 @@ def _choose_rows(
     }
 
 
-def _with_single_tax(
+def _with_tax_row(
     task: Task, options: Options, rows: Mapping[str, Sequence[Chosen]]
 ) -> dict[str, tuple[Option, ...]]:
-    """The options, with the amount of the only tax row as one more reading of the tax total."""
+    """The options, with the only tax row's amount and base among tax totals and subtotals."""
     extended = dict(options)
     taxes = rows.get("tax_lines", ())
-    amount = taxes[0].get("amount") if len(taxes) == 1 else None
-    known = options.get("tax_total", ())
-    if amount and task.field("tax_total") and all(o.value != amount.value for o in known):
-        extended["tax_total"] = (*known, replace(amount, weight=amount.weight * _SINGLE_TAX))
+    for name, column in (("tax_total", "amount"), ("subtotal", "base")):
+        cell = taxes[0].get(column) if len(taxes) == 1 else None
+        known = options.get(name, ())
+        if cell and task.field(name) and all(option.value != cell.value for option in known):
+            extended[name] = (*known, replace(cell, weight=cell.weight * _ONLY_TAX_ROW))
     return extended
 
 

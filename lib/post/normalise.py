@@ -33,7 +33,10 @@ _ISSUE_MARGIN = timedelta(days=7)
 _OTHER_MARGIN = timedelta(days=3 * 365)
 _IN_THE_FUTURE = 0.2
 
-_POSITIVE = frozenset({"discount_total", "discount", "change", "amount_paid"})
+# Printed with a minus or in brackets on some documents, meant as what they are called.
+_POSITIVE = frozenset(
+    {"discount_total", "change", "amount_paid", "line_items.discount", "payments.amount"}
+)
 _EDGES = " \t\n:;#*=_|"
 _SPACES = re.compile(r"\s+")
 
@@ -41,7 +44,7 @@ _SPACES = re.compile(r"\s+")
 def read(
     name: str, kind: FieldType, candidate: Candidate, evidence: Evidence
 ) -> tuple[Option, ...]:
-    """The options of one candidate for the field or column `name`, best first; none when it cannot
+    """The options of one candidate for the field or `table.column`, best first; none when it cannot
     be read.
 
     A value that its source gave exactly (XML) is kept as it is.

@@ -1,0 +1,119 @@
+"""Which table rows are rows: where only some add up to what was chosen, the others are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import combinations
+
+from lib.post.arithmetic import line_targets, lines_tolerance, tax_of, unit
+from lib.post.options import Chosen, Option
+from lib.post.settled import numbers
+
+_MAX_ROWS_TRIED = 6  # of taxes and payments; receipts and invoices have two or three
+
+Rows = tuple[Chosen, ...]
+Tables = Mapping[str, Sequence[Chosen]]
+
+
+def fitting_rows(tables: Tables, chosen: Chosen) -> dict[str, Rows]:
+    """The tables without rows that are something else: a total read as a line, a base as a tax.
+
+    Rows are only left out when exactly one way of leaving out gives a chosen amount to the cent;
+    otherwise the table stays as it was read. Exact rows (XML) always stay.
+    """
+    if any(option.exact for rows in tables.values() for row in rows for option in row.values()):
+        return {name: tuple(rows) for name, rows in tables.items()}
+    values = numbers(chosen)
+    found = {name: tuple(rows) for name, rows in tables.items()}
+    if "tax_lines" in found:
+        found["tax_lines"] = _tax_rows(found["tax_lines"], chosen.get("tax_total"))
+    if "payments" in found:
+        found["payments"] = _payment_rows(found["payments"], values)
+    if "line_items" in found:
+        found["line_items"] = _line_rows(found["line_items"], values)
+    return found
+
+
+def _tax_rows(rows: Rows, total: Option | None) -> Rows:
+    tax = total.value if total else None
+    if total is None or not isinstance(tax, Decimal) or not tax:
+        return rows
+    kept = _only_subset(rows, lambda amount: abs(amount - tax) <= unit((tax,)))
+    if kept is not rows or _sum([numbers(row).get("amount") for row in rows]) == tax:
+        left_out = [row for row in rows if row not in kept]
+        return tuple(_with_base(row, left_out) for row in kept)
+    bases = [row for row in rows if _is_base_of(numbers(row), tax)]
+    if len(bases) != 1:
+        return rows
+    return ({**bases[0], "base": bases[0]["amount"], "amount": total},)
+
+
+def _is_base_of(row: Mapping[str, Decimal], tax: Decimal) -> bool:
+    """Whether the row's amount is in truth what the document's whole tax was computed on."""
+    if "base" in row or not {"rate", "amount"} <= row.keys():
+        return False
+    return abs(tax_of(row["amount"], row["rate"]) - tax) <= unit((tax,))
+
+
+def _with_base(row: Chosen, left_out: Sequence[Chosen]) -> Chosen:
+    """The row with the base that was read as a tax of its own."""
+    figures = numbers(row)
+    if "base" in figures or not {"rate", "amount"} <= figures.keys():
+        return row
+    for other in left_out:
+        base = numbers(other).get("amount")
+        if base is not None and abs(tax_of(base, figures["rate"]) - figures["amount"]) <= unit(
+            (base,)
+        ):
+            return {**row, "base": other["amount"]}
+    return row
+
+
+def _payment_rows(rows: Rows, values: Mapping[str, Decimal]) -> Rows:
+    total = values.get("total")
+    if total is None:
+        return rows
+    handed = total + values.get("change", Decimal(0))
+    return _only_subset(rows, lambda amount: abs(amount - handed) <= unit((total,)))
+
+
+def _only_subset(rows: Rows, fits: Callable[[Decimal], bool]) -> Rows:
+    """All rows if their amounts fit, else the one smaller choice of rows that does, else all."""
+    amounts = [numbers(row).get("amount") for row in rows]
+    if not 1 < len(rows) <= _MAX_ROWS_TRIED or None in amounts or fits(_sum(amounts)):
+        return rows
+    fitting = [
+        subset
+        for size in range(1, len(rows))
+        for subset in combinations(range(len(rows)), size)
+        if fits(_sum([amounts[i] for i in subset]))
+    ]
+    return tuple(rows[i] for i in fitting[0]) if len(fitting) == 1 else rows
+
+
+def _line_rows(rows: Rows, values: Mapping[str, Decimal]) -> Rows:
+    """The lines without one row, or without the last ones: sums at the foot read as lines."""
+    amounts = [numbers(row).get("amount") for row in rows]
+    targets = [target for _, target in line_targets(values) if target]
+    if len(rows) < 3 or not targets:
+        return rows
+    if any(abs(_sum(amounts) - t) <= lines_tolerance(len(rows), (t,)) for t in targets):
+        return rows
+    for target in dict.fromkeys(targets[:1] + targets):
+        fitting = [kept for kept in _fewer(len(rows)) if _sum([amounts[i] for i in kept]) == target]
+        if len(fitting) == 1:
+            return tuple(rows[i] for i in fitting[0])
+    return rows
+
+
+def _fewer(count: int) -> Iterator[tuple[int, ...]]:
+    """Every choice of rows that leaves out one, then those that leave out the last two or more."""
+    for left_out in range(count):
+        yield tuple(i for i in range(count) if i != left_out)
+    for end in range(count - 2, 1, -1):
+        yield tuple(range(end))
+
+
+def _sum(amounts: Sequence[Decimal | None]) -> Decimal:
+    return sum((amount for amount in amounts if amount is not None), Decimal(0))
