@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ class DrawnDocument:
     """One file of this folder.
 
     `fields`: name -> the text of its value, or a list of equally right ones. `absent`: fields that
-    the document does not have. `tables`: name -> all rows. `known_misses`: names of fields and of
+    the document does not have. `tables`: name -> all rows. `other_charges`: what the total holds
+    beside lines, taxes and the fields for charges. `known_misses`: names of fields and of
     `table.column`s that are read wrongly today.
     """
 
@@ -36,6 +38,7 @@ class DrawnDocument:
     fields: Mapping[str, str | list[str]]
     absent: tuple[str, ...]
     tables: Mapping[str, tuple[Mapping[str, str], ...]]
+    other_charges: Decimal
     known_misses: frozenset[str]
 
     @property
@@ -51,7 +54,7 @@ def load_documents() -> list[DrawnDocument]:
 
 def _load(path: Path) -> DrawnDocument:
     data: dict[str, Any] = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)
-    keys = {"page", "expected", "absent", *TABLES, "known_misses"}
+    keys = {"page", "expected", "absent", *TABLES, "other_charges", "known_misses"}
     if unknown := data.keys() - keys:
         raise ValueError(f"{path.name}: unknown keys {sorted(unknown)}")
     expected = dict(data["expected"])
@@ -62,6 +65,7 @@ def _load(path: Path) -> DrawnDocument:
         fields=expected,
         absent=tuple(data["absent"]),
         tables={name: tuple(data[name]) for name in TABLES if name in data},
+        other_charges=Decimal(data.get("other_charges", 0)),
         known_misses=frozenset(data["known_misses"]),
     )
 

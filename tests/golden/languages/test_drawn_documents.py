@@ -60,8 +60,8 @@ def _shown(text, printed):
 def test_the_sums_are_right(name):
     document = DOCUMENTS[name]
     lines = sum((Decimal(row["amount"]) for row in document.tables["line_items"]), Decimal(0))
-    extras = (money(document, "service_charge") or 0) + (money(document, "rounding") or 0)
-    extras += money(document, "shipping") or 0
+    charges = ("service_charge", "tip", "rounding", "shipping")
+    extras = document.other_charges + sum(money(document, name) or 0 for name in charges)
     discount = money(document, "discount_total") or 0
     before = lines - discount + extras
     tax = money(document, "tax_total") or 0
