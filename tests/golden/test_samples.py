@@ -16,6 +16,8 @@ from lib.domain.task import FieldType
 from lib.evaluation.compare import agree
 from lib.pipelines.extract import extract
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
 # What comes out today where it is not what the document says: place -> answer. A difference that
