@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from apps.api_cpu import errors, logs, openapi
 from apps.api_cpu.artifacts.endpoints import router as artifacts
+from apps.api_cpu.artifacts.schemas import Artifact
 from apps.api_cpu.artifacts.service import ArtifactService
 from apps.api_cpu.artifacts.store import ArtifactStore
 from apps.api_cpu.artifacts.stores.local import LocalArtifactStore
@@ -19,7 +20,7 @@ from apps.api_cpu.auth.service import KeyService
 from apps.api_cpu.auth.store import KeyStore
 from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.extractions.admission import Admission
-from apps.api_cpu.extractions.endpoints import BODY_MODELS
+from apps.api_cpu.extractions.endpoints import SHOWN_MODELS
 from apps.api_cpu.extractions.endpoints import router as extractions
 from apps.api_cpu.extractions.service import ExtractionService
 from apps.api_cpu.extractions.store import ExtractIndex
@@ -67,7 +68,7 @@ def create_app(
     for router in (health, auth, tasks, extractions, artifacts):
         app.include_router(router)
     mount_page(app)
-    openapi.install(app, BODY_MODELS)
+    openapi.install(app, (*SHOWN_MODELS, Artifact))
     return app
 
 

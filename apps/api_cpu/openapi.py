@@ -19,6 +19,7 @@ _EXAMPLE_DETAILS: Mapping[str, Mapping[str, Any]] = {
     "too_many_pages": {"limit": 50},
     "validation_error": {"errors": [{"field": "task_id", "message": "Input should be a string"}]},
 }
+_FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 _DESCRIPTION = """Reads receipts and invoices: checked, typed fields with their place on the page.
 
 Send the key as `Authorization: Bearer <api_key>` or `X-API-Key: <api_key>`. Every response carries
@@ -80,11 +81,11 @@ def _example(entry: ErrorCode) -> dict[str, Any]:
     return {"value": ErrorEnvelope(error=body).model_dump()}
 
 
-def install(app: FastAPI, body_models: Iterable[type[BaseModel]]) -> None:
-    """Make `app.openapi()` add what FastAPI cannot know.
+def install(app: FastAPI, models: Iterable[type[BaseModel]]) -> None:
+    """Make `app.openapi()` add what FastAPI leaves out.
 
-    Keys, the request id in every request and response, and the models of bodies that endpoints
-    read themselves.
+    Keys; the request id in every request and response; `models`: those of bodies that endpoints
+    read themselves, and those whose examples hold a null, which FastAPI drops.
     """
 
     def openapi() -> dict[str, Any]:
@@ -96,7 +97,7 @@ def install(app: FastAPI, body_models: Iterable[type[BaseModel]]) -> None:
                 routes=app.routes,
                 servers=[{"url": "http://127.0.0.1:8000"}],
             )
-            _add_models(document, body_models)
+            _add_models(document, models)
             app.openapi_schema = _completed(document)
         return app.openapi_schema
 
@@ -110,6 +111,14 @@ def _add_models(document: dict[str, Any], models: Iterable[type[BaseModel]]) -> 
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
     document["components"]["schemas"] = dict(sorted(schemas.items()))
+
+
+def _drop_fastapis_own(responses: dict[str, Any]) -> None:
+    """Remove the 422 that FastAPI adds wherever there are parameters: ours is the envelope."""
+    for status, response in list(responses.items()):
+        schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+        if schema.get("$ref", "").rpartition("/")[2] in _FASTAPIS_OWN:
+            del responses[status]
 
 
 def _completed(document: dict[str, Any]) -> dict[str, Any]:
@@ -127,12 +136,12 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
             "description": "Names the request; made by the server when missing.",
         }
     }
-    # FastAPI documents its own shape of a 422; ours is the envelope.
-    for name in ("HTTPValidationError", "ValidationError"):
+    for name in _FASTAPIS_OWN:
         components.get("schemas", {}).pop(name, None)
     header = {"X-Request-ID": {"schema": {"type": "string"}, "description": "The request's id."}}
     for operations in document["paths"].values():
         for operation in operations.values():
+            _drop_fastapis_own(operation["responses"])
             parameters = operation.setdefault("parameters", [])
             parameters.append({"$ref": "#/components/parameters/RequestId"})
             if "401" in operation["responses"]:

@@ -48,8 +48,8 @@ _REQUEST_BODY = {
         "multipart/form-data": {"schema": {"$ref": f"{_REF}{ExtractForm.__name__}"}},
     },
 }
-BODY_MODELS = (ExtractRequest, ExtractForm)
-"""Models of bodies that the endpoints read themselves: the OpenAPI document needs them too."""
+SHOWN_MODELS = (ExtractRequest, ExtractForm, ExtractResponse)
+"""Models that the OpenAPI document would lack, or have without nulls."""
 
 
 class Format(StrEnum):

@@ -1,0 +1,112 @@
+"""The OpenAPI document: whole, with examples, and true to the routes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from conftest import TASKS, Place
+from jsonschema import Draft202012Validator
+
+# The endpoints of the API contract that this build has.
+ENDPOINTS = {
+    ("get", "/v1/health"),
+    ("get", "/v1/me"),
+    ("get", "/v1/tasks"),
+    ("get", "/v1/tasks/{task_id}"),
+    ("post", "/v1/extract"),
+    ("get", "/v1/extracts/{request_id}"),
+    ("get", "/v1/artifacts"),
+}
+
+
+def _document(place: Place) -> dict[str, Any]:
+    document: dict[str, Any] = place.client.get("/openapi.json").json()
+    return document
+
+
+def _walk(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+        for child in node.values():
+            yield from _walk(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _walk(child)
+
+
+def test_it_has_exactly_the_endpoints_of_this_build(place: Place) -> None:
+    paths = _document(place)["paths"]
+    assert {(method, path) for path, by in paths.items() for method in by} == ENDPOINTS
+
+
+def test_every_reference_leads_somewhere(place: Place) -> None:
+    document = _document(place)
+    references = {node["$ref"] for node in _walk(document) if isinstance(node.get("$ref"), str)}
+    assert references
+    for reference in references:
+        found: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            found = found[part]
+
+
+def test_every_failure_is_the_envelope_with_an_example_a_code(place: Place) -> None:
+    document = _document(place)
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert "500" in operation["responses"], path
+            assert ("401" in operation["responses"]) == ("security" in operation)
+            for status, response in operation["responses"].items():
+                assert "X-Request-ID" in response["headers"]
+                if status == "200":
+                    continue
+                content = response["content"]["application/json"]
+                assert content["schema"] == {"$ref": "#/components/schemas/ErrorEnvelope"}
+                for code, example in content["examples"].items():
+                    assert example["value"]["error"]["code"] == code
+                    assert f"`{code}`" in response["description"]
+
+
+def test_examples_fit_their_schemas(place: Place) -> None:
+    document = _document(place)
+    checked = 0
+    for name, schema in document["components"]["schemas"].items():
+        for example in schema.get("examples", []):
+            whole = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+            Draft202012Validator(whole).validate(example)
+            checked += 1
+    assert checked >= 6
+
+
+def test_tasks_are_shown_with_the_schemas_of_their_results(place: Place) -> None:
+    tasks = place.client.get("/v1/tasks").json()["tasks"]
+    assert [task["id"] for task in tasks] == sorted(TASKS)
+    receipt = place.client.get("/v1/tasks/receipt_fields_v1").json()
+    Draft202012Validator.check_schema(receipt["schema"])
+    assert receipt["fields"][2]["columns"][0]["name"] == "amount"
+    auto = place.client.get("/v1/tasks/auto").json()
+    assert auto["choices"] == ["receipt_fields_v1"]
+    assert auto["schema"] is None
+    assert place.client.get("/v1/tasks/none").status_code == 404
+
+
+def test_health_says_degraded_when_the_store_fails(place: Place) -> None:
+    assert place.client.get("/v1/health").json()["status"] == "ok"
+    place.app.state.readiness.storage = False
+    health = place.client.get("/v1/health")
+    assert health.status_code == 200
+    assert health.json()["status"] == "degraded"
+    assert health.json()["storage"] == {"backend": "local", "ready": False, "spooled": 0}
+
+
+def test_the_page_loads_nothing_from_elsewhere_and_has_no_inline_code(place: Place) -> None:
+    page = place.client.get("/").text
+    assert "http://" not in page
+    assert "https://" not in page
+    assert "<script>" not in page
+    assert "style=" not in page
+    assert " onclick" not in page
+    for name in ("page.js", "page.css"):
+        assert f"/static/{name}" in page
+        assert place.client.get(f"/static/{name}").status_code == 200
+    assert "innerHTML" not in place.client.get("/static/page.js").text
