@@ -66,7 +66,7 @@ def classify_mentions(mentions: Mentions) -> Classification:
     receipt, invoice = shares([odds, 0.0])
     if receipt >= invoice:
         return Classification(DocumentType.RECEIPT, receipt)
-    if _is_credit_note(mentions.layout, labels):
+    if _is_credit_note(mentions.layout, mentions.lexicon, labels):
         return Classification(DocumentType.CREDIT_NOTE, invoice)
     return Classification(DocumentType.INVOICE, invoice)
 
@@ -105,12 +105,28 @@ def _features(mentions: Mentions, matches: Sequence[LabelMatch]) -> dict[str, fl
     return {name: float(value) for name, value in found.items()}
 
 
-def _is_credit_note(layout: Layout, labels: Sequence[tuple[int, LabelMatch]]) -> bool:
+def _is_credit_note(
+    layout: Layout, lexicon: Lexicon, labels: Sequence[tuple[int, LabelMatch]]
+) -> bool:
     """Whether the first document type named on the first page's upper part is a credit note."""
     rows = len(layout.pages[0].rows)
     for row, match in labels:
         if row > _CREDIT_NOTE_ROWS * rows:
             break
-        if match.document_types:
-            return "credit_note" in match.document_types
+        if types := named_types(lexicon, match):
+            return "credit_note" in types
     return False
+
+
+def named_types(lexicon: Lexicon, match: LabelMatch) -> frozenset[str]:
+    """Document types that a phrase names, alone or with what follows: "credit note no"."""
+    if match.document_types or "document_number" not in match.fields:
+        return match.document_types
+    words = match.labels[0].phrase.split()
+    beginnings = (" ".join(words[:count]) for count in range(1, len(words)))
+    return frozenset(
+        name
+        for beginning in beginnings
+        for part in lexicon.find(beginning)
+        for name in part.document_types
+    )

@@ -14,60 +14,59 @@ from lib.kie.receipts.pieces import Piece, head_pieces
 from lib.kie.specks import without_specks
 
 NAME_WEIGHTS: dict[str, float] = {
-    "first but for notices": 3.2,
     "ends with legal form": 1.8,
-    "capitals": 1.4,
-    "centred": 1.1,
-    "number next": 1.0,
-    "split off": 0.8,
-    "three lines": 0.7,
+    "capitals": 1.5,
+    "first that can be a name": 1.4,
+    "centred": 1.0,
+    "number next": 0.9,
     "height": 0.7,
-    "address next": 0.5,
+    "split off": 0.7,
+    "three lines": 0.7,
     "two lines": 0.4,
-    "spoken before but notices": 0.2,
-    "starts below a legal form": 0.1,
-    "tallest": 0.1,
-    "long number": -0.1,
+    "tallest": 0.4,
+    "address next": 0.3,
+    "gap inside": -0.1,
+    "gap below": -0.2,
     "stop next": -0.2,
-    "gap inside": -0.2,
+    "before it": -0.2,
     "side by side": -0.3,
-    "spoken before": -0.4,
+    "goes on behind legal form": -0.3,
+    "long number": -0.3,
     "legal form elsewhere": -0.7,
-    "starts in lower case": -0.9,
-    "long": -1.0,
-    "behind first date or amount": -1.1,
+    "starts in lower case": -0.8,
+    "long": -0.9,
+    "stops inside": -1.1,
     "few letters": -1.3,
-    "starts in brackets": -1.4,
-    "first spoken": -1.4,
-    "height changes": -1.6,
-    "legal name complete in its last line": -1.6,
-    "label inside": -1.7,
-    "notice": -1.8,
-    "stops inside": -1.9,
-    "address inside": -2.2,
-    "behind first address line": -2.4,
+    "behind first date or amount": -1.4,
+    "height changes": -1.4,
+    "starts in brackets": -1.5,
+    "notice": -1.7,
+    "label inside": -2.0,
+    "legal name complete in its last line": -2.1,
+    "address inside": -2.3,
     "bracket left open": -2.6,
-    "digits": -4.0,
+    "behind first address line": -2.7,
+    "digits": -3.8,
     "unsurely read": -5.0,
 }
-NO_NAME = -3.3
+NO_NAME = -3.7
 ADDRESS_WEIGHTS: dict[str, float] = {
-    "commas": 3.0,
+    "commas": 2.9,
     "stop after": 2.7,
     "streets": 2.6,
     "house numbers": 2.0,
     "starts with a street": 1.9,
-    "starts with a house number": 1.7,
+    "starts with a house number": 1.8,
     "plain line before the stop": 1.7,
     "ends with a postcode": 1.7,
-    "behind name": 1.1,
+    "behind name": 1.2,
     "postcodes": 1.0,
     "ends with a full stop": 0.9,
     "ending in a comma inside": 0.8,
     "starts address-like": 0.7,
     "address-like before": 0.6,
     "towns": 0.6,
-    "pieces behind name": 0.5,
+    "pieces behind name": 0.4,
     "second postcode": 0.4,
     "gap after": 0.3,
     "split off": 0.1,
@@ -77,15 +76,15 @@ ADDRESS_WEIGHTS: dict[str, float] = {
     "legal forms": -0.3,
     "labels": -0.4,
     "postcode after": -0.4,
-    "address-like after": -0.5,
+    "address-like after": -0.4,
     "pieces": -0.5,
     "gap before": -0.6,
     "address-like": -0.7,
     "in the name's part": -0.7,
-    "over the name": -0.9,
     "ends address-like": -0.9,
+    "over the name": -0.9,
     "ends with a comma": -1.2,
-    "place": -1.4,
+    "place": -1.3,
     "document types": -1.5,
     "gap inside": -1.5,
     "stops": -1.9,
@@ -147,10 +146,10 @@ class HeaderEvidence:
         heights = [p.cell.height_ratio for p in inside]
         legal = self._with_legal_form & set(range(run.first, run.last + 1))
         ends_legal = run.last in legal or (len(inside) > 1 and self._ends_with_legal_form(inside))
-        before = sum(1 for i in self._spoken if i < run.first)
+        before = sum(1 for i in self._spoken if i < run.first and not self._cannot_name(i))
         found = {
-            "first spoken": before == 0,
-            "spoken before": min(6, before),
+            "first that can be a name": before == 0 and not self._cannot_name(run.first),
+            "before it": min(6, before),
             "behind first address line": run.first > self._first_address,
             "behind first date or amount": run.first > self._first_stop,
             "ends with legal form": ends_legal,
@@ -169,15 +168,7 @@ class HeaderEvidence:
             "notice": any(p.is_notice for p in inside),
             "unsurely read": min(0.25, 1 - min(p.cell.line.confidence for p in inside)),
             "bracket left open": _brackets(inside) != 0,
-            "legal name complete in its last line": len(inside) > 1
-            and run.last in legal
-            and last.text.count(" ") >= 3,
-            "first but for notices": all(
-                self.pieces[i].is_notice for i in self._spoken if i < run.first
-            ),
-            "spoken before but notices": min(
-                6, sum(not self.pieces[i].is_notice for i in self._spoken if i < run.first)
-            ),
+            "legal name complete in its last line": len(inside) > 1 and last.is_legal_name,
             "split off": sum(p.part for p in inside),
             "digits": sum(p.digits for p in inside)
             / max(1, sum(p.letters + p.digits for p in inside)),
@@ -262,6 +253,11 @@ class HeaderEvidence:
             "in the name's part": inside[0].part,
         }
         return _numbers(found)
+
+    def _cannot_name(self, index: int) -> bool:
+        """Whether a piece greets, names the document or is a number: names stand behind such."""
+        piece = self.pieces[index]
+        return piece.is_notice or piece.is_stop
 
     def _ends_with_legal_form(self, inside: Sequence[Piece]) -> bool:
         """Whether the pieces end with a legal form that was torn apart between them."""

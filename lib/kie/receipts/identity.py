@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from lib.domain.extraction import Candidate, Hints
+from lib.kie.classify import named_types
 from lib.kie.layout import Cell, Span
 from lib.kie.mentions import DateMention, LabelMention, Mentions
 from lib.kie.ranking import ranked, weigh
@@ -211,10 +212,9 @@ def find_document_number(mentions: Mentions) -> tuple[Candidate, ...]:
         for span, right in _values_of(mentions, label):
             if _overlaps(span, taken):
                 continue
-            phrase = label.span.text.casefold()
             features = {
                 "label score": label.match.score,
-                "named as the document": float(_names_document(mentions, phrase)),
+                "named as the document": float(bool(named_types(mentions.lexicon, label.match))),
                 "right of the label": float(right),
                 "digits": float(min(12, sum(c.isdigit() for c in span.text))),
                 "order": float(min(order, 8)),
@@ -223,16 +223,6 @@ def find_document_number(mentions: Mentions) -> tuple[Candidate, ...]:
             found.append((weigh(features, NUMBER_WEIGHTS), candidate))
             break
     return _ranked(found, NO_NUMBER)
-
-
-def _names_document(mentions: Mentions, phrase: str) -> bool:
-    """Whether the label holds the name of a document type: "invoice no" rather than "trans #"."""
-    words = phrase.split()
-    return any(
-        match.document_types
-        for count in (1, 2)
-        for match in mentions.lexicon.find(" ".join(words[:count]))
-    )
 
 
 def _values_of(mentions: Mentions, label: LabelMention) -> Iterator[tuple[Span, bool]]:

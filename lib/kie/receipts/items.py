@@ -127,16 +127,31 @@ def _is_heading(mentions: Mentions, row: Row) -> bool:
 
 
 def _with_text_above(mentions: Mentions, start: int) -> int:
-    """The first priced row, or the first of up to two rows of text that it lacks and has above."""
+    """The first priced row, or the first row of the text that it lacks and has above.
+
+    There are as many rows of text as between it and the next row of bare numbers.
+    """
     rows = mentions.layout.rows
     if _text_spans(mentions, rows[start]):
         return start
-    for above in range(start - 1, max(-1, start - 3), -1):
+    bare = (
+        i
+        for i in range(start + 1, min(len(rows), start + 1 + _LONGEST_WRAP + 1))
+        if _is_bare(mentions, rows[i])
+    )
+    wanted = next(bare, start + 2) - start - 1
+    for above in range(start - 1, max(-1, start - 1 - wanted), -1):
         labels = [label.match for label in mentions.row_labels(rows[above])]
         named = any(match.fields or match.document_types for match in labels)
         if named or any(map(mentions.dates, rows[above].cells)):
             return above + 1
-    return max(0, start - 2)
+    return max(0, start - wanted)
+
+
+def _is_bare(mentions: Mentions, row: Row) -> bool:
+    """Whether the row holds a price and nothing that describes an item."""
+    priced = any(map(mentions.is_price, mentions.row_amounts(row)))
+    return priced and not _text_spans(mentions, row)
 
 
 def _text_follows(mentions: Mentions, rows: Sequence[Row]) -> bool:
@@ -144,12 +159,9 @@ def _text_follows(mentions: Mentions, rows: Sequence[Row]) -> bool:
 
     Then the last row before the sums is text; where text comes first it is numbers.
     """
-    bare = [
-        row
-        for row in rows
-        if any(map(mentions.is_price, mentions.row_amounts(row))) and not _text_spans(mentions, row)
-    ]
-    return len(bare) > 0 and bool(_text_spans(mentions, rows[-1])) and rows[-1] not in bare
+    if not any(_is_bare(mentions, row) for row in rows):
+        return False
+    return bool(_text_spans(mentions, rows[-1])) and not _is_bare(mentions, rows[-1])
 
 
 class _Reader:

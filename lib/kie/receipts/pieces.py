@@ -79,14 +79,30 @@ class Piece:
         return sum(c.isdigit() for c in self.text)
 
     @cached_property
+    def legal_form(self) -> Span | None:
+        """A company's legal form at the end of the piece, or before a bracket or comma there."""
+        for label in self.labels:
+            behind = self._after(label).split("(")[0].split(",")[0]
+            if (
+                "legal_form" in label.match.cues
+                and label.span.start > self.span.start
+                and not any(c.isalnum() for c in behind)
+            ):
+                return label.span
+        return None
+
+    @property
     def has_legal_form(self) -> bool:
-        """Ends with a company's legal form, or has one before a bracket or comma."""
-        return any(
-            "legal_form" in label.match.cues
-            and label.span.start > self.span.start
-            and not any(c.isalnum() for c in self._after(label).split("(")[0].split(",")[0])
-            for label in self.labels
-        )
+        """Whether the piece ends as a company's name does."""
+        return self.legal_form is not None
+
+    @cached_property
+    def is_legal_name(self) -> bool:
+        """Whether two words or more stand before the legal form: a name that is complete."""
+        if self.legal_form is None:
+            return False
+        before = self.span.cell.text[self.span.start : self.legal_form.start]
+        return len(re.findall(r"[^\W\d_]{2,}", before)) >= 2
 
     @cached_property
     def is_document_type(self) -> bool:
@@ -136,13 +152,11 @@ class Piece:
 
     @cached_property
     def is_notice(self) -> bool:
-        """Greets, thanks or informs: more of its letters are such phrases than not."""
-        said = sum(
-            label.span.end - label.span.start
-            for label in self.labels
-            if label.match.cues & _NOTICES
-        )
-        return said > 0 and 2 * said >= self.letters
+        """Greets, thanks or informs: it starts with such a phrase or is mostly made of them."""
+        phrases = [la.span for la in self.labels if la.match.cues & _NOTICES]
+        said = sum(span.end - span.start for span in phrases)
+        opens = any(span.start - self.span.start <= 2 and " " in span.text for span in phrases)
+        return opens or (said > 0 and 2 * said >= self.letters)
 
     @cached_property
     def has_web(self) -> bool:
