@@ -154,9 +154,8 @@ def line_amount(row: Values) -> Decimal | None:
 def line_holds(row: Values) -> bool | None:
     """Whether a row's amount is quantity x price less discount; None when a figure is missing.
 
-    The discount may already be in the price, be per unit, or be a rate in per cent; the price may
-    be
-    per 100 or 1000 units.
+    The discount may be in the price already, be per unit, or be in per cent; the price may be per
+    100 or 1000 units; the amount may include the row's tax.
     """
     amount, quantity, price = row.get("amount"), row.get("quantity"), row.get("unit_price")
     if amount is None or quantity is None or price is None:
@@ -165,6 +164,8 @@ def line_holds(row: Values) -> bool | None:
     discount = abs(row.get("discount", _ZERO))
     options = [gross, gross - discount, gross - quantity * discount, gross * (100 - discount) / 100]
     options += [gross / 100, gross / 1000]
+    if rate := row.get("tax_rate"):
+        options += [option * (100 + rate) / 100 for option in options[:2]]
     tolerance = max(unit((amount,)), abs(quantity) * _half_unit(price))
     return any(abs(abs(amount) - abs(option)) <= tolerance for option in options)
 

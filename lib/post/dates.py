@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from itertools import product
 
-from lib.domain.extraction import DateOrder
+from lib.domain.extraction import Candidate, DateOrder
 from lib.post.options import Option
 
 # In units of candidate score. Terms of payment are round numbers of days, so a pair of readings
@@ -17,6 +17,16 @@ _USUAL_TERM = 0.2
 _USUAL_TERMS = frozenset({0, 7, 8, 10, 14, 15, 20, 21, 28, 30, 45, 60, 90})
 _CLEAR_LEAD = 0.3  # with a lead this large over every other order, the pair of dates has decided it
 _WIDTH = 4
+
+
+def without_truncated(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates but those whose text is the beginning of another's: 25/10/20 of 25/10/2017."""
+    texts = [candidate.raw.strip() for candidate in candidates]
+    return [
+        candidate
+        for candidate, text in zip(candidates, texts, strict=True)
+        if not any(other != text and other.startswith(text) for other in texts)
+    ]
 
 
 def choose_dates(options: Mapping[str, Sequence[Option]]) -> dict[str, Option]:

@@ -13,6 +13,7 @@ from lib.post.checks import run_checks
 from lib.post.choose import choose, choose_row
 from lib.post.complete import complete
 from lib.post.currency import printed_currency
+from lib.post.dates import without_truncated
 from lib.post.derive import derive
 from lib.post.evidence import Evidence
 from lib.post.normalise import read
@@ -84,6 +85,8 @@ def _ranked(
 ) -> tuple[Option, ...]:
     """The options of all candidates, best first; of equal readings only the best."""
     best: dict[object, Option] = {}
+    if spec.type is FieldType.DATE:
+        candidates = without_truncated(candidates)
     for candidate in candidates:
         for option in read(spec.name, spec.type, candidate, evidence):
             key = (option.value, option.order)

@@ -8,6 +8,8 @@ from decimal import Decimal
 
 import pytest
 from hand_made import TASKS, candidate, exact, read
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lib.domain.extraction import Check, CheckStatus, DateOrder, Reading, Source
 from lib.domain.geometry import Polygon
@@ -390,3 +392,74 @@ def test_one_print_is_not_both_total_and_tax() -> None:
     same = candidate("47,85", 0.9, row=40)
     reading = read({"total": same, "tax_total": same, "subtotal": "44,00"})
     assert (reading.result["total"], reading.result["tax_total"]) == (Decimal("47.85"), None)
+
+
+def test_a_date_cut_short_gives_way_to_the_whole_one() -> None:
+    reading = read({"issue_date": [("25/10/20", 0.9), ("25/10/2017", 0.5)]})
+    assert reading.result["issue_date"] == "2017-10-25"
+
+
+TOTALS = {"subtotal": "83,00", "tax_total": "15,77", "total": "98,77"}
+
+
+def test_a_total_read_as_a_line_is_no_line() -> None:
+    lines = [*LINES["line_items"], {"description": "Summe", "amount": "83,00"}]
+    reading = read(TOTALS, {"line_items": lines})
+    assert len(reading.result["line_items"] or ()) == 2
+    assert "line_items[2].amount" not in reading.fields
+
+
+def test_lines_that_add_up_in_no_way_stay_as_they_were_read() -> None:
+    first, second = LINES["line_items"]
+    lines = [{"amount": "7,00"}, first, {"amount": "9,00"}, second]
+    reading = read(TOTALS, {"line_items": lines})
+    assert len(reading.result["line_items"] or ()) == 4
+    assert "check_failed:lines_sum_to_subtotal" in reading.review_reasons
+
+
+def test_a_base_read_as_a_tax_becomes_the_base() -> None:
+    rows = [{"rate": "19 %", "amount": "15,77"}, {"rate": "19 %", "amount": "83,00"}]
+    for table in (rows, rows[::-1], rows[1:]):
+        reading = read(TOTALS, {"tax_lines": table})
+        assert reading.result["tax_lines"] == (
+            {"rate": Decimal(19), "base": Decimal("83.00"), "amount": Decimal("15.77")},
+        )
+        assert check(reading, "tax_lines_sum_to_tax_total").status is CheckStatus.PASSED
+
+
+def test_payments_that_are_no_payments_are_left_out_and_a_minus_means_nothing() -> None:
+    payments = [{"method": "TWIST", "amount": "5,50"}, {"method": "CASH", "amount": "-100,00"}]
+    reading = read(
+        {"total": "98,77", "change": "1,23"},
+        {"payments": payments},
+        task=TASKS["receipt_fields_v1"],
+    )
+    assert reading.result["payments"] == ({"method": "CASH", "amount": Decimal("100.00")},)
+    assert check(reading, "change_is_paid_minus_total").status is CheckStatus.PASSED
+
+
+def test_a_line_amount_may_include_its_tax() -> None:
+    row = {"quantity": "2", "unit_price": "10,00", "tax_rate": "19 %", "amount": "23,80"}
+    found = check(read({}, {"line_items": [row]}), "line_amount_is_quantity_times_price")
+    assert found.status is CheckStatus.PASSED
+
+
+@given(
+    subtotal=st.integers(1_000, 10_000_000),
+    rate=st.sampled_from([5, 6, 7, 10, 19, 20, 25]),
+    slip=st.integers(50, 900_000),
+)
+def test_the_total_that_adds_up_wins_over_a_better_looking_one(
+    subtotal: int, rate: int, slip: int
+) -> None:
+    tax = round(subtotal * rate / 100)
+    total, wrong = Decimal(subtotal + tax) / 100, Decimal(subtotal + tax + slip) / 100
+    reading = read(
+        {
+            "total": [(f"{wrong:.2f}", 0.9), (f"{total:.2f}", 0.6)],
+            "subtotal": f"{Decimal(subtotal) / 100:.2f}",
+            "tax_total": f"{Decimal(tax) / 100:.2f}",
+        }
+    )
+    assert reading.result["total"] == total
+    assert check(reading, "total_is_subtotal_plus_tax").status is CheckStatus.PASSED
