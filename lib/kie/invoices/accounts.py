@@ -27,6 +27,7 @@ _LABELLED = 0.1
 _SURE_PARTY = 0.5
 _FEWEST_LETTERS = 3  # of a text value
 _PREFIXED, _PREFIXED_DOUBTFUL = 0.05, 0.25  # a VAT id names its country; samples fail the checksum
+_OWN_BLOCK = 0.1
 _LESS_TELLING = 0.2
 _PERSONAL = frozenset({"stnr", "idnr", "codice_fiscale"})  # only where no VAT id is printed
 _NOT_TAX = frozenset({"siret", "siren", "uen", "cvr", "orgnr", "ytunnus", "bn"})
@@ -93,6 +94,8 @@ def _tax_ids(reading: Reading, parties: Sequence[Party], role: str) -> list[Cand
                 continue
         elif explicit_customer:
             continue
+        elif span.cell.index in own:
+            score += _OWN_BLOCK
         elif span.cell.index in rival_cells:
             score -= _OTHER_PARTY
         found.append(reading.mentions.candidate([span], score))

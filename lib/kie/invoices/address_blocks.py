@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lib.kie.invoices.reading import Reading
 from lib.kie.layout import Cell, Span
+from lib.values.identifiers import find_emails, find_urls
 
 # A post code beside a place: digits first (most of Europe, Latin America, Russia), place first
 # (US, Canada, Britain, Australia, Malaysia/Indonesia by their five digits).
@@ -35,6 +36,9 @@ _OWN_NUMBERS = frozenset(
         "vendor_email", "vendor_website", "customer_id",
     }
 )  # fmt: skip
+_PARTY_FIELDS = frozenset(
+    {"vendor_name", "vendor_address", "customer_name", "customer_address", "shipping_address"}
+)
 _LINES_ABOVE = 6
 _LINES_BELOW = 6
 _ALIGNED = 1.2  # letter heights between left edges
@@ -100,7 +104,8 @@ def _one_line_block(reading: Reading, cell: Cell) -> AddressBlock | None:
         return _without_separators(reading, cell)
     if is_street(reading, parts[0]):
         above = [*reversed(_run(reading, cell, -1, _GAP_BELOW, 3))] or _centred_above(reading, cell)
-        return AddressBlock((*above, cell), cell, ()) if above else None
+        below = _run(reading, cell, 1, _GAP_BELOW, _LINES_BELOW)
+        return AddressBlock((*above, cell), cell, tuple(below)) if above else None
     parts = town_parts(cell)
     return AddressBlock((cell,), cell, (), tuple(parts)) if len(parts) > 2 else None
 
@@ -170,7 +175,7 @@ def is_street(reading: Reading, span: Span) -> bool:
 
 def _block_above(reading: Reading, cell: Cell, taken: set[int]) -> AddressBlock | None:
     """The lines that end at a line with a post code; of several such lines the last one ends it."""
-    if len(cell.line.words) > _LONGEST_LINE or not is_postal_line(_value_text(reading, cell)):
+    if len(cell.line.words) > _LONGEST_LINE or not is_postal_line(_value(reading, cell).text):
         return None
     below = _run(reading, cell, 1, _GAP_BELOW, _LINES_BELOW)
     if any(is_postal_line(other.text) for other in below[:2]):
@@ -182,12 +187,10 @@ def _block_above(reading: Reading, cell: Cell, taken: set[int]) -> AddressBlock 
     return None
 
 
-def _value_text(reading: Reading, cell: Cell) -> str:
-    """The cell's text behind an opening label."""
-    leading = [label for label in reading.labels.in_cell(cell) if label.leads]
-    return (
-        cell.text[max(label.span.end for label in leading) :].strip(" :") if leading else cell.text
-    )
+def _value(reading: Reading, cell: Cell) -> Span:
+    """What stands in a cell behind its opening labels."""
+    start = max((label.span.end for label in reading.labels.opening(cell)), default=0)
+    return Span(cell, start, len(cell.text)).stripped()
 
 
 def _run(reading: Reading, start: Cell, step: int, reach: float, most: int) -> list[Cell]:
@@ -205,23 +208,43 @@ def _run(reading: Reading, start: Cell, step: int, reach: float, most: int) -> l
         gap = edge.box.y0 - row.box.y1 if step < 0 else row.box.y0 - edge.box.y1
         if gap > reach * height + 2 * height:
             break
-        cell = next((c for c in row.cells if _aligned(c, start, height)), None)
+        cell = next((c for c in row.cells if _aligned(reading, c, start, height)), None)
         if cell is None:
             continue
         gap = edge.box.y0 - cell.box.y1 if step < 0 else cell.box.y0 - edge.box.y1
-        if (
-            gap > reach * height
-            or _breaks(reading, cell, below=step > 0)
-            or not reading.outside_table(cell)
-        ):
+        if gap > reach * height or not reading.outside_table(cell):
+            break
+        if step < 0 and _opens_block(reading, cell):
+            found.append(cell)
+            break
+        if _breaks(reading, cell, below=step > 0):
             break
         found.append(cell)
         edge = cell
     return found
 
 
-def _aligned(cell: Cell, start: Cell, height: float) -> bool:
-    return abs(cell.box.x0 - start.box.x0) <= _ALIGNED * height
+def _aligned(reading: Reading, cell: Cell, start: Cell, height: float) -> bool:
+    """Whether a cell, or what stands in it behind a label, begins where the other one does."""
+    edges = [cell.box.x0, *([_value(reading, cell).box.x0] if reading.labels.opening(cell) else [])]
+    own = [
+        start.box.x0,
+        *([_value(reading, start).box.x0] if reading.labels.opening(start) else []),
+    ]
+    return any(abs(x - y) <= _ALIGNED * height for x in edges for y in own)
+
+
+def _opens_block(reading: Reading, cell: Cell) -> bool:
+    """Whether a cell holds a party's label and its name: "Buyer: ACME Ltd"."""
+    parties = [label for label in reading.labels.opening(cell) if label.field in _PARTY_FIELDS]
+    return bool(parties) and ":" in cell.text and len(_value(reading, cell).text) > 1
+
+
+def _is_contact(reading: Reading, cell: Cell) -> bool:
+    """Whether a line gives an address on the web or a labelled phone: those stand below a party."""
+    if any(reading.identifiers(find, cell) for find in (find_emails, find_urls)):
+        return True
+    return "contact_details" in reading.labels.leading_cues(cell)
 
 
 def _breaks(reading: Reading, cell: Cell, *, below: bool = False) -> bool:
@@ -231,6 +254,8 @@ def _breaks(reading: Reading, cell: Cell, *, below: bool = False) -> bool:
     if reading.mentions.dates(cell):
         return True
     if below and "contact" in reading.labels.leading_cues(cell):
+        return True
+    if not below and _is_contact(reading, cell):
         return True
     document = any(
         mention.match.document_types

@@ -128,7 +128,7 @@ def identifier_spans(mentions: Mentions, cell: Cell) -> list[Span]:
     """Runs that may number a document, an order or a customer: a digit, but no date or money."""
     if not _HAS_DIGIT.search(cell.text):
         return []
-    taken = date_spans(mentions, cell)
+    taken = [span for span in date_spans(mentions, cell) if not span.text.isdigit()]
     taken += [
         amount.span
         for amount in mentions.amounts(cell)

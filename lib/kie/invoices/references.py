@@ -137,5 +137,8 @@ def _unlabelled_dates(reading: Reading) -> Iterator[tuple[Span, float]]:
 
 
 def _labelled_left(reading: Reading, cell: Cell) -> bool:
+    """Whether the cell to the left is a label, known or not, and the date its value."""
     left = reading.layout.row_of(cell).cells_left_of(cell)
-    return bool(left) and any(c.isalpha() for c in left[-1].text)
+    if not left:
+        return False
+    return left[-1].text.rstrip().endswith(":") or bool(reading.labels.opening(left[-1]))

@@ -175,7 +175,12 @@ def _column_of(span: Span, columns: Sequence[Column], *, numeric: bool) -> str:
 
 def _items(pieces: Sequence[Piece], height: float) -> list[Item]:
     anchors = [piece for piece in pieces if piece.column == "amount" and _is_number(piece.span)]
-    items = [Item(anchor) for anchor in sorted(anchors, key=lambda piece: piece.middle)]
+    rightmost: list[Piece] = []
+    for anchor in sorted(anchors, key=lambda piece: (piece.middle, piece.span.box.x0)):
+        if rightmost and anchor.span.cell.row == rightmost[-1].span.cell.row:
+            rightmost.pop()
+        rightmost.append(anchor)
+    items = [Item(anchor) for anchor in rightmost]
     if not items:
         return []
     rest = [piece for piece in pieces if piece.column not in ("amount", "description")]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from lib.kie.boxes import Box, bounding_box
 from lib.kie.invoices.labels import Labels
 from lib.kie.layout import Cell, Layout, Row, Span
-from lib.kie.lexicon import LabelKind
-from lib.kie.mentions import Mentions
+from lib.kie.lexicon import LabelKind, LabelMatch
+from lib.kie.mentions import LabelMention, Mentions
 
 ITEM_COLUMNS = (
     "position", "product_code", "description", "quantity", "unit", "unit_price", "discount",
@@ -33,6 +33,7 @@ _FEWEST_COLUMNS = 3
 _STACK_GAP = 0.9  # letter heights between the rows of one header
 _LARGEST_OPTIONS = 4
 _AMOUNT_LAST = 0.4
+_DESCRIBED = 0.5
 _PRICES = ("unit_price", "amount", "gross_amount")
 # How usual a place is, from the left 0 to the right 1; breaks ties between meanings of one word.
 _USUAL_PLACE = {
@@ -70,6 +71,7 @@ class _Slot:
     """One column's header while it is put together from the rows of a stacked header."""
 
     spans: list[Span]
+    names: frozenset[str] = frozenset()
 
     @property
     def box(self) -> Box:
@@ -102,7 +104,7 @@ def _is_seed(row: Row, mentions: Mentions, labels: Labels) -> bool:
 
 def _slots(row: Row, mentions: Mentions, labels: Labels) -> Iterator[tuple[Span, frozenset[str]]]:
     for cell in row.cells:
-        found = [(span, names) for span, names in _column_labels(cell, mentions, labels)]
+        found = _column_labels(cell, mentions, labels)
         letters = sum(c.isalnum() for c in cell.text)
         named = sum(c.isalnum() for span, _ in found for c in span.text)
         if found and named >= _MOSTLY * letters:
@@ -111,22 +113,44 @@ def _slots(row: Row, mentions: Mentions, labels: Labels) -> Iterator[tuple[Span,
 
 def _column_labels(
     cell: Cell, mentions: Mentions, labels: Labels
-) -> Iterator[tuple[Span, frozenset[str]]]:
+) -> list[tuple[Span, frozenset[str]]]:
+    found: list[tuple[Span, frozenset[str]]] = []
     for mention in mentions.labels(cell):
-        names = frozenset(
-            label.name
-            for label in mention.match.labels
-            if label.kind is LabelKind.COLUMN and label.language in labels.languages
+        names = _columns_of(mention.match, labels) or _columns_of_first_word(
+            mention, mentions, labels
         )
-        if names:
-            yield mention.span, names
+        if not names:
+            continue
+        if found and found[-1][1] & names:  # "Total CHF": one column
+            first, shared = found.pop()
+            found.append((Span(cell, first.start, mention.span.end), shared & names))
+        else:
+            found.append((mention.span, names))
+    return found
+
+
+def _columns_of(match: LabelMatch, labels: Labels) -> frozenset[str]:
+    return frozenset(
+        label.name
+        for label in match.labels
+        if label.kind is LabelKind.COLUMN and label.language in labels.languages
+    )
+
+
+def _columns_of_first_word(
+    mention: LabelMention, mentions: Mentions, labels: Labels
+) -> frozenset[str]:
+    """Columns of a label's first word where all of it names a sum: "Total CHF", "Total EUR"."""
+    first, *rest = mention.span.text.split()
+    found = mentions.lexicon.find(first) if rest else ()
+    return _columns_of(found[0], labels) if len(found) == 1 else frozenset()
 
 
 def _header_at(
     layout: Layout, mentions: Mentions, labels: Labels, rows: Sequence[Row], seed: Row
 ) -> Header | None:
-    stack = _stack(layout, mentions, rows, seed)
-    slots = [_Slot([span]) for span, _ in _slots(seed, mentions, labels)]
+    slots = [_Slot([span], names) for span, names in _slots(seed, mentions, labels)]
+    stack = _stack(layout, mentions, rows, seed, slots)
     for row in stack:
         if row is seed:
             continue
@@ -143,7 +167,9 @@ def _header_at(
     return Header(columns, stack[0].index, stack[-1].index, seed.page_number)
 
 
-def _stack(layout: Layout, mentions: Mentions, rows: Sequence[Row], seed: Row) -> list[Row]:
+def _stack(
+    layout: Layout, mentions: Mentions, rows: Sequence[Row], seed: Row, slots: Sequence[_Slot]
+) -> list[Row]:
     """The seed with the rows right above and below that hold the rest of its words."""
     height = layout.page_of(seed.cells[0]).letter_height
     at = seed.index - rows[0].index
@@ -153,19 +179,47 @@ def _stack(layout: Layout, mentions: Mentions, rows: Sequence[Row], seed: Row) -
         while 0 <= index < len(rows) and abs(index - at) <= 3:
             row = rows[index]
             gap = max(row.box.y0 - edge.box.y1, edge.box.y0 - row.box.y1)
-            if gap > _STACK_GAP * height or not _is_header_text(row, mentions, height):
+            if gap > _STACK_GAP * height or not _is_header_text(row, slots, mentions, height):
                 break
             stack.append(row)
             edge, index = row, index + step
     return sorted(stack, key=lambda row: row.index)
 
 
-def _is_header_text(row: Row, mentions: Mentions, height: float) -> bool:
+def _is_header_text(row: Row, slots: Sequence[_Slot], mentions: Mentions, height: float) -> bool:
+    """Whether a row next to the header has short words that name columns or go on with names."""
     if any(c.isdigit() for cell in row.cells for c in cell.text):
         return False
-    return all(
+    short = all(
         len(cell.line.words) <= 3 and cell.box.width < 14 * height and ":" not in cell.text
         for cell in row.cells
+    )
+    return short and any(_continues_header(cell, slots, mentions) for cell in row.cells)
+
+
+def _continues_header(cell: Cell, slots: Sequence[_Slot], mentions: Mentions) -> bool:
+    letters = sum(c.isalnum() for c in cell.text)
+    if _named_letters(cell.text, mentions) >= _MOSTLY * max(1, letters):
+        return True
+    best = max(slots, key=lambda slot: slot.box.overlap_x(cell.box))
+    if best.box.overlap_x(cell.box) <= 0:
+        return False
+    joined = _in_order([*best.spans, cell.span])
+    return _named_letters(joined, mentions) > _named_letters(_in_order(best.spans), mentions)
+
+
+def _named_letters(text: str, mentions: Mentions) -> int:
+    """Letters of the text's column names."""
+    return sum(
+        sum(c.isalnum() for c in text[match.start : match.end])
+        for match in mentions.lexicon.find(text)
+        if match.columns
+    )
+
+
+def _in_order(spans: Sequence[Span]) -> str:
+    return " ".join(
+        span.text for span in sorted(spans, key=lambda span: (span.cell.row, span.start))
     )
 
 
@@ -181,13 +235,14 @@ def _join(slots: list[_Slot], span: Span) -> None:
 
 def _options(slot: _Slot, mentions: Mentions, labels: Labels) -> tuple[str, ...]:
     """What the slot's words may name: those of all its words together first, then of each."""
-    ordered = sorted(slot.spans, key=lambda span: (span.cell.row, span.start))
-    text = " ".join(span.text for span in ordered)
+    text = _in_order(slot.spans)
     names: dict[str, None] = {}
     for match in sorted(mentions.lexicon.find(text), key=lambda m: m.start - m.end):
         for label in match.labels:
             if label.kind is LabelKind.COLUMN and label.language in labels.languages:
                 names.setdefault(label.name)
+    for name in sorted(slot.names):
+        names.setdefault(name)
     found = list(names)[:_LARGEST_OPTIONS]
     # "Price" may head the line's amount too where another price stands left of it.
     return tuple(dict.fromkeys([*found, *(["amount"] if set(found) & set(_PRICES) else [])]))
@@ -203,7 +258,7 @@ def _resolve(slots: Sequence[_Slot], options: Sequence[tuple[str, ...]]) -> list
     def search(index: int, taken: list[str | None], score: float) -> None:
         nonlocal best
         if index == len(slots):
-            score += _AMOUNT_LAST * _amount_is_last(taken)
+            score += _AMOUNT_LAST * _amount_is_last(taken) + _DESCRIBED * ("description" in taken)
             if score > best[0]:
                 best = (score, list(taken))
             return

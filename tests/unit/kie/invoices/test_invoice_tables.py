@@ -1,4 +1,4 @@
-"""Tables of line items: page breaks, no header, stacked headers, wrapped lines, discounts, taxes."""
+"""Tables of line items: page breaks, missing and stacked headers, wrapped lines, taxes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Pos.  Bezeichnung                              Menge   Einheit   E-Preis      G-
       weiß, mit Kinderschutz
 3     Arbeitszeit Geselle                      8       Std         58,00       464,00
                                                          Übertrag              643,00
-Elektro Baumann e.K.    Sparkasse Stuttgart    IBAN DE89 3704 0044 0532 0130 00    USt-IdNr. DE136695976
+Elektro Baumann e.K.   Sparkasse   IBAN DE89 3704 0044 0532 0130 00   USt-IdNr. DE136695976
 """
 SECOND_PAGE = """
 Rechnungs-Nr.: 2023/4711                                Seite: 2 von 2
