@@ -48,6 +48,7 @@ _BROKEN: Final = (
 
 # Full scales of the usual sample depths above 8 bits: 10, 12, 14 and 16.
 _FULL_SCALES: Final = (1023, 4095, 16383, 65535)
+_FAX_RATIOS: Final = (1.5, 2.5)
 _MIRRORED_SIDES: Final = range(5, 9)
 _ORIENTATION_TAG: Final = 0x0112
 
@@ -110,11 +111,19 @@ class RasterFile:
                 return sizes
 
     def _upright_size(self) -> tuple[int, int]:
-        width, height = self._file.size
+        width, height = self._square_size() if self._multiple else self._file.size
         self._check_size(width, height)
         # Pillow reports TIFF sizes already turned.
         if not self._multiple and _orientation(self._file) in _MIRRORED_SIDES:
             return height, width
+        return width, height
+
+    def _square_size(self) -> tuple[int, int]:
+        """A TIFF frame's size in square pixels: a fax has 204 x 98 to the inch (ITU-T T.4)."""
+        width, height = self._file.size
+        across, down = (float(dpi) for dpi in self._file.info.get("dpi", (1, 1)))
+        if down > 0 and _FAX_RATIOS[0] <= across / down <= _FAX_RATIOS[1]:
+            height = round(height * across / down)
         return width, height
 
     def _check_size(self, width: int, height: int) -> None:
@@ -142,7 +151,7 @@ class RasterFile:
     def _decoded(self) -> Image.Image:
         """The current frame, turned upright, as RGB within the largest side."""
         picture = self._file
-        width, height = picture.size
+        width, height = self._square_size() if self._multiple else picture.size
         factor = self._reduction(width, height)
         if factor in {2, 4, 8} and picture.format == "JPEG":
             # libjpeg averages while it decodes, in half the time; the rest is left to `reduce`.
@@ -151,6 +160,8 @@ class RasterFile:
         picture.load()
         orientation = 1 if self._multiple else _orientation(picture)
         rgb = _to_rgb(picture)
+        if self._multiple and rgb.size != (width, height):
+            rgb = rgb.resize((width, height), Image.Resampling.BILINEAR)
         return _turned(rgb.reduce(factor) if factor > 1 else rgb, orientation)
 
 

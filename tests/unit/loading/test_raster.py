@@ -95,6 +95,7 @@ def test_heic_is_turned_once() -> None:
     assert_same(found, corners(128, 64), tolerance=60)
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_broken_metadata_leaves_the_picture_readable() -> None:
     data = encoded(corners(), "JPEG", quality=95, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
 
@@ -189,6 +190,21 @@ def test_every_page_of_a_tiff_in_any_order() -> None:
         image = file.image(number)
         assert (image.width, image.height) == (19 + number, 30)
         assert image.pixels[0] == 10 * (number - 1)
+
+
+@pytest.mark.parametrize(
+    ("dpi", "height"), [((204, 98), 208), ((204, 196), 100), ((300, 300), 100), ((300, 1), 100)]
+)
+def test_a_coarse_fax_gets_square_pixels(dpi: tuple[int, int], height: int) -> None:
+    bar = Image.new("1", (170, 100), 1)
+    bar.paste(0, (0, 0, 170, 50))
+
+    found = pixels(encoded(bar, "TIFF", dpi=dpi, compression="group4"))
+
+    assert found.shape == (height, 170, 3)
+    dark = found[:, 80, 0] < 128
+    assert dark.sum() == height / 2
+    assert dark[: height // 2].all()
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG"])
