@@ -100,11 +100,11 @@ ul. Długa 15                                       ul. Polna 8/3
 31-147 Kraków                                      00-625 Warszawa
 NIP: 676-000-10-20                                 NIP: 526-000-12-46
 
-Lp.  Nazwa towaru lub usługi       J.m.   Ilość   Cena netto   Wartość netto   VAT   Kwota VAT   Wartość brutto
-1    Ulotki A5                     szt.     500         0,40          200,00   23%       46,00           246,00
-2    Plakaty B2                    szt.      20        15,00          300,00   23%       69,00           369,00
+Lp.  Nazwa towaru        J.m.   Ilość   Cena netto   Wartość netto   VAT   Kwota VAT   Brutto
+1    Ulotki A5           szt.     500         0,40          200,00   23%       46,00   246,00
+2    Plakaty B2          szt.      20        15,00          300,00   23%       69,00   369,00
 
-                                                     Razem            500,00            115,00           615,00
+                                           Razem            500,00            115,00   615,00
 
 Do zapłaty: 615,00 PLN
 Sposób płatności: przelew
