@@ -85,13 +85,14 @@ def parse_xml(data: bytes) -> Node:
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError):
-        raise _unreadable("not_well_formed") from None
+        raise unreadable("not_well_formed") from None
     if root.getroottree().docinfo.internalDTD is not None:
-        raise _unreadable("document_type_declaration")
+        raise unreadable("document_type_declaration")
     return Node(root)
 
 
-def _unreadable(reason: str) -> Error:
+def unreadable(reason: str) -> Error:
+    """The XML cannot be read; `reason` is a stable word."""
     return Error(
         "unreadable_document",
         Kind.UNPROCESSABLE,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from lib.domain.extraction import Candidate, RawExtraction
 from lib.domain.source import EInvoice
 from lib.domain.task import DocumentType
+from lib.einvoice.nodes import unreadable
 
 CREDIT_NOTE_CODES = frozenset(
     "81 83 261 262 296 308 381 396 420 458 502 503 532".split()  # noqa: SIM905 - one code table
@@ -16,6 +18,9 @@ CREDIT_NOTE_CODES = frozenset(
 
 FREIGHT_CODES = frozenset({"AAT", "DL", "FC", "SAA"})
 """UNTDID 7161 charge codes: rush delivery, delivery, freight service, shipping and handling."""
+
+MAX_ROWS = 10_000
+"""Rows of a table: many times the longest invoice, and few enough for any memory."""
 
 _FREIGHT_WORDS = re.compile(
     r"\b(freight|shipping|shipment|postage|delivery|carriage|fracht\w*|versand\w*|porto|portokosten"
@@ -32,6 +37,13 @@ def is_freight(code: str, reason: str) -> bool:
     return _FREIGHT_WORDS.search(reason) is not None
 
 
+def _bounded(rows: Iterable[Mapping[str, Candidate]]) -> tuple[Mapping[str, Candidate], ...]:
+    found = tuple(islice((row for row in rows if row), MAX_ROWS + 1))
+    if len(found) > MAX_ROWS:
+        raise unreadable("too_many_rows")
+    return found
+
+
 def present(row: Mapping[str, Candidate | None]) -> dict[str, Candidate]:
     """A table row without its empty cells."""
     return {name: cell for name, cell in row.items() if cell is not None}
@@ -46,15 +58,18 @@ def einvoice(
     tax_lines: Iterable[Mapping[str, Candidate]],
     line_items: Iterable[Mapping[str, Candidate]],
 ) -> EInvoice:
-    """The finished e-invoice; fields and rows without a value are left out."""
+    """The finished e-invoice; fields and rows without a value are left out.
+
+    Raises `unreadable_document` for a table of more than MAX_ROWS rows.
+    """
     kind = DocumentType.CREDIT_NOTE if is_credit_note else DocumentType.INVOICE
     raw = RawExtraction(
         document_type=kind,
         document_type_score=1.0,
         fields={name: (found,) for name, found in fields.items() if found is not None},
         tables={
-            "tax_lines": tuple(row for row in tax_lines if row),
-            "line_items": tuple(row for row in line_items if row),
+            "tax_lines": _bounded(tax_lines),
+            "line_items": _bounded(line_items),
         },
     )
     return EInvoice(syntax=syntax, profile=profile, raw=raw)

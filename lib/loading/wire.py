@@ -22,7 +22,7 @@ from lib.domain.task import DocumentType
 from lib.errors import Error, Kind
 
 _PREFIX = struct.Struct("!II")
-MAX_HEAD_BYTES = 64_000_000
+MAX_HEAD_BYTES = 32_000_000
 _CHUNK = 1 << 20
 
 # What taking apart a message of the wrong shape raises.
@@ -45,7 +45,7 @@ class Channel:
 
     def send(self, head: Mapping[str, Any], body: bytes = b"", *, until: Deadline | None) -> None:
         """Send one message; TimeoutError past the deadline, `Closed` when nobody listens."""
-        text = json.dumps(head).encode()
+        text = json.dumps(head, ensure_ascii=False).encode()
         view = memoryview(_PREFIX.pack(len(text), len(body)) + text)
         try:
             for part in (view, memoryview(body)):

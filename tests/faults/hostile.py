@@ -58,6 +58,11 @@ _XMLS = (
         lambda: ubl_invoice(f"<cbc:ID>{'a' * 15_000_000}</cbc:ID>"),
         UNREADABLE,
     ),
+    (
+        "xml: 100,000 lines",
+        lambda: ubl_invoice("<cbc:InvoiceLine><cbc:ID>1</cbc:ID></cbc:InvoiceLine>" * 100_000),
+        UNREADABLE,
+    ),
     ("xml: cut in half", lambda: half(ubl_invoice("<cbc:ID>4711</cbc:ID>")), UNREADABLE),
     ("xml: number of 5,000 digits", lambda: ubl_invoice(f"<cbc:ID>{'9' * 5000}</cbc:ID>"), OPENS),
     (

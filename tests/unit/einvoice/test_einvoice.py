@@ -10,6 +10,7 @@ from lib.domain.extraction import RawExtraction, Source, Value
 from lib.domain.source import EInvoice
 from lib.domain.task import DocumentType
 from lib.einvoice.reader import read_einvoice
+from lib.einvoice.sheet import MAX_ROWS
 from lib.errors import Error
 
 SAMPLES = Path(__file__).parent / "xml"
@@ -270,6 +271,19 @@ def test_the_envelope_of_the_peppol_network() -> None:
 )
 def test_other_vocabularies_are_no_invoice(xml: bytes) -> None:
     assert read_einvoice(xml) is None
+
+
+@pytest.mark.parametrize(("count", "is_read"), [(MAX_ROWS, True), (MAX_ROWS + 1, False)])
+def test_the_number_of_lines_is_bounded(count: int, is_read: bool) -> None:
+    head = CREDIT_NOTE.partition(b"<cac:CreditNoteLine>")[0]
+    line = b"<cac:CreditNoteLine><cbc:ID>1</cbc:ID></cac:CreditNoteLine>"
+    xml = head + line * count + b"</CreditNote>"
+
+    if is_read:
+        assert len(read(xml).raw.tables["line_items"]) == count
+    else:
+        with pytest.raises(Error, match="unreadable_document"):
+            read_einvoice(xml)
 
 
 @pytest.mark.parametrize(

@@ -39,14 +39,14 @@ def test_a_large_message_arrives_whole(ends: tuple[socket.socket, socket.socket]
     ours, theirs = ends
     body = bytes(range(256)) * 20_000
     sender = threading.Thread(
-        target=lambda: Channel(theirs).send({"text": "ü\ud800"}, body, until=soon())
+        target=lambda: Channel(theirs).send({"text": "ü€\U0001f600"}, body, until=soon())
     )
     sender.start()
 
     head, found = Channel(ours).receive(until=soon(), max_body=len(body))
     sender.join()
 
-    assert (head, found) == ({"text": "ü\ud800"}, body)
+    assert (head, found) == ({"text": "ü€\U0001f600"}, body)
 
 
 def test_a_message_that_drips_ends_at_the_deadline(
