@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,8 +14,8 @@ from lib.ocr import quads
 from lib.ocr.quads import Quad
 from lib.ocr.runtime import CTC_HEIGHT, Image, Runtime
 
-_WIDTH_STEP = 32
-"""Crops whose widths round up to the same multiple share a batch."""
+_WIDTH_STEPS = ((320, 32), (640, 64), (3200, 128))
+"""Crops up to so wide whose widths round up to the same multiple share a batch."""
 
 _BATCH = 16
 _MIN_WIDTH = 8
@@ -73,18 +74,21 @@ def _crop(image: Image, quad: Quad) -> Image:
 
 
 def _batches(widths: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
-    """Indices of crops to read together and the width that holds them, narrow ones first."""
-    waiting: list[int] = []
-    limit = 0
-    for index in sorted(range(len(widths)), key=widths.__getitem__):
-        if waiting and (widths[index] > limit or len(waiting) == _BATCH):
-            yield limit, waiting
-            waiting = []
-        if not waiting:
-            limit = -(-widths[index] // _WIDTH_STEP) * _WIDTH_STEP
-        waiting.append(index)
-    if waiting:
-        yield limit, waiting
+    """Indices of crops to read together and the width that holds them, narrow ones first.
+
+    Runtimes keep a plan for every shape they have met, about a megabyte each: widths grow in coarse
+    steps and batches hold a power of two, so that there are few shapes.
+    """
+    by_width: dict[int, list[int]] = defaultdict(list)
+    for index, width in enumerate(widths):
+        step = next(step for limit, step in _WIDTH_STEPS if width <= limit)
+        by_width[-(-width // step) * step].append(index)
+    for width, indices in sorted(by_width.items()):
+        start = 0
+        while start < len(indices):
+            size = min(_BATCH, 1 << (len(indices) - start).bit_length() - 1)
+            yield width, indices[start : start + size]
+            start += size
 
 
 def _decode(
