@@ -33,6 +33,7 @@ RECEIPT_WEIGHTS = {
 }
 # A paper that names no sum, no tax and no document type is neither.
 _FEWEST_SIGNS = 2
+_LEADING = 2  # characters before a title in its line
 _CREDIT_NOTE_ROWS = 0.5  # the title of a credit note stands in the upper half
 
 
@@ -80,7 +81,7 @@ def _signs(matches: Sequence[LabelMatch]) -> int:
 
 def _features(mentions: Mentions, matches: Sequence[LabelMatch]) -> dict[str, float]:
     names = {name for match in matches for name in match.fields | match.cues}
-    types = {name for match in matches for name in match.document_types}
+    types = {name for match in matches if match.start <= _LEADING for name in match.document_types}
     first = mentions.layout.pages[0]
     words = sum(len(page.page.words) for page in mentions.layout.pages)
     width = first.box.width / first.letter_height
@@ -113,6 +114,8 @@ def _is_credit_note(
     for row, match in labels:
         if row > _CREDIT_NOTE_ROWS * rows:
             break
+        if match.start > _LEADING:
+            continue  # "Au bon moulin" names no receipt
         if types := named_types(lexicon, match):
             return "credit_note" in types
     return False
