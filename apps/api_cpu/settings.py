@@ -18,7 +18,14 @@ from pydantic_settings import (
 )
 from rapidfuzz import fuzz, process
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+def _configs_folder() -> Path:
+    """Beside the code in a checkout; in the working directory where the package is installed."""
+    beside = Path(__file__).resolve().parents[2] / "configs"
+    return beside if beside.is_dir() else Path.cwd() / "configs"
+
+
+CONFIGS = _configs_folder()
 DEFAULTS_FILE = CONFIGS / "default.yaml"
 
 # A variable of the API contract that this build does not read: setting it would have no effect, so
@@ -204,6 +211,8 @@ def load_settings(**overrides: Any) -> Settings:
 
     Raises `SettingsError` with one line for whatever is wrong, misspelt variables included.
     """
+    if not DEFAULTS_FILE.is_file():
+        raise SettingsError("configs/default.yaml is missing; start where the configs folder is")
     refuse_misspelt(os.environ)
     given = {name: value for name, value in overrides.items() if value is not None}
     try:

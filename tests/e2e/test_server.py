@@ -65,13 +65,13 @@ def test_a_photo_is_read_kept_and_found_again_after_a_restart(start: Start) -> N
 
 
 def test_an_id_whose_server_was_killed_is_free_after_the_lease(start: Start) -> None:
-    server = start(SYNC_DEADLINE_S="6")
+    server = start(SYNC_DEADLINE_S="15")
     server.wait_ready()
     thread, outcome = _in_background(server, request_id="cut-off")
     server.stop(signal.SIGKILL)
     thread.join()
     assert isinstance(outcome[0], httpx.HTTPError)
-    restarted = start(SYNC_DEADLINE_S="6")
+    restarted = start(SYNC_DEADLINE_S="15")
     assert restarted.client.get("/v1/extracts/cut-off").status_code == 404
     statuses: list[int] = []
 

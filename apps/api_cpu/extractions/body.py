@@ -94,8 +94,8 @@ def understand(body: Body, max_bytes: int) -> Submission:
     options = options.model_copy(
         update={
             "image_base64": None,
-            "filename": options.filename or body.filename,
-            "mime_type": options.mime_type or body.mime_type,
+            "filename": (options.filename or body.filename or "")[:255] or None,
+            "mime_type": (options.mime_type or body.mime_type or "")[:127] or None,
         }
     )
     encoded = body.fields.get("image_base64")

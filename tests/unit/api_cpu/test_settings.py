@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from apps.api_cpu.settings import (
@@ -129,3 +131,11 @@ def test_loopback(host: str, expected: bool) -> None:
 def test_the_pepper_is_not_in_the_settings_text() -> None:
     settings = load_settings(auth_enabled=True, api_key_pepper=PEPPER)
     assert PEPPER not in repr(settings)
+
+
+def test_a_missing_file_of_defaults_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("apps.api_cpu.settings.DEFAULTS_FILE", tmp_path / "default.yaml")
+    with pytest.raises(SettingsError, match=r"configs/default\.yaml is missing"):
+        load_settings()
