@@ -25,6 +25,7 @@ _VALID, _DOUBTFUL = 0.85, 0.5
 _OTHER_PARTY = 0.5  # subtracted where the number stands in the other party's block
 _LABELLED = 0.1
 _SURE_PARTY = 0.5
+_FAINT = 0.4  # a number that a chance word introduces
 _FEWEST_LETTERS = 3  # of a text value
 _PREFIXED, _PREFIXED_DOUBTFUL = 0.05, 0.25  # a VAT id names its country; samples fail the checksum
 _OWN_BLOCK = 0.1
@@ -125,10 +126,7 @@ def _registrations(reading: Reading) -> list[Candidate]:
         for span, match in _matches(reading, find_tax_ids)
         if match.kind in ("siret", "siren", "uen", "cvr", "orgnr", "ytunnus")
     ]
-    hits = reading.pairs.hits(
-        "vendor_registration_id", lambda cell: identifier_spans(reading.mentions, cell)
-    )
-    return _ranked([*found, *as_candidates(reading.mentions, hits, 0.75)])
+    return _ranked([*found, *_labelled(reading, "vendor_registration_id")])
 
 
 def _contacts(
@@ -166,8 +164,16 @@ def _is_other_number(reading: Reading, cell: Cell) -> bool:
 
 
 def _labelled(reading: Reading, field: str) -> list[Candidate]:
+    """Identifiers beside a field's labels, outside the table."""
     hits = reading.pairs.hits(field, lambda cell: identifier_spans(reading.mentions, cell))
-    return list(as_candidates(reading.mentions, hits, 0.8))
+    outside = [
+        hit
+        for hit in hits
+        if hit.score >= _FAINT
+        and reading.outside_table(hit.span.cell)
+        and reading.outside_table(hit.label.cell)
+    ]
+    return list(as_candidates(reading.mentions, outside, 0.8))
 
 
 def _terms(reading: Reading) -> list[Candidate]:

@@ -126,6 +126,8 @@ def _party(
     lines = name_and_street(reading, block.lines)
     spans = [without_label(reading, line) for line in lines if line is not block.postal]
     spans += town_parts(block.postal) or [without_label(reading, block.postal)]
+    if block.below and "country" in reading.labels.cues(block.below[0]):
+        spans.append(block.below[0].span)
     spans = [span for span in spans if any(c.isalnum() for c in span.text)]
     name = spans[0] if spans and len(spans) > 1 else None
     text = label.span.text if label else ""

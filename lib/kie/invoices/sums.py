@@ -10,7 +10,7 @@ from lib.domain.extraction import Candidate
 from lib.kie.invoices.labels import FieldLabel
 from lib.kie.invoices.reading import Found, Reading
 from lib.kie.invoices.taxes import TaxLine
-from lib.kie.layout import Cell
+from lib.kie.layout import Cell, Span
 from lib.kie.mentions import AmountMention
 
 SUM_FIELDS = (
@@ -27,7 +27,6 @@ _NOT_PRINTED_DUE = 0.45  # nothing says that a part was paid: the total is due
 _OTHERS = 0.15
 _IS_NET = 0.3  # the net amount of such a triple is not the total
 _DUE_AS_TOTAL = 0.2
-_IS_PART = 0.3
 _CENT = Decimal("0.015")
 
 
@@ -43,7 +42,7 @@ def find_sums(reading: Reading, tax_lines: Sequence[TaxLine]) -> Found:
     """Candidates for each of SUM_FIELDS; `tax_lines` tell one rate's tax from the sum of all."""
     sums = [found for name in SUM_FIELDS for found in _of_field(reading, name)]
     sums = _agreeing([*_exclusive(sums), *_due_as_total(sums)])
-    sums = [_without_part(item, tax_lines) for item in sums]
+    sums = [item for item in sums if not _is_part(item, tax_lines)]
     found: Found = {}
     for name in SUM_FIELDS:
         best: dict[Decimal, Candidate] = {}
@@ -187,14 +186,13 @@ def _due_as_total(sums: Sequence[_Sum]) -> list[_Sum]:
     ]
 
 
-def _without_part(item: _Sum, tax_lines: Sequence[TaxLine]) -> _Sum:
-    """Lower a tax that is only one of several rates' and a net amount that is one rate's base."""
+def _is_part(item: _Sum, tax_lines: Sequence[TaxLine]) -> bool:
+    """Whether a tax is only one of several rates' and a net amount only one rate's base."""
     if len(tax_lines) < 2:
-        return item
-    spans = []
+        return False
+    spans: list[Span] = []
     if item.field == "tax_total":
         spans = [line.amount.span for line in tax_lines]
     elif item.field == "subtotal":
         spans = [line.base.span for line in tax_lines if line.base]
-    is_part = any(item.amount.span == span for span in spans)
-    return replace(item, score=item.score - _IS_PART) if is_part else item
+    return any(span == item.amount.span for span in spans)
