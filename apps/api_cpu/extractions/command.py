@@ -18,7 +18,7 @@ from rich.table import Table
 
 from apps.api_cpu import console
 from apps.api_cpu.errors import envelope
-from apps.api_cpu.extractions.response import CSV_COLUMNS, csv_rows, shown
+from apps.api_cpu.extractions.response import CSV_COLUMNS, csv_rows, field_rows, shown
 from apps.api_cpu.stations import build_reader
 from apps.api_cpu.wire import dump
 from lib.domain.deadline import Deadline
@@ -156,7 +156,7 @@ def _write_table(outcome: Outcome) -> None:
     table = Table(
         "field", "value", "confidence", "page", "source", title=title, title_justify="left"
     )
-    for name, value, _raw, confidence, page, source in csv_rows(outcome):
+    for name, value, _raw, confidence, page, source in field_rows(outcome):
         table.add_row(name, value.replace("[", r"\["), confidence, page, source)
     console.out.print(table)
     for reason in outcome["review_reasons"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from lib.domain.document import Page
@@ -69,25 +70,28 @@ def as_csv(response: Mapping[str, Any]) -> str:
 
 
 def csv_rows(response: Mapping[str, Any]) -> Iterable[list[str]]:
-    """The cells of `CSV_COLUMNS` for each answered field."""
+    """The cells of `CSV_COLUMNS` for each answered field, safe to open in a spreadsheet."""
+    for name, value, raw, *rest in field_rows(response):
+        is_text = isinstance(response["fields"][name]["value"], str)
+        yield [name, _disarmed(value) if is_text else value, _disarmed(raw), *rest]
+
+
+def field_rows(response: Mapping[str, Any]) -> Iterable[list[str]]:
+    """The same cells as they are, for people."""
     for name, field in response["fields"].items():
-        page = field["page"]
+        value, page = field["value"], field["page"]
         yield [
             name,
-            _cell(field["value"]),
-            _cell(field["raw"]),
+            f"{value:f}" if isinstance(value, Decimal) else str(value),
+            field["raw"],
             str(field["confidence"]),
             "" if page is None else str(page),
             field["source"],
         ]
 
 
-def _cell(value: object) -> str:
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
-    return (
-        "" if value is None else format(value, "f") if hasattr(value, "is_finite") else str(value)
-    )
+def _disarmed(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _result(result: Result) -> dict[str, Any]:
