@@ -135,6 +135,7 @@ def _contacts(
     field: str,
     find: IdentifierFinder,
 ) -> list[Candidate]:
+    vendor = _cells_of([p for p in parties if p.score > _SURE_PARTY], "vendor")
     customer = _cells_of([p for p in parties if p.score > _SURE_PARTY], "customer", "shipping")
     found = []
     for span, match in _matches(reading, find):
@@ -142,7 +143,7 @@ def _contacts(
         if "fax" in cues or (field == "vendor_phone" and _is_other_number(reading, span.cell)):
             continue
         labelled = any(label.field == field for label in _near_labels(reading, span.cell))
-        if field == "vendor_phone" and not (labelled or match.valid):
+        if field == "vendor_phone" and not (labelled or match.valid or span.cell.index in vendor):
             continue
         score = 0.7 + _LABELLED * labelled - 0.5 * (span.cell.index in customer)
         found.append(reading.mentions.candidate([span], score))
