@@ -65,6 +65,7 @@ _US_CITY = re.compile(rf"[A-Za-z]{{3}}, ?(?:{_US_STATES})$", re.MULTILINE)
 _CA_POSTCODE = re.compile(r"\b[ABCEGHJ-NPRSTVXY]\d[A-Z] ?\d[A-Z]\d\b")
 _GB_POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}\b")
 _NORTH_AMERICAN_PHONE = re.compile(r"(?<![\d-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\d-])")
+_PAGES = 5  # at either end of a long document: letterheads, dates and totals stand there
 _DIGITS = re.compile(r"\d")
 
 
@@ -74,7 +75,8 @@ class Evidence:
     def __init__(self, raw: RawExtraction, pages: Sequence[Page], hints: Hints) -> None:
         self.hints = hints
         self.language = hints.language or raw.language
-        self.text = "\n".join(page.text for page in pages)
+        telling = pages if len(pages) <= 2 * _PAGES else (*pages[:_PAGES], *pages[-_PAGES:])
+        self.text = "\n".join(page.text for page in telling)
 
     @cached_property
     def decimal_mark(self) -> str | None:

@@ -20,6 +20,7 @@ from lib.values.numerals import (
     numeral_with_spaces,
     places,
     repair,
+    touches,
 )
 from lib.values.surroundings import PHONE, stands_free
 from lib.values.text import fold_width
@@ -171,7 +172,7 @@ def _at(
         spaced = numeral_with_spaces(text, start, sure=True)
     for number in (spaced, numeral(text, start)):
         if number and (match := _in_context(text, start, number, before, whole=whole)):
-            if any(s < number.end and start < e for s, e in repaired):
+            if touches(repaired, start, number.end):
                 match = replace(match, repaired=True)
             return match, match.end
     return None, end_of_run(text, start)
@@ -279,9 +280,12 @@ def _without_dates(text: str, folded: str, found: list[AmountMatch]) -> tuple[Am
     """The amounts that are no part of a date, a time or a phone number."""
     if all(match.symbol for match in found):
         return tuple(found)
-    taken = [(date.start, date.end) for date in find_dates(text)]
-    taken += [(time.start, time.end) for time in find_times(text)]
-    taken += [phone.span() for phone in PHONE.finditer(folded)]
-    return tuple(
-        m for m in found if m.symbol or not any(s < m.end and m.start < e for s, e in taken)
-    )
+    spans = [(date.start, date.end) for date in find_dates(text)]
+    spans += [(time.start, time.end) for time in find_times(text)]
+    spans += [phone.span() for phone in PHONE.finditer(folded)]
+    if not spans:
+        return tuple(found)
+    taken = bytearray(len(text))
+    for start, end in spans:
+        taken[start:end] = b"\1" * (end - start)
+    return tuple(m for m in found if m.symbol or not any(taken[m.start : m.end]))

@@ -99,6 +99,7 @@ _YEAR_MONTH_DAY = re.compile(
 _ZERO_IN_NAME = re.compile(r"(?<=[\d/\-. '])0(?=[cC][tT])|(?<=[nN])0(?=[vV])")
 
 _WEEKDAY_REACH = 16
+_LONGEST_TIME = 16
 _WORD_BEFORE = re.compile(r"([^\W\d_]{3,})[\W_]*$")
 _WORD_AFTER = re.compile(r"[\W_]*([^\W\d_]{3,})")
 
@@ -125,8 +126,10 @@ def find_dates(text: str, language: str | None = None) -> tuple[DateMatch, ...]:
         return ()
     folded = _repair(fold_width(text))
     found: list[DateMatch] = []
+    taken = bytearray(len(text))
     for match in (*_named(folded, language), *_numeric(folded)):
-        if not any(match.start < other.end and other.start < match.end for other in found):
+        if not any(taken[match.start : match.end]):
+            taken[match.start : match.end] = b"\1" * (match.end - match.start)
             found.append(_on_its_weekday(folded, match))
     return tuple(sorted(found, key=lambda match: match.start))
 
@@ -144,7 +147,7 @@ def find_times(text: str) -> tuple[TimeMatch, ...]:
             if value := _clock(match[1], match[2], match[3], half):
                 found.append(TimeMatch(match.start(), match.end(), value))
     for border in borders:
-        glued = _TIME.match(folded[border:])
+        glued = _TIME.match(folded[border : border + _LONGEST_TIME])
         if glued and (value := _clock(glued[1], glued[2], glued[3], glued[4])):
             end = border + glued.end()
             found = [t for t in found if t.end <= border or end <= t.start]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -38,7 +39,7 @@ START = re.compile(r"(?<![.,'\d])[.,]?\d")
 
 _RUN = re.compile(r"\d+(?:[.,']\d+)*")
 _BARE_FRACTION = re.compile(r"[.,]\d{2}(?!\d|[.,]\d)")
-_SPACED = re.compile(r"\d{1,3}(?: \d{3})+(?:[.,]\d{1,4})?(?![.,']?\d)")
+_SPACED = re.compile(r"\d{1,3}(?: \d{3}){1,4}(?! \d{3}(?!\d))(?:[.,]\d{1,4})?(?![.,']?\d)")
 _SPLIT_MARK = re.compile(r"(\d{1,3}(?:[.,']\d{3})*)(?: ([.,])|([.,]) )(\d{2})(?![.,']?\d)")
 _EURO_AS_MARK = re.compile(r"(\d{1,5})€(\d{2})(?!\d)")
 _WESTERN = re.compile(r"\d{1,3}(?:([.,'])\d{3})(?:\1\d{3})*")
@@ -50,8 +51,8 @@ _GROUPING_SPACE = re.compile("(?<=\\d)[\u00a0\u2007\u2009\u202f](?=\\d{3}(?!\\d)
 # Letters read for digits, only in a token shaped like a price with at least as many digits.
 _LETTERS = str.maketrans("OoQIl|SsB", "000111558")
 _DAMAGED = re.compile(
-    r"(?:(?<![^\W_])|(?<=RM)|(?<=Rp))(?=[^\s]*[OoQIl|SsB])[\dOoQIl|SsB]{1,3}"
-    r"(?:[.,']?[\dOoQIl|SsB]{3})*[.,][\dOoQIl|SsB]{2}(?![^\W_])"
+    r"(?:(?<![^\W_])|(?<=RM)|(?<=Rp))(?=[^\s]{0,15}[OoQIl|SsB])[\dOoQIl|SsB]{1,3}"
+    r"(?:[.,']?[\dOoQIl|SsB]{3}){0,4}[.,][\dOoQIl|SsB]{2}(?![^\W_])"
 )
 
 
@@ -82,6 +83,12 @@ def repair(text: str) -> tuple[str, Spans]:
         return token.translate(_LETTERS)
 
     return _DAMAGED.sub(undo, text), tuple(spans)
+
+
+def touches(spans: Spans, start: int, end: int) -> bool:
+    """Whether one of the spans, which are in order, overlaps start..end."""
+    index = bisect_left(spans, (end, 0))
+    return index > 0 and spans[index - 1][1] > start
 
 
 def numeral_with_spaces(text: str, start: int, *, sure: bool) -> Numeral | None:
