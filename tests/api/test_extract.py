@@ -13,6 +13,7 @@ from conftest import RECEIPT, Place
 from apps.api_cpu.artifacts.schemas import Artifact
 from apps.api_cpu.auth.roles import Role
 from apps.api_cpu.extractions.schemas import ExtractResponse
+from apps.api_cpu.extractions.store import ExtractIndex, IndexEntry
 from lib.domain.extraction import DateOrder
 
 B64 = base64.b64encode(RECEIPT).decode()
@@ -129,6 +130,16 @@ def test_a_request_id_is_taken_before_the_work_starts(place: Place) -> None:
     worker.join(10)
     assert answers[0].status_code == 200
     assert place.client.get("/v1/extracts/busy").status_code == 200
+
+
+def test_a_refusal_never_uses_an_id_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {"image_base64": B64, "request_id": "leased"}
+    held = IndexEntry("leased", "somebody", "extracts/2026-01-01/leased.json", 0.0)
+    answers: list[IndexEntry | None] = [held, None, None]
+    monkeypatch.setattr(ExtractIndex, "reserve", lambda *_args: answers.pop(0))
+    assert place.client.post("/v1/extract", json=body).status_code == 409
+    assert place.artifact_files() == []
+    assert place.client.post("/v1/extract", json=body).status_code == 200
 
 
 def test_one_too_many_is_sent_away(make_place: Any) -> None:

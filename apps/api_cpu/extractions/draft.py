@@ -34,6 +34,7 @@ class Draft:
     started: float = field(default_factory=time.monotonic)
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     reserved: bool = False
+    id_is_taken: bool = False
     submission: Submission | None = None
     task: Task | None = None
     attempt_started_at: datetime | None = None

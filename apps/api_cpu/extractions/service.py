@@ -130,12 +130,15 @@ class ExtractionService:
         return self._finish(draft, options, extraction)
 
     def fail(self, draft: Draft, exc: Exception) -> Error:
-        """The error to answer with; its artifact is written, unless the id is somebody else's."""
+        """The error to answer with; its artifact is written, unless the id was taken already."""
         if isinstance(exc, Error):
             error = exc
         else:
             logs.unexpected(exc, request_id=draft.request_id, key_id=draft.caller.key_id)
             error = internal_error()
+        if draft.id_is_taken:
+            # Not tried again: the id may be free by now, and a refusal must not use it up.
+            return error
         try:
             if not draft.reserved:
                 self._reserve(draft)
@@ -178,6 +181,7 @@ class ExtractionService:
             draft.request_id, draft.caller.key_id, draft.artifact_rel, self._store.exists
         )
         if held is not None:
+            draft.id_is_taken = True
             details = {}
             if draft.caller.may_see(held.owner_key_id) and self._store.exists(held.artifact_rel):
                 details["artifact_rel"] = held.artifact_rel
