@@ -23,7 +23,7 @@ _POSTAL_LINES = (
     re.compile(r"[^\W\d]{3,}[ ,]+\d{5}$"),
     re.compile(r"^\d{5}[^\W\d_a-z][^\W\d_A-Z]{2,}"),  # the space lost
 )
-_SEPARATORS = re.compile(r"\s+[|•●·∙*■▪–—-]\s+|\s*[|•●·]\s*|\s{2,}|, ")
+_SEPARATORS = re.compile(r"\s+[|•●·∙*■▪.–—-]\s+|\s*[|•●·]\s*|\s{2,}|, ")
 _POSTAL_INSIDE = re.compile(r"\d{4,6} [^\W\d_]{3,}")
 _HOUSE_NUMBER = re.compile(r"^\d+\b|[ .]\d{1,4} ?[a-zA-Z]?$")
 _COUNTRY = 20  # letters of its name
@@ -237,7 +237,9 @@ def _aligned(reading: Reading, cell: Cell, start: Cell, height: float) -> bool:
 def _opens_block(reading: Reading, cell: Cell) -> bool:
     """Whether a cell holds a party's label and its name: "Buyer: ACME Ltd"."""
     parties = [label for label in reading.labels.opening(cell) if label.field in _PARTY_FIELDS]
-    return bool(parties) and ":" in cell.text and len(_value(reading, cell).text) > 1
+    value = _value(reading, cell).text
+    letters = sum(c.isalpha() for c in value)
+    return bool(parties) and ":" in cell.text and letters > sum(c.isdigit() for c in value)
 
 
 def _is_contact(reading: Reading, cell: Cell) -> bool:
@@ -256,6 +258,8 @@ def _breaks(reading: Reading, cell: Cell, *, below: bool = False) -> bool:
     if below and "contact" in reading.labels.leading_cues(cell):
         return True
     if not below and _is_contact(reading, cell):
+        return True
+    if "page" in reading.labels.leading_cues(cell):
         return True
     document = any(
         mention.match.document_types

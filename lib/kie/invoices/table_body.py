@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lib.kie.invoices.labels import Labels
@@ -17,6 +17,9 @@ _SAME_LINE = 0.7  # letter heights between middles
 _TIE = 0.1
 _NEAR = 2.5  # letter heights between an item's amount and its other numbers
 _WRAP_GAP = 1.0  # letter heights between a description's lines
+_LEADING = frozenset({"position", "product_code", "quantity", "unit"})
+_COUNTING = frozenset({"quantity", "unit"})
+_MOST_LEADING = 4  # words
 _WIDE = 1.6  # of a header: longer texts belong to another column
 
 
@@ -108,38 +111,54 @@ def _ends_table(row: Row, placed: Sequence[Piece], labels: Labels, mentions: Men
 
 
 def split_cell(cell: Cell, columns: Sequence[Column], mentions: Mentions) -> Iterator[Piece]:
-    """The cell's parts by column: numbers at its ends that stand under another column come off."""
-    start, end = 0, len(cell.text)
-    amounts = list(mentions.amounts(cell))
-    while amounts and amounts[-1].span.end >= len(cell.text[:end].rstrip()):
-        amount = amounts.pop()
-        rest = cell.text[start : amount.span.start]
-        if not rest.strip():
+    """The cell's parts by column: what stands under another column at its ends comes off."""
+    last = yield from _numbers_at_end(cell, columns, mentions)
+    first = yield from _words_at_start(cell, last, columns)
+    body = Span(cell, first, first + len(cell.text[first:last].rstrip()))
+    if body.start < body.end:
+        yield Piece(body, _column_of(body, columns, numeric=_is_number(body)))
+
+
+def _numbers_at_end(
+    cell: Cell, columns: Sequence[Column], mentions: Mentions
+) -> Generator[Piece, None, int]:
+    """Amounts behind the cell's text, last first; returns where the rest ends."""
+    end = len(cell.text)
+    height = mentions.layout.page_of(cell).letter_height
+    for amount in reversed(mentions.amounts(cell)):
+        rest = cell.text[: amount.span.start].rstrip()
+        if not rest or amount.span.end < len(cell.text[:end].rstrip()):
             break
         column = _column_of(amount.span, columns, numeric=True)
-        if not _stands_at(
-            amount.span, columns, column, mentions.layout.page_of(cell).letter_height
-        ):
+        own = _column_of(Span(cell, 0, len(rest)), columns, numeric=False)
+        if column == own or column not in NUMERIC_COLUMNS:
             break
-        body = Span(cell, start, start + len(rest.rstrip()))
-        if column == _column_of(body, columns, numeric=False) or column not in NUMERIC_COLUMNS:
+        if not _stands_at(amount.span, columns, column, height):
             break
         yield Piece(amount.span, column)
         end = amount.span.start
-    words = cell.line.words
-    if len(words) > 1 and any(c.isdigit() for c in words[0].text):
-        first = Span(cell, 0, len(words[0].text))
-        rest_span = Span(cell, cell.word_starts[1], end)
+    return end
+
+
+def _words_at_start(cell: Cell, end: int, columns: Sequence[Column]) -> Generator[Piece, None, int]:
+    """Positions, codes, quantities, units before the cell's text; returns where that starts."""
+    start = 0
+    for word, offset in zip(cell.line.words[:_MOST_LEADING], cell.word_starts, strict=False):
+        behind = offset + len(word.text) + 1
+        if behind >= end:
+            break
+        first, rest = Span(cell, offset, behind - 1), Span(cell, behind, end)
         column = _column_of(first, columns, numeric=False)
-        behind = _column_of(rest_span, columns, numeric=False) if rest_span.start < end else column
-        apart = column != "quantity" or _overlaps(rest_span, columns, behind)
-        leading = column in ("position", "quantity", "product_code") and behind != column
-        if leading and apart and _overlaps(first, columns, column):
-            yield Piece(first.stripped(), column)
-            start = rest_span.start
-    body = Span(cell, start, start + len(cell.text[start:end].rstrip()))
-    if body.start < body.end:
-        yield Piece(body, _column_of(body, columns, numeric=_is_number(body)))
+        other = _column_of(rest, columns, numeric=False)
+        if column not in _LEADING or column == other or not _overlaps(first, columns, column):
+            break
+        if column != "unit" and not any(c.isdigit() for c in word.text):
+            break
+        if column in _COUNTING and not _overlaps(rest, columns, other):
+            break  # "20 pcs" without a column for the unit
+        yield Piece(first.stripped(), column)
+        start = behind
+    return start
 
 
 def _stands_at(span: Span, columns: Sequence[Column], name: str, height: float) -> bool:

@@ -87,9 +87,9 @@ def _item(row: Row, mentions: Mentions, labels: Labels) -> Item | None:
 
 def _texts(row: Row, amounts: Sequence[AmountMention]) -> Iterator[Span]:
     """The parts of the row's cells before their amounts."""
+    last = amounts[-1]
     for cell in row.cells:
-        starts = [a.span.start for a in amounts if a.cell is cell]
-        span = Span(cell, 0, starts[-1] if starts else len(cell.text)).stripped()
+        span = Span(cell, 0, last.span.start if cell is last.cell else len(cell.text)).stripped()
         if span.text:
             yield span
 
