@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 
 from lib.domain.extraction import Check, CheckStatus
@@ -23,9 +22,7 @@ from lib.post.arithmetic import (
     total_from_subtotal,
     unit,
 )
-from lib.post.settled import Settled
-
-FUTURE_MARGIN = timedelta(days=7)
+from lib.post.settled import ISSUE_MARGIN, Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +268,7 @@ def _issue_not_in_future(settled: Settled) -> Verdict:
     if issue is None:
         return _skipped(rule, fields, "no issue_date")
     message = f"issued {issue}, received {settled.received_on}"
-    if issue <= settled.received_on + FUTURE_MARGIN:
+    if issue <= settled.received_on + ISSUE_MARGIN:
         return _passed(rule, fields, message, 0.0)
     return _failed(rule, fields, message)
 

@@ -11,6 +11,7 @@ from lib.domain.extraction import Candidate, Value
 from lib.domain.task import FieldType
 from lib.post.evidence import Evidence, has_no_decimals
 from lib.post.options import Option
+from lib.post.settled import ISSUE_MARGIN
 from lib.values.amounts import AmountMatch, find_amounts, parse_amount, prefer
 from lib.values.currencies import candidates as currencies_of
 from lib.values.dates import DateReading, find_dates, find_times
@@ -28,8 +29,7 @@ from lib.values.tax_ids import compact
 # gives, one against it, and each of several when there is no convention.
 _DECIDED, _AGAINST, _OPEN_FIRST, _OPEN_OTHER = 1.0, 0.2, 0.6, 0.4
 
-# An invoice can be dated a little ahead; its other dates lie ahead by nature, but not for years.
-_ISSUE_MARGIN = timedelta(days=7)
+# Due and delivery dates lie ahead by nature, but not for years.
 _OTHER_MARGIN = timedelta(days=3 * 365)
 _IN_THE_FUTURE = 0.2
 
@@ -151,7 +151,7 @@ def _date(name: str, candidate: Candidate, evidence: Evidence) -> tuple[Option, 
     if not matches:
         return ()
     readings = matches[0].readings
-    margin = _ISSUE_MARGIN if name == "issue_date" else _OTHER_MARGIN
+    margin = ISSUE_MARGIN if name == "issue_date" else _OTHER_MARGIN
     latest = evidence.hints.received_on + margin
     plausible = [r for r in readings if r.value <= latest]
     order = evidence.date_order if len(plausible) > 1 else None

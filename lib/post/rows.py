@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from itertools import combinations
+from itertools import accumulate, combinations
 
 from lib.post.arithmetic import line_targets, lines_tolerance, tax_of, unit
 from lib.post.options import Chosen, Option
@@ -94,25 +94,31 @@ def _only_subset(rows: Rows, fits: Callable[[Decimal], bool]) -> Rows:
 
 def _line_rows(rows: Rows, values: Mapping[str, Decimal]) -> Rows:
     """The lines without one row, or without the last ones: sums at the foot read as lines."""
-    amounts = [numbers(row).get("amount") for row in rows]
+    amounts = [numbers(row).get("amount", Decimal(0)) for row in rows]
     targets = [target for _, target in line_targets(values) if target]
+    total = _sum(amounts)
     if len(rows) < 3 or not targets:
         return rows
-    if any(abs(_sum(amounts) - t) <= lines_tolerance(len(rows), (t,)) for t in targets):
+    if any(abs(total - t) <= lines_tolerance(len(rows), (t,)) for t in targets):
         return rows
-    for target in dict.fromkeys(targets[:1] + targets):
-        fitting = [kept for kept in _fewer(len(rows)) if _sum([amounts[i] for i in kept]) == target]
+    for target in dict.fromkeys(targets):
+        without_one = [
+            (*rows[:i], *rows[i + 1 :])
+            for i, amount in enumerate(amounts)
+            if total - amount == target
+        ][:2]
+        heads = [rows[:end] for end in _ends_at(amounts, target)]
+        fitting = [*without_one, *heads]
         if len(fitting) == 1:
-            return tuple(rows[i] for i in fitting[0])
+            return fitting[0]
     return rows
 
 
-def _fewer(count: int) -> Iterator[tuple[int, ...]]:
-    """Every choice of rows that leaves out one, then those that leave out the last two or more."""
-    for left_out in range(count):
-        yield tuple(i for i in range(count) if i != left_out)
-    for end in range(count - 2, 1, -1):
-        yield tuple(range(end))
+def _ends_at(amounts: Sequence[Decimal], target: Decimal) -> Iterator[int]:
+    """How many of the first amounts add up to the target: two or more, all but two or more."""
+    for end, head in enumerate(accumulate(amounts), start=1):
+        if 2 <= end <= len(amounts) - 2 and head == target:
+            yield end
 
 
 def _sum(amounts: Sequence[Decimal | None]) -> Decimal:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from lib.domain.task import Task
 from lib.post.arithmetic import TableTotals
 from lib.post.options import Chosen, Option
+
+ISSUE_MARGIN = timedelta(days=7)
+"""How far after the day of receipt a document may be dated: invoices are dated a little ahead."""
 
 
 @dataclass(frozen=True, slots=True)
