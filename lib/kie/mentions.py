@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -132,15 +133,16 @@ class Mentions:
         return tuple(amount for row in self.layout.rows for amount in self.row_amounts(row))
 
     @cached_property
-    def prints_decimals(self) -> bool:
-        """Whether the document's money is printed with decimals; rupiah and yen are not."""
-        money = [a for a in self.all_amounts if a.is_money]
-        fractional = sum(a.match.decimals > 0 for a in money)
-        return fractional > 1 and 2 * fractional > len(money)
+    def price_decimals(self) -> int:
+        """How many decimals the document's money has: mostly 2, none for rupiah and yen."""
+        money = Counter(a.match.decimals for a in self.all_amounts if a.is_money)
+        return money.most_common(1)[0][0] if money else 0
 
     def is_price(self, amount: AmountMention) -> bool:
-        """Whether an amount looks like the document's prices do."""
-        return amount.is_money and (amount.match.decimals > 0 or not self.prints_decimals)
+        """Whether an amount is money as the document prints it: not the 0.5 of "0.5 l"."""
+        decimals = amount.match.decimals
+        named = bool(amount.match.symbol) and decimals > 0
+        return amount.is_money and (decimals in (self.price_decimals, 3) or named)
 
     def dates(self, cell: Cell) -> tuple[DateMention, ...]:
         """Dates of a cell, left to right."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from lib.domain.extraction import Candidate
-from lib.kie.mentions import Mentions
+from lib.kie.layout import Span
+from lib.kie.mentions import LabelMention, Mentions
 from lib.kie.ranking import ranked, weigh
 from lib.kie.receipts.amounts import LabelledAmount, Role
 
@@ -17,6 +18,7 @@ PART_WEIGHTS = {
     "from above": -0.7,
     "last of its row": 0.5,
     "decimals": 1.0,
+    "taken off": 3.0,
     "in tax summary": -1.5,
     "other role first": -1.5,
     "behind the total": -0.7,
@@ -89,6 +91,7 @@ def _features(
         "from above": amount.from_above,
         "last of its row": amount.following == 0,
         "decimals": amount.mention.match.decimals > 0,
+        "taken off": role is Role.DISCOUNT and amount.mention.value < 0,
         "in tax summary": amount.row.index in summary,
         "other role first": amount.head in (Role.TOTAL, Role.COUNT, Role.POINTS),
         "behind the total": role is not Role.CHANGE and amount.row.index > total_row,
@@ -120,19 +123,31 @@ def find_payments(
     for amount in amounts:
         if amount.head is not Role.PAID or amount.row.index in items or amount.following:
             continue
-        label = next((la for la in amount.labels if la.match.cues & _MEANS), None)
-        if label is None or not amount.mention.match.decimals:
+        labels = [la for la in amount.labels if la.match.cues & _MEANS]
+        if not labels or not mentions.is_price(amount.mention):
             continue
-        key = (label.span.text.casefold(), amount.mention.value)
+        method, score = _method(labels), labels[0].match.score
+        key = (method.text.casefold(), amount.mention.value)
         if key not in seen:
             seen.add(key)
             rows.append(
                 {
-                    "method": mentions.candidate([label.span], label.match.score),
-                    "amount": mentions.candidate([amount.mention.span], label.match.score),
+                    "method": mentions.candidate([method], score),
+                    "amount": mentions.candidate([amount.mention.span], score),
                 }
             )
     return tuple(rows)
+
+
+def _method(labels: Sequence[LabelMention]) -> Span:
+    """The name of the means of payment; words for it that stand together are one: "Visa debit"."""
+    span = labels[0].span
+    for label in labels[1:]:
+        between = span.cell.text[span.end : label.span.start]
+        if label.span.cell is not span.cell or any(c.isalnum() for c in between):
+            break
+        span = Span(span.cell, span.start, label.span.end)
+    return span
 
 
 _MEANS = frozenset({"cash", "card", "other_payment"})

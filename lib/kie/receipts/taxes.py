@@ -66,8 +66,8 @@ def tax_rows(mentions: Mentions, lines: Sequence[TaxLine]) -> tuple[Mapping[str,
 
 
 def sole_tax(mentions: Mentions, lines: Sequence[TaxLine]) -> tuple[Candidate, ...]:
-    """The tax of the only line, or of the last where it is the sum of those before it."""
-    taxes = [line.tax for line in lines]
+    """The tax of the only line that is not 0, or of the last where it is the sum of the others."""
+    taxes = [line.tax for line in lines if line.tax.value]
     if not taxes or (len(taxes) > 1 and sum(t.value for t in taxes[:-1]) != taxes[-1].value):
         return ()
     return (mentions.candidate([taxes[-1].span], 0.5),)

@@ -200,3 +200,33 @@ TOTAL                15.20
 def test_payments_and_change_are_no_items() -> None:
     slip = "Tea  2.00\nTotal  2.00\nCash  5.00\nChange  3.00"
     assert [row["description"] for row in items(slip)] == ["Tea"]
+
+
+def test_a_volume_is_no_price() -> None:
+    slip = "Juice 0,2l  3,20\nCheese 0,5kg  7,60\nTotal  10,80"
+    assert [row["amount"] for row in items(slip)] == ["3,20", "7,60"]
+
+
+def test_parts_of_the_sum() -> None:
+    slip = """
+Tea                   4.00
+Cake                  6.00
+Subtotal             10.00
+Member saving        -1.50
+Service charge        0.85
+VAT 20%               1.70
+Total                11.05
+Visa debit           11.05
+"""
+    found = {name: c[0].raw for name, c in fields(slip).items()}
+    expected = {
+        "subtotal": "10.00",
+        "discount_total": "-1.50",
+        "service_charge": "0.85",
+        "tax_total": "1.70",
+        "total": "11.05",
+    }
+    assert {name: found.get(name) for name in expected} == expected
+    tables = find_receipt_fields(mentions_of(slip), HINTS).tables
+    assert [row["method"].raw for row in tables["payments"]] == ["Visa debit"]
+    assert [row["rate"].raw for row in tables["tax_lines"]] == ["20%"]
