@@ -149,7 +149,7 @@ def identifier_spans(mentions: Mentions, cell: Cell) -> list[Span]:
 
 
 def date_spans(mentions: Mentions, cell: Cell) -> list[Span]:
-    """The dates of a cell, without those inside longer numbers such as RE-20140519/499."""
+    """The dates of a cell, without those inside longer numbers such as RE-20240519/77."""
     return [date.span for date in mentions.dates(cell) if _stands_free(date.span)]
 
 

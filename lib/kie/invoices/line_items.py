@@ -16,6 +16,7 @@ from lib.values.amounts import parse_amount
 
 _SCORE = 0.85
 _POSITION = re.compile(r"^[^\w]*\d{1,4}(?:\.\d{1,3})*[^\w]*$")
+_LONGEST_UNIT = 10  # letters; more is a description that slid under the unit's header
 _QUANTITY_UNIT = re.compile(r"^\s*([-+]?\d[\d.,' ]*)\s*([^\d\s].*)?$")
 
 
@@ -65,6 +66,11 @@ class LineItems:
         for name, piece in item.cells.items():
             if name in ITEM_COLUMNS and name not in row:
                 row.update(self._cell(name, piece))
+        if (
+            "description" not in row
+            and len(row["unit"].raw if "unit" in row else "") > _LONGEST_UNIT
+        ):
+            row["description"] = row.pop("unit")
         return row
 
     def _columns_told_apart(self, rows: list[Cells]) -> tuple[Cells, ...]:

@@ -28,14 +28,14 @@ Factuurnummer        Factuurdatum        Klantnummer        Vervaldatum
 @pytest.mark.parametrize(
     ("title", "number"),
     [
-        ("Rechnung # RE-20140519/499 vom 19.05.2014", "RE-20140519/499"),
-        ("Handelsrechnung (380) Nr. 471102 vom 05.03.2018", "471102"),
+        ("Rechnung # RE-20240519/77 vom 19.05.2024", "RE-20240519/77"),
+        ("Handelsrechnung (380) Nr. 550128 vom 05.03.2024", "550128"),
         ("Faktura VAT nr FV/12/03/2024", "FV/12/03/2024"),
-        ("Avoir AV-2017-0005", "AV-2017-0005"),
+        ("Avoir AV-2023-0041", "AV-2023-0041"),
         ("Fattura n. 12 del 30/04/2024", "12"),
         ("Fatura FT 2024/157", "FT 2024/157"),
         ("Счет на оплату № 245 от 12 марта 2024 г.", "245"),
-        ("Rechnung vom 19.05.2014", None),
+        ("Rechnung vom 19.05.2024", None),
         ("Invoice to be paid within 30 days", None),
     ],
 )
@@ -48,7 +48,7 @@ def test_number_of_digit_groups() -> None:
 
 
 def test_a_date_inside_a_number_is_no_date() -> None:
-    assert field("Rechnung # RE-20140519/499", "issue_date") is None
+    assert field("Rechnung # RE-20240519/77", "issue_date") is None
 
 
 def test_delivery_due_and_order_dates_are_not_the_invoice_date() -> None:
@@ -69,44 +69,44 @@ def test_customer_in_the_window_under_the_senders_line() -> None:
     found = read("""
                                                               Lumen GmbH
                                                               Leuchtenweg 20
-Lumen GmbH, Leuchtenweg 20, 80333 München                     80333 München
+Lumen GmbH, Leuchtenweg 20, 80331 München                     80331 München
 Kaufhaus Nord AG                                              Deutschland
-Herr Hans Muster                                              Datum            05.03.2018
-Kundenstraße 15                                               Kundennummer     GE2020211
-69876 Frankfurt
+Herr Karl Sommer                                              Datum            05.03.2024
+Bahnhofstr. 15                                               Kundennummer     KD-30551
+60311 Frankfurt
 """)
     assert best(found, ["vendor_name", "vendor_address", "customer_name", "customer_id"]) == {
         "vendor_name": "Lumen GmbH",
-        "vendor_address": "Leuchtenweg 20, 80333 München",
+        "vendor_address": "Leuchtenweg 20, 80331 München",
         "customer_name": "Kaufhaus Nord AG",
-        "customer_id": "GE2020211",
+        "customer_id": "KD-30551",
     }
 
 
 def test_parties_in_sections_with_sub_labels() -> None:
     found = read("""
 Verkäufer
-Nummer:              549910
+Nummer:              77120
 Name:                Autohaus Seeblick
 Anschrift:           Uferstr. 99
-                     DE 99199 Seedorf
+                     DE 88045 Seedorf
 
 Käufer/Leistungsempfänger
-Nummer:              9314110911
+Nummer:              88004
 Name:                Reederei Anker
 Anschrift:           Hafen 88
-                     DE 40235 Nordstadt
+                     DE 40210 Nordstadt
 """)
     assert best(found, ["vendor_name", "customer_name", "customer_address"]) == {
         "vendor_name": "Autohaus Seeblick",
         "customer_name": "Reederei Anker",
-        "customer_address": "Hafen 88, DE 40235 Nordstadt",
+        "customer_address": "Hafen 88, DE 40210 Nordstadt",
     }
 
 
 def test_delivery_address_left_and_customer_right() -> None:
     found = read("""
-Moulin Vert SARL - 12 chemin des Oliviers - 84340 Malaucène - France
+Moulin Vert SARL - 12 chemin des Oliviers - 84000 Avignon - France
 
 Facture FA-2023-0009
 
@@ -129,7 +129,7 @@ Industriestr. 20
 33602 Bielefeld
 
 USt-IdNr.: DE136695976   Ihre USt-IdNr.: DE811128135
-Steuernummer: 201/113/40209
+Steuernummer: 133/815/08152
 """)
     assert best(found, ["vendor_tax_id", "customer_tax_id"]) == {
         "vendor_tax_id": "DE136695976",
@@ -138,7 +138,7 @@ Steuernummer: 201/113/40209
 
 
 def test_a_customers_tax_id_is_not_given_to_the_seller() -> None:
-    assert field("N° TVA client : FR19787878784", "vendor_tax_id") is None
+    assert field("N° TVA client : FR40303265045", "vendor_tax_id") is None
 
 
 def test_paid_and_due_beside_the_total() -> None:
@@ -162,14 +162,14 @@ Net à payer                            1 312,20 €
 
 def test_an_amount_due_alone_is_the_total() -> None:
     found = read("""
-Net total:           496.00 €
-VAT total:            75.04 €
-Due payable:         571.04 €
+Net total:           300.00 €
+VAT total:            57.00 €
+Due payable:         357.00 €
 """)
     assert best(found, ["subtotal", "total", "amount_due"]) == {
-        "subtotal": "496.00 €",
-        "total": "571.04 €",
-        "amount_due": "571.04 €",
+        "subtotal": "300.00 €",
+        "total": "357.00 €",
+        "amount_due": "357.00 €",
     }
 
 

@@ -109,14 +109,14 @@ FACTURE N° 2024-056                                     Le 18 mars 2024
                                                 Prix
 Désignation                        Qté       unitaire      Remise          Prix
                                                  HT                          HT
-Nougat tendre                       5           4,55        10 %          20,48
-Huile d'olive                      10          19,80                     198,00
+Savon de lavande                    6           3,50        10 %          18,90
+Miel de montagne                    8          12,40                      99,20
 
-                                                   Total HT              218,48
+                                                   Total HT              118,10
 """)
     assert items(found, "description", "quantity", "unit_price", "discount", "amount") == [
-        ("Nougat tendre", "5", "4,55", "10 %", "20,48"),
-        ("Huile d'olive", "10", "19,80", None, "198,00"),
+        ("Savon de lavande", "6", "3,50", "10 %", "18,90"),
+        ("Miel de montagne", "8", "12,40", None, "99,20"),
     ]
 
 
