@@ -175,7 +175,7 @@ class _Reader:
 
     def read(self, row: Row) -> None:
         """Take one more row."""
-        prices = [a for a in self._mentions.row_amounts(row) if self._mentions.is_price(a)]
+        prices = _prices(self._mentions, row)
         texts = _text_spans(self._mentions, row)
         if not prices:
             self._waiting.extend(t for t in texts if not _is_column_name(self._mentions, t))
@@ -300,11 +300,18 @@ def _explains(quantity: str, price: Decimal, amount: Decimal) -> bool:
     return count > 0 and abs(count * price - amount) <= Decimal("0.01")
 
 
+def _prices(mentions: Mentions, row: Row) -> list[AmountMention]:
+    """The row's prices; one that needed repair only where no other is there ("0,2l" is no 0,21)."""
+    prices = [a for a in mentions.row_amounts(row) if mentions.is_price(a)]
+    return [a for a in prices if not a.match.repaired] or prices
+
+
 def _text_spans(mentions: Mentions, row: Row) -> list[Span]:
     """The row's text left of its first price: what describes an item."""
     spans: list[Span] = []
+    of_row = _prices(mentions, row)
     for cell in row.cells:
-        prices = [a for a in mentions.amounts(cell) if mentions.is_price(a)]
+        prices = [a for a in of_row if a.cell is cell]
         end = prices[0].span.start if prices else len(cell.text)
         span = Span(cell, 0, end).stripped(" \t:;,-–—*@")
         letters = sum(c.isalpha() for c in _MULTIPLIED.sub("", span.text))

@@ -204,7 +204,10 @@ def test_payments_and_change_are_no_items() -> None:
 
 def test_a_volume_is_no_price() -> None:
     slip = "Juice 0,2l  3,20\nCheese 0,5kg  7,60\nTotal  10,80"
-    assert [row["amount"] for row in items(slip)] == ["3,20", "7,60"]
+    assert items(slip) == [
+        {"description": "Juice 0,2l", "amount": "3,20"},
+        {"description": "Cheese 0,5kg", "amount": "7,60"},
+    ]
 
 
 def test_parts_of_the_sum() -> None:
@@ -230,3 +233,9 @@ Visa debit           11.05
     tables = find_receipt_fields(mentions_of(slip), HINTS).tables
     assert [row["method"].raw for row in tables["payments"]] == ["Visa debit"]
     assert [row["rate"].raw for row in tables["tax_lines"]] == ["20%"]
+
+
+@pytest.mark.parametrize(("word", "roles"), [("Tuna roll", ()), ("TUNAI", (Role.PAID,))])
+def test_labels_of_other_languages_must_be_well_spelled(word: str, roles: tuple[Role, ...]) -> None:
+    (amount,) = labelled_amounts(mentions_of(f"{word}  14.00", "en"))
+    assert amount.roles == roles
