@@ -41,8 +41,7 @@ class SumFound:
 
 @dataclass(frozen=True, slots=True)
 class TableTotals:
-    """Sums over the tables' rows; None where no row (for taxes and payments: not every row) has the
-    cell.
+    """Sums over the tables' rows; None where no row (taxes, payments: not every row) has the cell.
 
     `lines_complete` says whether every line has an amount: only then can a wrong sum be held
     against it.
@@ -95,9 +94,7 @@ def _subsets(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
 
 
 def is_cash_rounded(total: Decimal, exact: Decimal) -> bool:
-    """Whether `total` is `exact` rounded to a coin: a multiple of 0.05 that is less than 0.05
-    away.
-    """
+    """Whether `total` is `exact` rounded to a coin: a multiple of 0.05 less than 0.05 away."""
     return total != exact and abs(total - exact) < CASH_STEP and total % CASH_STEP == 0
 
 
@@ -125,9 +122,7 @@ def line_targets(values: Values) -> Iterator[tuple[str, Decimal]]:
 
 
 def lines_tolerance(count: int, values: Iterable[Decimal]) -> Decimal:
-    """What rounding line by line may leave: half a unit of the last place a line, at least one
-    unit.
-    """
+    """What rounding by line may leave: half a unit of the last place a line, at least one."""
     return unit(values) * max(1, (count + 1) // 2)
 
 
@@ -142,9 +137,7 @@ def tax_within(gross: Decimal, rate: Decimal) -> Decimal:
 
 
 def line_amount(row: Values) -> Decimal | None:
-    """quantity x unit_price - discount of a row, unrounded; a missing quantity is 1; None without a
-    price.
-    """
+    """quantity x unit_price - discount, unrounded; a missing quantity is 1; None without price."""
     price = row.get("unit_price")
     if price is None:
         return None

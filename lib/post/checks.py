@@ -27,18 +27,14 @@ from lib.post.settled import ISSUE_MARGIN, Settled
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A check and how much it says about its fields, 0..1: a sum of three numbers is rarely
-    chance.
-    """
+    """A check and what it says about its fields, 0..1: three numbers rarely agree by chance."""
 
     check: Check
     weight: float = 1.0
 
 
 def run_checks(settled: Settled) -> tuple[Verdict, ...]:
-    """Every rule that the task has the fields for, in a fixed order; skipped ones say what was
-    missing.
-    """
+    """Every rule that the task has the fields for, in fixed order; skipped ones say why."""
     names = {spec.name for spec in settled.task.fields}
     numbered = [s.name for s in settled.task.fields if s.type in (FieldType.TAX_ID, FieldType.IBAN)]
     return (

@@ -19,7 +19,7 @@ _WIDTHS: Mapping[str, int] = {
     "total": 5, "subtotal": 4, "tax_total": 4, "amount_due": 3, "discount_total": 2, "shipping": 2,
     "service_charge": 2, "tip": 2, "rounding": 2, "amount_paid": 2, "change": 2,
 }  # fmt: skip
-_MAX_COMBINATIONS = 300
+_MAX_COMBINATIONS = 200
 _MAX_ROW_READINGS = 32
 
 # The score of leaving a field out: a candidate with a lower one is only taken when a sum needs it.
@@ -51,17 +51,13 @@ def choose(task: Task, options: Options, totals: TableTotals) -> dict[str, Optio
 
 
 def _best(options: Sequence[Option]) -> Option:
-    """The best score, where a checksum counts as much as a sum that holds, and against what fails
-    it.
-    """
+    """The best score; a checksum that holds adds to it, one that fails takes from it."""
     verdicts = {True: _CHECKSUM_HOLDS, False: _CHECKSUM_FAILS, None: 0.0}
     return max(options, key=lambda option: option.score + verdicts[option.valid])
 
 
 def choose_row(columns: Sequence[FieldSpec], row: RowOptions) -> dict[str, Option]:
-    """The readings of a row's cells that satisfy quantity x price = amount, else each cell's
-    first.
-    """
+    """The readings of a row's cells by which quantity x price = amount, else the first of each."""
     names = [spec.name for spec in columns if row.get(spec.name)]
     first = {name: row[name][0] for name in names}
     figures = [n for n in ("quantity", "unit_price", "discount", "amount") if n in first]

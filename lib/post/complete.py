@@ -15,8 +15,7 @@ _HIGHEST_TAX = Decimal("0.3")  # of the subtotal: above any usual rate it is a p
 
 
 def complete(task: Task, options: Options, chosen: Chosen) -> dict[str, Option]:
-    """`subtotal` or `tax_total`, if the task has it and it is missing, where a printed amount
-    makes the sum hold.
+    """A missing `subtotal` or `tax_total` of the task, where a printed amount makes the sum hold.
 
     Nothing is computed: the amount must be a candidate of some money field, printed elsewhere than
     every chosen amount, and the other two numbers of the sum must have been chosen.

@@ -59,9 +59,7 @@ def _values(chosen: Mapping[str, Option]) -> dict[str, object]:
 def _in_order(
     options: Mapping[str, Sequence[Option]], order: DateOrder
 ) -> tuple[float, dict[str, Option]] | None:
-    """The best choice with every ambiguous date read in `order`; None when no field can be read
-    so.
-    """
+    """The best choice with ambiguous dates read in `order`; None when no field can be."""
     fitting = {
         name: [o for o in found if o.order in (None, order) or _alone(o, found)][:_WIDTH]
         for name, found in options.items()

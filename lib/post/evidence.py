@@ -132,9 +132,7 @@ class Evidence:
         return self.currency_of(self.text)
 
     def currency_of(self, text: str) -> tuple[str | None, tuple[str, ...]]:
-        """The currency that a text of this document shows: by itself, else by the document's
-        countries.
-        """
+        """The currency that a text shows: by itself, else by the document's countries."""
         code, others = resolve_currency((text,))
         if code or not others:
             return code, others
@@ -142,9 +140,7 @@ class Evidence:
 
     @cached_property
     def whole_units(self) -> bool:
-        """Whether amounts in this document's currency have no decimals in practice (yen,
-        rupiah).
-        """
+        """Whether amounts in this currency have no decimals in practice (yen, rupiah)."""
         code = self.hints.currency or self.currency[0]
         return code is not None and has_no_decimals(code)
 
@@ -159,9 +155,7 @@ class Evidence:
 
 
 def _numbers_of(text: str) -> Iterator[tuple[tuple[str, ...], float]]:
-    """Countries for which tax ids, IBANs, postcodes and phone numbers speak, each with its
-    weight.
-    """
+    """Countries for which tax ids, IBANs, postcodes and phone numbers speak, with weights."""
     lines = [line for line in text.splitlines() if len(_DIGITS.findall(line)) >= 6]
     numbers = "\n".join(lines)
     for tax_id in find_tax_ids(numbers):
@@ -186,9 +180,7 @@ def _numbers_of(text: str) -> Iterator[tuple[tuple[str, ...], float]]:
 
 
 def _words_of(text: str) -> Iterator[tuple[tuple[str, ...], float]]:
-    """Countries for which words for tax, legal forms and the currency speak, each with its
-    weight.
-    """
+    """Countries for which words for tax, legal forms and the currency speak, with weights."""
     small = text.lower()
     for pattern, lands in _PATTERNS:
         if pattern.search(small):
@@ -210,9 +202,7 @@ def _homes_of(code: str) -> tuple[str, ...]:
 
 
 def has_no_decimals(code: str) -> bool:
-    """Whether a currency is printed without decimals (CLDR, and the rupiah, which CLDR gives
-    two).
-    """
+    """Whether a currency is printed without decimals (by CLDR; the rupiah in practice)."""
     return code == "IDR" or get_currency_precision(code) == 0
 
 

@@ -142,9 +142,7 @@ def _with_tax_row(
 def _warnings(
     settled: Settled, options: Options, unclear: Sequence[str], derived: Mapping[str, Option]
 ) -> list[str]:
-    """`ambiguous_date:issue_date: 2018-02-03 or 2018-03-02`, and what was computed instead of
-    read.
-    """
+    """`ambiguous_date:issue_date: 2018-02-03 or 2018-03-02`, and what was computed."""
     warnings: list[str] = []
     for spec in settled.task.fields:
         option = settled.fields.get(spec.name)

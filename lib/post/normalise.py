@@ -44,8 +44,7 @@ _SPACES = re.compile(r"\s+")
 def read(
     name: str, kind: FieldType, candidate: Candidate, evidence: Evidence
 ) -> tuple[Option, ...]:
-    """The options of one candidate for the field or `table.column`, best first; none when it cannot
-    be read.
+    """The options of one candidate for the field or `table.column`, best first.
 
     A value that its source gave exactly (XML) is kept as it is.
     """
@@ -55,9 +54,7 @@ def read(
 
 
 def _checked(kind: FieldType, value: Value) -> bool | None:
-    """The verdict of a checksum on a value from XML; None where the type has none or it is
-    unknown.
-    """
+    """The verdict of a checksum on a value from XML; None where there is none."""
     if not isinstance(value, str):
         return None
     if kind is FieldType.IBAN:
@@ -90,9 +87,7 @@ def _money(name: str, candidate: Candidate, evidence: Evidence) -> tuple[Option,
 
 
 def _number(name: str, candidate: Candidate, evidence: Evidence) -> tuple[Option, ...]:
-    """Quantities: 1.000 is one with three decimals more often than a thousand, unless the mark says
-    else.
-    """
+    """Quantities: 1.000 is one rather than a thousand, unless the document's mark says else."""
     match = _amount(candidate.raw, evidence)
     if match is None:
         return ()
@@ -114,9 +109,7 @@ def _percent(name: str, candidate: Candidate, evidence: Evidence) -> tuple[Optio
 
 
 def _amount(raw: str, evidence: Evidence) -> AmountMatch | None:
-    """The amount of a text: the whole of it, else its first with decimals or currency, else its
-    first.
-    """
+    """The amount in a text: the whole, else the first with decimals or sign, else the first."""
     whole = parse_amount(raw, evidence.decimal_mark)
     if whole:
         return whole
@@ -186,8 +179,7 @@ def _time(_: str, candidate: Candidate, __: Evidence) -> tuple[Option, ...]:
 
 
 def _currency(_: str, candidate: Candidate, evidence: Evidence) -> tuple[Option, ...]:
-    """A code when the printed sign means one by itself or by the document's countries; never a
-    guess.
+    """A code when the printed sign means one, by itself or by the document's countries.
 
     Otherwise the currencies that it may mean are options that share little of the score, so that
     they can be listed but none is answered.

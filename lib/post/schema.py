@@ -32,9 +32,7 @@ def build_result(settled: Settled) -> Result:
 
 
 def schema_errors(task: Task, result: Result) -> tuple[str, ...]:
-    """What the schema finds wrong, as `place: rule`, without the values; empty for a valid
-    result.
-    """
+    """What the schema finds wrong, as `place: rule`, without values; empty when valid."""
     return tuple(
         sorted(f"{_place(e)}: {e.validator}" for e in _validator(task).iter_errors(result))
     )

@@ -60,9 +60,7 @@ class AmountMatch:
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
-    """Signs and brackets around an amount: whether they make it negative, and how far they
-    reach.
-    """
+    """Signs and brackets around an amount: whether they negate it, and their reach."""
 
     negative: bool
     start: int
@@ -93,8 +91,7 @@ def _currency_after() -> re.Pattern[str]:
 
 
 def find_amounts(text: str) -> tuple[AmountMatch, ...]:
-    """All amounts in a text, from left to right; numbers without a currency or decimals are among
-    them.
+    """All amounts in a text, left to right; plain numbers without currency are among them.
 
     Not taken: dates, times, phone numbers, long runs of digits without a currency beside them, and
     numbers that are part of a code or a fraction.
@@ -142,8 +139,7 @@ def prefer(match: AmountMatch, decimal_mark: str | None) -> AmountMatch:
 
 
 def decimal_mark_of(texts: Iterable[str]) -> str | None:
-    """The document's decimal mark by its unambiguous amounts, or None when they disagree or say
-    nothing.
+    """The document's decimal mark by its clear amounts, or None when they disagree.
 
     An amount with both separators counts three times: a part number rarely looks like one. Amounts
     with two decimals count once; with others they may be dates, versions, weights or thousands.

@@ -21,8 +21,7 @@ _BIC = re.compile(r"(?<![^\W_])[A-Z]{4} ?[A-Z]{2} ?[A-Z0-9]{2}(?: ?[A-Z0-9]{3})?
 
 
 def find_ibans(text: str) -> tuple[IdentifierMatch, ...]:
-    """IBANs, printed with or without spaces; look-alike letters are repaired only where the
-    checksum then holds.
+    """IBANs, with or without spaces; look-alikes are repaired only where the checksum then holds.
 
     One that has the right country and length but fails the checksum is given as not valid.
     """
@@ -62,9 +61,7 @@ def _take(text: str, count: int) -> tuple[str, int]:
 
 
 def _checked_iban(compact: str) -> tuple[str | None, bool]:
-    """The IBAN as read, or with look-alikes exchanged where exactly one exchange satisfies the
-    checksum.
-    """
+    """The IBAN as read, or with look-alikes exchanged where one exchange alone satisfies it."""
     if stdnum_iban.is_valid(compact, check_country=False):
         return compact, False
     doubtful = [i for i, c in enumerate(compact) if i >= 2 and c in _TO_DIGIT]
@@ -96,9 +93,7 @@ _TO_DIGIT = {
 
 @cache
 def _iban_lengths() -> dict[str, int]:
-    """IBAN length by country, from the structure that the registry publishes (python-stdnum's
-    copy).
-    """
+    """IBAN length by country, from the registry's structures (python-stdnum's copy)."""
     registry = numdb.get("iban")
     lengths: dict[str, int] = {}
     for country in _countries():

@@ -41,9 +41,7 @@ def _joined_email(text: str) -> str:
 
 
 def find_urls(text: str) -> tuple[IdentifierMatch, ...]:
-    """URLs and web host names: with a scheme or `www`, or a small-letter name under a usual top
-    level.
-    """
+    """URLs and host names: with a scheme or `www`, or small letters under a usual top level."""
     folded = fold_width(text)
     found: list[IdentifierMatch] = []
     for pattern in (_URL, _BARE_DOMAIN):

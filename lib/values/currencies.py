@@ -78,9 +78,7 @@ def currencies_of_country(country: str) -> tuple[str, ...]:
 
 @cache
 def candidates(symbol: str) -> tuple[str, ...]:
-    """The codes that a printed symbol or code may mean, commonest first; none for an unknown
-    one.
-    """
+    """The codes that a printed symbol or code may mean, commonest first; none if unknown."""
     plain = fold_width(symbol).strip()
     if plain in SYMBOLS:
         return SYMBOLS[plain]
@@ -180,8 +178,6 @@ _HOMES = {
 
 @cache
 def _currencies_of_language(language: str) -> tuple[str, ...]:
-    """The currency of a language that is at home in one country (Polish, Japanese); none for
-    others.
-    """
+    """The currency of a language at home in one country (Polish, Japanese); none for others."""
     code = _HOMES.get(language.split("-", maxsplit=1)[0].lower())
     return (code,) if code else ()

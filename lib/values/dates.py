@@ -180,9 +180,7 @@ def resolve_order(matches: Iterable[DateMatch], evidence: OrderEvidence) -> Date
 
 @cache
 def order_of_country(country: str) -> DateOrder | None:
-    """The order in which a country (ISO 3166) writes numeric dates, by CLDR; None where two are
-    usual.
-    """
+    """The order of numeric dates in a country (ISO 3166), by CLDR; None where two are usual."""
     if country.upper() in {"CA", "PH", "PR", "ZA", "KE"}:  # CLDR lists one, documents show two
         return None
     try:
@@ -245,9 +243,7 @@ def _day_month_year(text: str, pattern: re.Pattern[str]) -> Iterator[DateMatch]:
 
 
 def _separators_fit(match: re.Match[str]) -> bool:
-    """Whether both separators are the same (for a long year: similar), and not part of a longer
-    run.
-    """
+    """Whether both separators are alike, and not part of a longer run."""
     first, second, year = match[2].strip(), match[4].strip(), match[5]
     before = match.string[max(0, match.start() - 2) : match.start()]
     if first == "-" and len(before) == 2 and before[0].isdigit() and before[1] == "-":

@@ -68,9 +68,7 @@ def join_groups(text: str) -> str:
 
 
 def repair(text: str) -> tuple[str, Spans]:
-    """The text with letters read for digits undone, position by position, and where that was
-    done.
-    """
+    """The text with letters read for digits undone, place by place, and where that was done."""
     spans: list[tuple[int, int]] = []
 
     def undo(match: re.Match[str]) -> str:

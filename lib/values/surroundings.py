@@ -53,9 +53,7 @@ def _short(text: str, start: int, end: int) -> bool:
 
 
 def _letters_after_fit(text: str, start: int, end: int, decimals: int) -> bool:
-    """`2x` is a quantity and `9.00SR` an amount with its tax code; `12.50kg` and `17b` are
-    neither.
-    """
+    """`2x` is a quantity, `9.00SR` an amount with a tax code; `12.50kg` and `17b` are neither."""
     letters = _LETTERS_AFTER.match(text, end)
     if letters is None:
         return True

@@ -30,9 +30,7 @@ _VAT_PREFIXED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A national number. Without `label` its format alone is telling; `module` is
-    python-stdnum's.
-    """
+    """A national number; without `label` its format is telling; `module` is python-stdnum's."""
 
     country: str | None
     kind: str
@@ -141,9 +139,7 @@ def compact(printed: str) -> str:
 
 
 def _prefixed(folded: str) -> list[IdentifierMatch]:
-    """VAT numbers that start with their country's prefix; overlong runs are cut at a group's
-    end.
-    """
+    """VAT numbers that start with a country's prefix; overlong runs are cut at a group."""
     found: list[IdentifierMatch] = []
     for match in _VAT_PREFIXED.finditer(folded):
         prefix, rest, start = match[1], match[2], match.start(2)

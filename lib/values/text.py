@@ -29,8 +29,7 @@ _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
 
 def fold_width(text: str) -> str:
-    """The text with full-width forms, dashes, apostrophes and spaces made plain, position by
-    position.
+    """The text with full-width forms, dashes, apostrophes and spaces made plain, in place.
 
     The result has the length of `text`, so spans found in it are spans of `text`. Digits of any
     script become ASCII digits.
@@ -60,16 +59,12 @@ def strip_accents(text: str) -> str:
 
 
 def normalize_label(text: str) -> str:
-    """A label as it is compared: case folded, no accents, punctuation as spaces, spaces
-    squeezed.
-    """
+    """A label for comparing: case folded, no accents, punctuation as spaces, squeezed."""
     folded = strip_accents(unicodedata.normalize("NFKC", text).casefold())
     return _NOT_ALPHANUMERIC.sub(" ", folded).strip()
 
 
 def fold_ocr(text: str) -> str:
-    """`normalize_label` with the characters that recognisers confuse made one (0/O, 1/l/I, 5/S,
-    8/B).
-    """
+    """`normalize_label` with look-alike characters made one (0/O, 1/l/I, 5/S, 8/B)."""
     folded = strip_accents(unicodedata.normalize("NFKC", text).casefold())
     return _NOT_ALPHANUMERIC.sub(" ", folded.translate(_LOOK_ALIKE)).strip()
