@@ -143,7 +143,8 @@ def _contacts(
         if "fax" in cues or (field == "vendor_phone" and _is_other_number(reading, span.cell)):
             continue
         labelled = any(label.field == field for label in _near_labels(reading, span.cell))
-        if field == "vendor_phone" and not (labelled or match.valid or span.cell.index in vendor):
+        plain = span.cell.index in vendor and not reading.labels.opening(span.cell)
+        if field == "vendor_phone" and not (labelled or match.valid or plain):
             continue
         score = 0.7 + _LABELLED * labelled - 0.5 * (span.cell.index in customer)
         found.append(reading.mentions.candidate([span], score))

@@ -19,7 +19,7 @@ _FAR_GAP = 40.0  # letter heights: a value that far to the right is less likely 
 _FAR = 0.15
 _SENTENCE_GAP = 24  # letters between a label and its value in one line
 _IDENTIFIER = re.compile(
-    r"(?:\b[A-Z]{1,5} ){0,2}\b\d{1,4}(?: \d{2,4})+(?: [A-Z]\b)?(?![\w/]|[.,-]\d)"  # digit groups
+    r"(?:\b[A-Z]{1,5} ){0,2}\b\d{1,4}(?: \d{2,5})+(?: [A-Z]\b)?(?![\w/]|[.,-]\d)"  # digit groups
     r"|(?:\b[A-Z]{1,5} ){0,2}[^\W_][\w./\-–+]*\d[\w./\-–+]*[^\W_]"
     r"|(?:\b[A-Z]{1,5} )?\b\d{1,2}\b|[^\W\d_]\d\b"
 )

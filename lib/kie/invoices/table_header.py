@@ -173,20 +173,22 @@ def _stack(
     """The seed with the rows right above and below that hold the rest of its words."""
     height = layout.page_of(seed.cells[0]).letter_height
     at = seed.index - rows[0].index
+    known = [span for slot in slots for span in slot.spans]
     stack = [seed]
     for step in (-1, 1):
         edge, index = seed, at + step
         while 0 <= index < len(rows) and abs(index - at) <= 3:
             row = rows[index]
             gap = max(row.box.y0 - edge.box.y1, edge.box.y0 - row.box.y1)
-            if gap > _STACK_GAP * height or not _is_header_text(row, slots, mentions, height):
+            if gap > _STACK_GAP * height or not _is_header_text(row, known, mentions, height):
                 break
             stack.append(row)
+            known.extend(cell.span for cell in row.cells)
             edge, index = row, index + step
     return sorted(stack, key=lambda row: row.index)
 
 
-def _is_header_text(row: Row, slots: Sequence[_Slot], mentions: Mentions, height: float) -> bool:
+def _is_header_text(row: Row, known: Sequence[Span], mentions: Mentions, height: float) -> bool:
     """Whether a row next to the header has short words that name columns or go on with names."""
     if any(c.isdigit() for cell in row.cells for c in cell.text):
         return False
@@ -194,18 +196,17 @@ def _is_header_text(row: Row, slots: Sequence[_Slot], mentions: Mentions, height
         len(cell.line.words) <= 3 and cell.box.width < 14 * height and ":" not in cell.text
         for cell in row.cells
     )
-    return short and any(_continues_header(cell, slots, mentions) for cell in row.cells)
+    return short and any(_continues_header(cell, known, mentions) for cell in row.cells)
 
 
-def _continues_header(cell: Cell, slots: Sequence[_Slot], mentions: Mentions) -> bool:
+def _continues_header(cell: Cell, known: Sequence[Span], mentions: Mentions) -> bool:
+    """Whether a cell names a column, or goes on with the name that stands over or under it."""
     letters = sum(c.isalnum() for c in cell.text)
     if _named_letters(cell.text, mentions) >= _MOSTLY * max(1, letters):
         return True
-    best = max(slots, key=lambda slot: slot.box.overlap_x(cell.box))
-    if best.box.overlap_x(cell.box) <= 0:
-        return False
-    joined = _in_order([*best.spans, cell.span])
-    return _named_letters(joined, mentions) > _named_letters(_in_order(best.spans), mentions)
+    beside = [span for span in known if span.box.overlap_x(cell.box) > 0]
+    joined = _in_order([*beside, cell.span])
+    return _named_letters(joined, mentions) > _named_letters(_in_order(beside), mentions)
 
 
 def _named_letters(text: str, mentions: Mentions) -> int:
