@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -27,6 +28,8 @@ _NOT_PRINTED_DUE = 0.45  # nothing says that a part was paid: the total is due
 _OTHERS = 0.15
 _IS_NET = 0.3  # the net amount of such a triple is not the total
 _DUE_AS_TOTAL = 0.2
+_MOST_OF_FIELD = 60  # labels of one sum that are looked at
+_MOST_COMPARED = 20  # of each sum that arithmetic is tried on
 _CENT = Decimal("0.015")
 
 
@@ -40,7 +43,13 @@ class _Sum:
 
 def find_sums(reading: Reading, tax_lines: Sequence[TaxLine]) -> Found:
     """Candidates for each of SUM_FIELDS; `tax_lines` tell one rate's tax from the sum of all."""
-    sums = [found for name in SUM_FIELDS for found in _of_field(reading, name)]
+    sums = [
+        found
+        for name in SUM_FIELDS
+        for found in heapq.nlargest(
+            _MOST_OF_FIELD, _of_field(reading, name), key=lambda found: found.score
+        )
+    ]
     sums = _agreeing([*_exclusive(sums), *_due_as_total(sums)])
     sums = [item for item in sums if not _is_part(item, tax_lines)]
     found: Found = {}
@@ -154,7 +163,10 @@ def _exclusive(sums: Sequence[_Sum]) -> list[_Sum]:
 def _agreeing(sums: Sequence[_Sum]) -> list[_Sum]:
     """Raise the sums of a triple subtotal + tax = total."""
     by_field = {
-        name: [s for s in sums if s.field == name] for name in ("subtotal", "tax_total", "total")
+        name: heapq.nlargest(
+            _MOST_COMPARED, (s for s in sums if s.field == name), key=lambda s: s.score
+        )
+        for name in ("subtotal", "tax_total", "total")
     }
     raised: set[int] = set()
     nets: set[int] = set()

@@ -32,6 +32,7 @@ _MOSTLY = 0.5  # of a header cell's letters belong to column names
 _FEWEST_COLUMNS = 3
 _STACK_GAP = 0.9  # letter heights between the rows of one header
 _LARGEST_OPTIONS = 4
+_MOST_COLUMNS = 14
 _AMOUNT_LAST = 0.4
 _DESCRIBED = 0.5
 _PRICES = ("unit_price", "amount", "gross_amount")
@@ -156,6 +157,8 @@ def _header_at(
             continue
         for cell in row.cells:
             _join(slots, cell.span)
+    if len(slots) > _MOST_COLUMNS:
+        return None
     slots.sort(key=lambda slot: slot.box.x0)
     options = [_options(slot, mentions, labels) for slot in slots]
     names = _resolve(slots, options)
@@ -258,6 +261,8 @@ def _resolve(slots: Sequence[_Slot], options: Sequence[tuple[str, ...]]) -> list
 
     def search(index: int, taken: list[str | None], score: float) -> None:
         nonlocal best
+        if score + (len(slots) - index) + _AMOUNT_LAST + _DESCRIBED <= best[0]:
+            return  # not even if all other columns stood in their places
         if index == len(slots):
             score += _AMOUNT_LAST * _amount_is_last(taken) + _DESCRIBED * ("description" in taken)
             if score > best[0]:

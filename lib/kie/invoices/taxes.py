@@ -13,6 +13,7 @@ from lib.kie.layout import Row, Span
 from lib.kie.mentions import AmountMention
 
 _LARGEST_RATE = Decimal(35)  # no country's general consumption tax is higher
+_MOST_AMOUNTS = 8  # in a line of taxes
 _ROUNDING = Decimal("0.03")
 _BARE_RATE = re.compile(r"(?<![\w.,])\d{1,2}(?:[.,]\d{1,2})?(?![\w.,%]|\s*%)")
 _TAX_CUES = frozenset({"tax", "tax_summary", "tax_exempt"})
@@ -63,7 +64,7 @@ def _whole_line(reading: Reading, row: Row) -> TaxLine | None:
         for a in reading.mentions.amounts(cell)
         if a.is_money and a.match.decimals
     ]
-    if len(amounts) < 2:
+    if not 2 <= len(amounts) <= _MOST_AMOUNTS:
         return None
     told = any(reading.labels.cues(cell) & _TAX_CUES for cell in row.cells)
     for rate, value in _rates(reading, row):
