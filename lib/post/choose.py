@@ -128,7 +128,7 @@ def _widths_within_budget(
         if len(options) == 1:  # the field itself or its absence: keep the field
             kept[longest] = list(options)
             continue
-        weakest = min(options, key=lambda option: option.score)
+        weakest = min(reversed(options), key=lambda option: option.score)  # of equals the last
         kept[longest].remove(weakest)
     return kept
 

@@ -50,6 +50,7 @@ _GROUPING_SPACE = re.compile("(?<=\\d)[\u00a0\u2007\u2009\u202f](?=\\d{3}(?!\\d)
 
 # Letters read for digits, only in a token shaped like a price with at least as many digits.
 _LETTERS = str.maketrans("OoQIl|SsB", "000111558")
+_DOUBTFUL = re.compile(r"[OoQIl|SsB]")
 _DAMAGED = re.compile(
     r"(?:(?<![^\W_])|(?<=RM)|(?<=Rp))(?=[^\s]{0,15}[OoQIl|SsB])[\dOoQIl|SsB]{1,3}"
     r"(?:[.,']?[\dOoQIl|SsB]{3}){0,4}[.,][\dOoQIl|SsB]{2}(?![^\W_])"
@@ -69,6 +70,8 @@ def join_groups(text: str) -> str:
 
 def repair(text: str) -> tuple[str, Spans]:
     """The text with letters read for digits undone, place by place, and where that was done."""
+    if not _DOUBTFUL.search(text):
+        return text, ()
     spans: list[tuple[int, int]] = []
 
     def undo(match: re.Match[str]) -> str:

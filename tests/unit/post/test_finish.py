@@ -463,3 +463,18 @@ def test_the_total_that_adds_up_wins_over_a_better_looking_one(
     )
     assert reading.result["total"] == total
     assert check(reading, "total_is_subtotal_plus_tax").status is CheckStatus.PASSED
+
+
+def test_many_candidates_of_equal_score_keep_the_first_of_each_field() -> None:
+    noise = {n: [f"{i + 2},11", f"{i + 3},07"] for i, n in enumerate(("shipping", "amount_paid"))}
+    reading = read(
+        noise
+        | {
+            "total": [("99,99", 0.9), "98,77", "7,00", "8,00", "9,00"],
+            "subtotal": ["83,00", "12,00", "44,00", "45,00"],
+            "tax_total": ["15,77", "17,00", "18,00", "19,00"],
+            "amount_due": ["11,00", "12,01", "13,00"],
+        }
+    )
+    assert reading.result["subtotal"] == Decimal("83.00")
+    assert reading.result["total"] == Decimal("98.77")
