@@ -143,6 +143,12 @@ class Piece:
         return bool(_TOWN.search(self.text))
 
     @cached_property
+    def is_country(self) -> bool:
+        """Is the name of a country and nothing else."""
+        said = [la.span for la in self.labels if "country" in la.match.cues]
+        return bool(said) and sum(len(span.text) for span in said) >= len(self.text.rstrip(".")) - 1
+
+    @cached_property
     def is_registration(self) -> bool:
         """Is a registration number and nothing else."""
         match = _REGISTRATION.match(self.text)
