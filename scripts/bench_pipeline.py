@@ -38,7 +38,7 @@ from lib.domain.deadline import Deadline
 from lib.domain.document import PageImage
 from lib.domain.extraction import Hints
 from lib.ocr.build import EngineSettings, build_engine
-from lib.pipelines.extract import Stations, choose_task, extract
+from lib.pipelines.extract import Stations, extract
 from lib.post.finish import finish
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
@@ -103,8 +103,8 @@ def kie_and_post(data: bytes, stations: Stations) -> Callable[[], object]:
     pages = extract(data, auto, stations, hints, Deadline.after(DEADLINE_S)).pages
 
     def work() -> object:
-        task = choose_task(auto, stations.tasks, pages)
-        return finish(stations.extractor.extract(pages, task, hints), task, pages, hints)
+        raw = stations.extractor.extract(pages, auto, hints)
+        return finish(raw, raw.task or auto, pages, hints)
 
     return work
 

@@ -1,4 +1,4 @@
-"""What a document is once it can be read: pages, lines, words, and the e-invoice that may be inside."""
+"""What a document is once it has been read: pages, lines and words."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Line:
-    """Words on one baseline without a column gap between them: side-by-side columns are two lines."""
+    """Words on one baseline without a column gap: columns side by side are two lines."""
 
     words: tuple[Word, ...]
 

@@ -1,4 +1,4 @@
-"""What was read: ranked candidates from an extractor, then values with their places, checks and doubts."""
+"""What was read: ranked candidates first, then values with their places, checks and doubts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from enum import StrEnum
 
 from lib.domain.document import Page, Word
 from lib.domain.geometry import Polygon
-from lib.domain.task import DocumentType
+from lib.domain.task import DocumentType, Task
 
 Value = str | Decimal
-"""A value as it goes into JSON: money, numbers and percentages are Decimal; dates are ISO 8601 strings."""
+"""A value as it goes into JSON: money, numbers, percentages as Decimal; dates as ISO 8601 text."""
 
 Row = Mapping[str, Value | None]
-Result = Mapping[str, Value | None | tuple[Row, ...]]
+Result = Mapping[str, Value | tuple[Row, ...] | None]
 
 
 class Source(StrEnum):
@@ -51,9 +51,9 @@ class Hints:
 class Candidate:
     """One possible raw value of a field.
 
-    `raw` is the text as printed; `words` are the words it came from, all on page `page` (empty and 0
-    for XML). `score` in 0..1 ranks candidates of one field and is not a probability. `value` is set
-    only where the source is exact (XML). `label` is the printed label that spoke for it, if any.
+    `raw` is the text as printed; `words` are the words it came from, all on page `page` (empty and
+    0 for XML). `score` in 0..1 ranks candidates of one field and is not a probability.
+    `value` is set only where the source is exact (XML). `label` is the printed label that spoke for it, if any.
     """
 
     raw: str
@@ -67,7 +67,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class RawExtraction:
-    """What an extractor found: per field its candidates, best first; per table its rows in order."""
+    """What an extractor found: per field its candidates, best first; per table its rows in order.
+
+    `task` is the one that was answered: for `auto`, its choice for this document; None where the
+    source answers every task (an e-invoice).
+    """
 
     document_type: DocumentType
     document_type_score: float
@@ -75,6 +79,7 @@ class RawExtraction:
     tables: Mapping[str, tuple[Mapping[str, Candidate], ...]]
     language: str | None = None
     warnings: tuple[str, ...] = ()
+    task: Task | None = None
 
 
 @dataclass(frozen=True, slots=True)

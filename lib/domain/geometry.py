@@ -10,7 +10,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Polygon:
-    """Four corners, clockwise from the top left as the page is read, each in 0..1 of width and height."""
+    """Four corners in 0..1 of width and height, clockwise from the top left of the page as read."""
 
     corners: tuple[Point, Point, Point, Point]
 

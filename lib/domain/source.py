@@ -1,4 +1,4 @@
-"""A document that has been opened but not read: pages as stored, their text layers, their images on demand."""
+"""A document that is open but not read: its pages, their text layers, images on demand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lib.domain.extraction import RawExtraction
 
 @dataclass(frozen=True, slots=True)
 class TextLayer:
-    """The words that a PDF page carries, in content order, with what speaks for or against trusting them.
+    """The words that a PDF page carries, in reading order, and what speaks against trusting them.
 
     `hidden_share`: share of characters drawn invisibly (text render mode 3: someone else's OCR).
     `unmapped_share`: share of characters that are U+FFFD, private use or control characters.
@@ -27,7 +27,7 @@ class TextLayer:
 
 @dataclass(frozen=True, slots=True)
 class SourcePage:
-    """A page before reading. `width` and `height` in pixels of the image that `OpenDocument.image` gives.
+    """A page before reading; `width` and `height` in pixels of what `OpenDocument.image` gives.
 
     The file's own rotation (PDF /Rotate, EXIF) is already applied to sizes, text layer and image.
     """
@@ -40,7 +40,7 @@ class SourcePage:
 
 @dataclass(frozen=True, slots=True)
 class EInvoice:
-    """An e-invoice's XML, read. `syntax` is cii or ubl, `profile` the specification identifier (BT-24)."""
+    """An e-invoice's XML, read: `syntax` cii or ubl, `profile` the specification (BT-24)."""
 
     syntax: str
     profile: str
@@ -83,7 +83,7 @@ class OpenDocument(Protocol):
 
 
 class DocumentLoader(Protocol):
-    """Opens untrusted bytes under limits; every failure is an `Error` with a code of the API contract."""
+    """Opens untrusted bytes under limits; a failure is an `Error` with a code of the contract."""
 
     def open(self, data: bytes, deadline: Deadline) -> OpenDocument:
         """Judge the bytes by their magic and open them."""

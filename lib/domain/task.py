@@ -1,4 +1,4 @@
-"""An extraction task: which fields are wanted, of which types, and the JSON Schema of the answer."""
+"""An extraction task: the fields wanted, their types, and the JSON Schema of the answer."""
 
 from __future__ import annotations
 
@@ -56,20 +56,32 @@ class FieldSpec:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task file. `choices` names the tasks to choose between after classification (`auto`)."""
+    """A task file. `choices` are the tasks to choose between after classification (`auto`)."""
 
     id: str
     description: str
     document_type: DocumentType | None
     fields: tuple[FieldSpec, ...]
-    choices: tuple[str, ...] = ()
+    choices: tuple[Task, ...] = ()
 
     def field(self, name: str) -> FieldSpec | None:
         """The field of that name, or None."""
         return next((spec for spec in self.fields if spec.name == name), None)
 
+    def for_document(self, document_type: DocumentType) -> Task:
+        """The task itself, or for a task of choices the one that fits; the first where none does.
+
+        A credit note is read as the invoice that it takes back.
+        """
+        if not self.choices:
+            return self
+        if document_type is DocumentType.CREDIT_NOTE:
+            document_type = DocumentType.INVOICE
+        fitting = (task for task in self.choices if task.document_type is document_type)
+        return next(fitting, self.choices[0])
+
     def json_schema(self) -> dict[str, Any]:
-        """JSON Schema (2020-12) of `result`, derived from the fields: every key present, null where absent."""
+        """JSON Schema (2020-12) of `result`: every field is there, null where absent."""
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": self.id,

@@ -41,6 +41,7 @@ class CpuExtractor:
         language = hints.language or printed_language(Mentions(layout, self._lexicon))
         mentions = Mentions(layout, self._lexicon, language)
         kind = classify_mentions(mentions)
+        task = task.for_document(kind.document_type)
         finder = self._finders.get(task.document_type or kind.document_type)
         findings = Findings({}, {})
         if finder is not None and any(f.name in finder.known_fields for f in task.fields):
@@ -59,6 +60,7 @@ class CpuExtractor:
             fields={name: found for name, found in fields.items() if name in wanted and found},
             tables={name: rows for name, rows in findings.tables.items() if name in wanted},
             language=language,
+            task=task,
         )
 
 

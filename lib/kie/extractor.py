@@ -19,5 +19,8 @@ class Extractor(Protocol):
         ...
 
     def extract(self, pages: Sequence[Page], task: Task, hints: Hints) -> RawExtraction:
-        """Candidates for each of the task's fields, best first; fields without any are left out."""
+        """Candidates for each of the task's fields, best first; fields without any are left out.
+
+        A task of choices is resolved by what the document is; `RawExtraction.task` says to which.
+        """
         ...

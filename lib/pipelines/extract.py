@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from lib.domain.deadline import Deadline
-from lib.domain.document import Page
 from lib.domain.extraction import Extraction, Hints
 from lib.domain.source import DocumentLoader, EInvoice, OpenDocument
-from lib.domain.task import DocumentType, Task
+from lib.domain.task import Task
 from lib.errors import Error, Kind
-from lib.kie.classify import classify
 from lib.kie.extractor import Extractor
 from lib.ocr.pages import OcrPool, read_pages
 from lib.post.finish import finish
@@ -65,14 +63,14 @@ def extract(
         document = stations.loader.open(data, deadline)
     with document:
         if document.einvoice is not None:
-            return _from_einvoice(document, document.einvoice, task, stations.tasks, hints, watch)
+            return _from_einvoice(document, document.einvoice, task, hints, watch)
         numbers = select_pages(page_selection, document.page_count)
         with watch.station("ocr"):
             pages = read_pages(document, numbers, stations.ocr, deadline)
         mime_type, page_count = document.mime_type, document.page_count
     with watch.station("kie"):
-        chosen = choose_task(task, stations.tasks, pages)
-        raw = stations.extractor.extract(pages, chosen, hints)
+        raw = stations.extractor.extract(pages, task, hints)
+    chosen = raw.task or task
     with watch.station("post"):
         reading = finish(raw, chosen, pages, hints)
     return Extraction(
@@ -91,12 +89,11 @@ def _from_einvoice(
     document: OpenDocument,
     einvoice: EInvoice,
     task: Task,
-    tasks: Mapping[str, Task],
     hints: Hints,
     watch: Stopwatch,
 ) -> Extraction:
     """The XML of an e-invoice is the invoice: its values are exact and no page has to be read."""
-    chosen = _task_for(task, tasks, einvoice.raw.document_type)
+    chosen = task.for_document(einvoice.raw.document_type)
     with watch.station("post"):
         reading = finish(einvoice.raw, chosen, (), hints)
     return Extraction(
@@ -109,22 +106,6 @@ def _from_einvoice(
         page_count=document.page_count,
         timings_ms=watch.timings_ms,
     )
-
-
-def choose_task(task: Task, tasks: Mapping[str, Task], pages: Sequence[Page]) -> Task:
-    """The task itself, or for `auto` the one of its choices that fits what the document is."""
-    if not task.choices:
-        return task
-    return _task_for(task, tasks, classify(pages).document_type)
-
-
-def _task_for(task: Task, tasks: Mapping[str, Task], document_type: DocumentType) -> Task:
-    if not task.choices:
-        return task
-    if document_type is DocumentType.CREDIT_NOTE:
-        document_type = DocumentType.INVOICE
-    options = [tasks[choice] for choice in task.choices]
-    return next((option for option in options if option.document_type is document_type), options[0])
 
 
 def select_pages(selection: str | None, page_count: int) -> tuple[int, ...]:

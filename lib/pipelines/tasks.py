@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,19 +28,25 @@ def load_tasks(folder: Path) -> dict[str, Task]:
     that is not named after its task, or a choice that is no task with fields.
     """
     tasks: dict[str, Task] = {}
+    chosen: dict[str, tuple[str, ...]] = {}
     for path in sorted(folder.glob("*.yaml")):
-        task = _task(path.name, _read(path))
+        source = _read(path)
+        task = _task(path.name, source)
         if path.stem != task.id:
             raise _invalid(
                 path.name, f"holds task `{task.id}`; the file must be named {task.id}.yaml"
             )
         tasks[task.id] = task
+        if source.get("choices"):
+            chosen[task.id] = tuple(source["choices"])
     if not tasks:
         raise _invalid(folder.name, "holds no task files (*.yaml)")
-    for task in tasks.values():
-        for choice in task.choices:
-            if choice not in tasks or tasks[choice].choices:
-                raise _invalid(f"{task.id}.yaml", f"choice `{choice}` is not a task with fields")
+    for task_id, choices in chosen.items():
+        for choice in choices:
+            if choice not in tasks or choice in chosen:
+                raise _invalid(f"{task_id}.yaml", f"choice `{choice}` is not a task with fields")
+        options = tuple(tasks[choice] for choice in choices)
+        tasks[task_id] = dataclasses.replace(tasks[task_id], choices=options)
     return tasks
 
 
@@ -78,7 +85,7 @@ def _task(file: str, source: Mapping[str, Any]) -> Task:
     if "document_type" in source:
         document_type = _one_of(file, source, "document_type", DocumentType, "the task")
     fields = () if choices else _fields(file, source["fields"], "the task", tables=True)
-    return Task(task_id, description, document_type, fields, tuple(choices))
+    return Task(task_id, description, document_type, fields)
 
 
 def _fields(file: str, source: Any, where: str, *, tables: bool) -> tuple[FieldSpec, ...]:

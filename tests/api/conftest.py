@@ -38,23 +38,23 @@ PEPPER = "a pepper for these tests only"
 RECEIPT = b"a document: total 19,90 EUR"
 _BOX = Polygon.from_box(0.123456789, 0.2, 0.3, 0.25)
 
-TASKS = {
-    "receipt_fields_v1": Task(
-        "receipt_fields_v1",
-        "Fields of a receipt",
-        DocumentType.RECEIPT,
-        (
-            FieldSpec("vendor_name", FieldType.NAME, "Seller"),
-            FieldSpec("total", FieldType.MONEY, "Amount to pay"),
-            FieldSpec(
-                "line_items",
-                FieldType.TABLE,
-                "Items",
-                columns=(FieldSpec("amount", FieldType.MONEY, "Amount"),),
-            ),
+_RECEIPT_TASK = Task(
+    "receipt_fields_v1",
+    "Fields of a receipt",
+    DocumentType.RECEIPT,
+    (
+        FieldSpec("vendor_name", FieldType.NAME, "Seller"),
+        FieldSpec("total", FieldType.MONEY, "Amount to pay"),
+        FieldSpec(
+            "line_items",
+            FieldType.TABLE,
+            "Items",
+            columns=(FieldSpec("amount", FieldType.MONEY, "Amount"),),
         ),
     ),
-    "auto": Task("auto", "Chooses", None, (), ("receipt_fields_v1",)),
+)
+TASKS = {
+    task.id: task for task in (_RECEIPT_TASK, Task("auto", "Chooses", None, (), (_RECEIPT_TASK,)))
 }
 
 

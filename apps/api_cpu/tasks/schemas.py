@@ -63,7 +63,7 @@ def task_view(task: Task) -> TaskView:
         id=task.id,
         description=task.description,
         document_type=task.document_type,
-        choices=list(task.choices),
+        choices=[choice.id for choice in task.choices],
         fields=[_field(spec) for spec in task.fields],
         schema=None if task.choices else task.json_schema(),
     )

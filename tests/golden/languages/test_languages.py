@@ -1,7 +1,6 @@
 """Receipts and invoices drawn in eleven languages are read right, but for listed misses."""
 
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,8 @@ from drawn_documents import load_documents
 from language_scores import Marks, mark
 
 from lib.domain.extraction import Hints
+from lib.evaluation.compare import agree
 from lib.kie.cpu_extractor import build_cpu_extractor
-from lib.pipelines.extract import choose_task
 from lib.pipelines.tasks import load_tasks
 from lib.post.finish import finish
 
@@ -30,9 +29,8 @@ def readings():
     hints = Hints(received_on=date(2026, 12, 1))
     found = {}
     for name, document in DOCUMENTS.items():
-        task = choose_task(TASKS["auto"], TASKS, [document.page])
-        raw = extractor.extract([document.page], task, hints)
-        found[name] = task, finish(raw, task, [document.page], hints)
+        raw = extractor.extract([document.page], TASKS["auto"], hints)
+        found[name] = raw.task, finish(raw, raw.task, [document.page], hints)
     return found
 
 
@@ -44,11 +42,11 @@ def marks(readings):
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_what_matters_most_is_right(name, readings):
     document, (_, reading) = DOCUMENTS[name], readings[name]
-    essentials = ("currency", "issue_date", "total")
-    wanted = {key: document.fields[key] for key in essentials} | {"type": document.document_type}
-    got = {key: reading.result[key] for key in essentials} | {"type": reading.document_type}
-    wanted["total"], got["total"] = Decimal(wanted["total"]), got["total"] and Decimal(got["total"])
-    assert got == wanted
+    assert reading.document_type == document.document_type
+    for key in ("issue_date", "total"):
+        kind = TASKS["invoice_fields_v1"].field(key).type
+        assert agree(document.fields[key], reading.result[key], kind).exact, key
+    assert reading.result["currency"] == document.fields.get("currency")
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
