@@ -21,7 +21,7 @@ from lib.post.arithmetic import (
 # they are taken for); two equal numbers prove little: totals are printed again and again. Lines
 # and tax rows were found by the same reader, so they prove less than their number suggests.
 SUM_HOLDS, _EQUAL, _SUM_FAILS = 3.0, 0.5, -1.0
-_LINES_HOLD, _ONE_LINE_HOLDS = 2.0, 0.5
+_LINES_HOLD, _ONE_LINE_HOLDS = 1.2, 0.4
 _TAX_ROWS_HOLD, _BASES_HOLD = 0.7, 2.0
 _CHANGE_HOLDS, _DUE_HOLDS, _CASH_ROUNDED = 3.0, 2.0, 1.0
 _ABSURD_TAX = -1.5
