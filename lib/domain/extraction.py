@@ -53,7 +53,8 @@ class Candidate:
 
     `raw` is the text as printed; `words` are the words it came from, all on page `page` (empty and
     0 for XML). `score` in 0..1 ranks candidates of one field and is not a probability.
-    `value` is set only where the source is exact (XML). `label` is the printed label that spoke for it, if any.
+    `value` is set only where the source is exact (XML). `label` is the printed label that spoke for
+    it, if any.
     """
 
     raw: str
