@@ -1,4 +1,4 @@
-"""The one exception that the library raises: a stable code, a kind, a message that is safe to show."""
+"""The one exception that the library raises: a stable code, a kind, a message safe to show."""
 
 from __future__ import annotations
 
