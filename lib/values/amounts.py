@@ -79,6 +79,12 @@ _TELLING = re.compile(
     r"(?![\d/:]|[.,-]\d| ?%)"
 )
 
+# A number whose only separators may group its thousands.
+_GROUPED = re.compile(
+    r"(?<![\d.,/:-])[1-9]\d{0,2}(?P<mark>[.,])\d{3}(?:(?P=mark)\d{3})*(?![\d/:]|[.,-]\d| ?%)"
+)
+_ENOUGH_GROUPED = 3
+
 
 @cache
 def _currency_before() -> re.Pattern[str]:
@@ -143,16 +149,34 @@ def decimal_mark_of(texts: Iterable[str]) -> str | None:
 
     An amount with both separators counts three times: a part number rarely looks like one. Amounts
     with two decimals count once; with others they may be dates, versions, weights or thousands.
+    Where money is printed in whole units, the sign that groups it is not the decimal mark.
     """
+    texts = tuple(texts)
     votes = {".": 0, ",": 0}
     for text in texts:
         for match in _TELLING.finditer(join_groups(text)):
             if match["group"] != match["mark"]:
                 votes[match["mark"]] += 3 if match["group"] else 1
     point, comma = votes["."], votes[","]
+    if not point + comma and (group := grouping_of_whole_units(texts)):
+        return "," if group == "." else "."
     if point == comma or min(point, comma) * 2 > max(point, comma):
         return None
     return "." if point > comma else ","
+
+
+def grouping_of_whole_units(texts: Iterable[str]) -> str | None:
+    """The sign that groups thousands where money is printed in whole units, as rupiah and pesos
+    are; None where any amount has two decimals or grouped numbers are few.
+    """
+    votes = {".": 0, ",": 0}
+    for text in texts:
+        if _TELLING.search(text):
+            return None
+        for match in _GROUPED.finditer(text):
+            votes[match["mark"]] += 1
+    mark = max(votes, key=lambda sign: votes[sign])
+    return mark if votes[mark] >= _ENOUGH_GROUPED and votes[mark] == sum(votes.values()) else None
 
 
 def _at(

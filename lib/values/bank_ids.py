@@ -16,6 +16,7 @@ from lib.values.text import fold_width
 
 _IBAN = re.compile(r"(?<![^\W_])([A-Z]{2} ?[0-9OIlSBQZ]{2}(?: ?[0-9A-Z]){11,30})", re.IGNORECASE)
 _MAX_REPAIRS = 4
+_MIN_DIGITS = 0.5  # share of one that fails the checksum; words make up less
 
 _BIC = re.compile(r"(?<![^\W_])[A-Z]{4} ?[A-Z]{2} ?[A-Z0-9]{2}(?: ?[A-Z0-9]{3})?(?![^\W_])")
 
@@ -26,7 +27,18 @@ def find_ibans(text: str) -> tuple[IdentifierMatch, ...]:
     One that has the right country and length but fails the checksum is given as not valid.
     """
     folded = fold_width(text)
-    return tuple(found for m in _IBAN.finditer(folded) if (found := _iban(m)))
+    found: list[IdentifierMatch] = []
+    position = 0
+    while match := _IBAN.search(folded, position):
+        iban = _iban(match)
+        if iban is None or not iban.valid:
+            position = match.start() + 1  # in `le 22 mai sur le compte BE68...` it starts later
+        else:
+            position = iban.end
+            found = [other for other in found if other.end <= iban.start]
+        if iban is not None and not any(iban.start < other.end for other in found):
+            found.append(iban)
+    return tuple(found)
 
 
 def _iban(match: re.Match[str]) -> IdentifierMatch | None:
@@ -41,7 +53,9 @@ def _iban(match: re.Match[str]) -> IdentifierMatch | None:
     if rest and rest[0].isalnum():
         return None
     value, repaired = _checked_iban(taken.upper())
-    if value is None and not taken[2:4].isdigit():
+    if value is None and (
+        not taken[2:4].isdigit() or sum(map(str.isdigit, taken)) < _MIN_DIGITS * length
+    ):
         return None
     start = match.start(1)
     return IdentifierMatch(

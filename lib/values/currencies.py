@@ -56,6 +56,9 @@ _WORDS = frozenset(
     ]
 ) - {"CAD", "ARS"}
 
+# Symbols that in other letters are units of measure or short words: feet ("sq. ft."), "FT 2026/7".
+_UNITS = frozenset({"Ft"})
+
 # Symbols that alone prove too little: a single capital R stands before many things.
 _WEAK = frozenset({"R"})
 
@@ -98,6 +101,12 @@ def unambiguous(symbol: str) -> str | None:
     return codes[0] if len(codes) == 1 else None
 
 
+def _as_written(symbol: str) -> str:
+    """The symbol in any letters; one that otherwise is a unit only as it is, behind digits."""
+    escaped = re.escape(symbol)
+    return rf"(?-i:(?:(?<=\d)|(?<=\d )){escaped})" if symbol in _UNITS else escaped
+
+
 @cache
 def symbol_pattern() -> str:
     """Regular expression alternatives of everything that may be a currency, longest first.
@@ -105,7 +114,7 @@ def symbol_pattern() -> str:
     It takes any three letters for a code: `is_symbol` tells whether they are one.
     """
     symbols = sorted(SYMBOLS.keys() - _WEAK, key=lambda symbol: -len(symbol))
-    letters = "|".join(re.escape(s) for s in symbols if s[0].isalpha())
+    letters = "|".join(map(_as_written, (s for s in symbols if s[0].isalpha())))
     signs = "|".join(re.escape(s) for s in symbols if not s[0].isalpha())
     return rf"(?i:{letters})|{signs}|[A-Za-z]{{3}}|R(?=[ ]?[0-9])"
 
@@ -162,12 +171,13 @@ def resolve_currency(
         return next((code for code in local if code in votes), None), tuple(ranked)
     if not unclear:
         return None, ()
-    options = candidates(unclear.most_common(1)[0][0])
     spoken = _currencies_of_language(language) if language else ()
-    for code in (*local, *spoken):
-        if code in options:
-            return code, tuple(option for option in options if option != code)
-    return None, options
+    by_count = [candidates(symbol) for symbol, _ in unclear.most_common()]
+    for options in by_count:
+        for code in (*local, *spoken):
+            if code in options:
+                return code, tuple(option for option in options if option != code)
+    return None, by_count[0]
 
 
 _HOMES = {
