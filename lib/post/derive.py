@@ -8,6 +8,7 @@ from lib.domain.extraction import Candidate, Source
 from lib.post.arithmetic import unit
 from lib.post.options import Option
 from lib.post.settled import Settled
+from lib.post.tax_rows import explains
 
 _SCORE = 0.8  # below a good candidate's: arithmetic is certain, but every input was read
 
@@ -63,11 +64,15 @@ def _subtotals(settled: Settled) -> list[Decimal]:
 
 
 def _taxes(settled: Settled) -> list[Decimal]:
-    """The sum of the tax lines; total - subtotal."""
+    """The sum of the tax lines, twice where they explain the total; total - subtotal."""
     values, totals = settled.amounts(), settled.totals()
     ways: list[Decimal] = []
     if totals.tax_amounts is not None:
         ways.append(totals.tax_amounts)
-    if "total" in values and "subtotal" in values and values["total"] != values["subtotal"]:
+        before_tip = values.get("total", Decimal(0)) - values.get("tip", Decimal(0))
+        rows = settled.rows("tax_lines")
+        if len(rows) > 1 and explains(rows, before_tip - values.get("rounding", Decimal(0)), None):
+            ways.append(totals.tax_amounts)
+    if "subtotal" in values and values.get("total", Decimal(0)) > values["subtotal"]:
         ways.append(values["total"] - values["subtotal"])
     return ways

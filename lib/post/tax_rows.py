@@ -1,0 +1,67 @@
+"""Several tax rows that make up the whole tax: none of them is the document's tax by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from lib.post.arithmetic import unit
+from lib.post.options import Chosen, Option, Options
+from lib.post.settled import numbers
+
+_BEST = 3  # options of the total and the subtotal that may confirm the rows
+_HALF_A_CENT = Decimal("0.005")
+
+Figures = Sequence[Mapping[str, Decimal]]
+
+
+def whole_taxes(
+    found: tuple[Option, ...], options: Options, rows: Sequence[Chosen]
+) -> tuple[Option, ...]:
+    """The options `found` of the whole tax without those that are one row of a complete tax table.
+
+    The table is complete where its rows together lead from a subtotal to a total, or where its
+    bases or rates explain one; then a single row with a tax of its own is a part of the whole.
+    """
+    figures = [numbers(row) for row in rows]
+    taxes = [row["amount"] for row in figures if row.get("amount")]
+    if len(taxes) < 2 or len(figures) != sum("amount" in row for row in figures):
+        return found
+    totals, subtotals, tips = (_values(options, name) for name in ("total", "subtotal", "tip"))
+    totals += [total - tip for total in totals for tip in tips]
+    whole = sum(taxes, Decimal(0))
+    if not any(
+        explains(figures, total, subtotal) for total in totals for subtotal in (*subtotals, None)
+    ):
+        return found
+    return tuple(option for option in found if option.value == whole or option.value not in taxes)
+
+
+def explains(rows: Figures, total: Decimal, subtotal: Decimal | None) -> bool:
+    """Whether tax rows, each with an amount, are all the tax in a total."""
+    whole = sum((row["amount"] for row in rows), Decimal(0))
+    close = unit((total,))
+    if subtotal is not None and abs(total - subtotal - whole) <= close:
+        return True
+    bases = [row["base"] for row in rows if "base" in row]
+    if len(bases) == len(rows):
+        net = sum(bases, Decimal(0))
+        return abs(net + whole - total) <= close or subtotal == net
+    return _by_rates(rows, total)
+
+
+def _by_rates(rows: Figures, total: Decimal) -> bool:
+    """Whether the total is what each tax was taken from, as far as rounding lets the rates tell."""
+    gross = slack = Decimal(0)
+    for row in rows:
+        rate = row.get("rate")
+        if not rate or rate <= 0:
+            return False
+        share = (100 + rate) / rate
+        gross += row["amount"] * share
+        slack += _HALF_A_CENT * share
+    return len(rows) > 1 and abs(gross - total) <= slack
+
+
+def _values(options: Options, name: str) -> list[Decimal]:
+    return [o.value for o in options.get(name, ())[:_BEST] if isinstance(o.value, Decimal)]

@@ -1,0 +1,54 @@
+"""One of several tax rows is never the whole tax; together they are, where the total confirms."""
+
+from decimal import Decimal
+
+import pytest
+from hand_made import TASKS, read
+
+from lib.post.tax_rows import explains
+
+TWO_RATES = [
+    {"rate": "9%", "base": "73.58", "amount": "6.62"},
+    {"rate": "21%", "base": "19.01", "amount": "3.99"},
+]
+
+
+def rows(*figures):
+    names = ("rate", "base", "amount")
+    return [
+        {name: Decimal(text) for name, text in zip(names, row, strict=True) if text}
+        for row in figures
+    ]
+
+
+@pytest.mark.parametrize(
+    ("taxes", "total", "subtotal", "right"),
+    [
+        ([("20", "100.00", "20.00"), ("10", "50.00", "5.00")], "175.00", None, True),
+        ([("20", "", "20.00"), ("10", "", "5.00")], "175.00", "150.00", True),
+        ([("20", "", "1.40"), ("10", "", "31.71")], "357.20", None, True),
+        ([("20", "", "1.40"), ("10", "", "31.71")], "457.20", None, False),
+        ([("20", "100.00", "20.00"), ("10", "50.00", "5.00")], "200.00", None, False),
+        ([("20", "", "20.00"), ("", "", "5.00")], "200.00", None, False),
+    ],
+)
+def test_what_explains_a_total(taxes, total, subtotal, right):
+    net = None if subtotal is None else Decimal(subtotal)
+    assert explains(rows(*taxes), Decimal(total), net) is right
+
+
+def test_the_sum_of_the_rows_takes_the_place_of_one_of_them():
+    reading = read({"total": "103.20", "tax_total": "6.62"}, {"tax_lines": TWO_RATES})
+    assert reading.result["tax_total"] == Decimal("10.61")
+    assert len(reading.result["tax_lines"]) == 2
+
+
+def test_a_tip_is_not_taxed():
+    fields = {"total": "110.00", "tip": "6.80", "tax_total": "6.62"}
+    reading = read(fields, {"tax_lines": TWO_RATES}, task=TASKS["receipt_fields_v1"])
+    assert reading.result["tax_total"] == Decimal("10.61")
+
+
+def test_rows_that_no_total_confirms_change_nothing():
+    reading = read({"total": "250.00", "tax_total": "6.62"}, {"tax_lines": TWO_RATES})
+    assert reading.result["tax_total"] == Decimal("6.62")
