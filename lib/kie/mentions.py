@@ -13,7 +13,13 @@ from lib.domain.extraction import Candidate, Source
 from lib.kie.boxes import Box
 from lib.kie.layout import Cell, Layout, Row, Span
 from lib.kie.lexicon import LabelMatch, Lexicon
-from lib.values.amounts import AmountMatch, decimal_mark_of, find_amounts, prefer
+from lib.values.amounts import (
+    AmountMatch,
+    decimal_mark_of,
+    find_amounts,
+    grouping_of_whole_units,
+    prefer,
+)
 from lib.values.dates import DateMatch, TimeMatch, find_dates, find_times
 
 
@@ -27,10 +33,14 @@ class LabelMention:
 
 @dataclass(frozen=True, eq=False)
 class AmountMention:
-    """An amount in its place. Its first reading follows the document's decimal mark."""
+    """An amount in its place. Its first reading follows the document's decimal mark.
+
+    `in_whole_units`: the document prints money without decimals, and this number is grouped so.
+    """
 
     span: Span
     match: AmountMatch
+    in_whole_units: bool = False
 
     @property
     def value(self) -> Decimal:
@@ -49,10 +59,15 @@ class AmountMention:
 
     @property
     def is_money(self) -> bool:
-        """Printed with decimals or with a currency, and not a percentage."""
+        """Printed with decimals, with a currency or grouped as whole units, and no percentage."""
         return not self.match.percent and bool(
-            self.match.decimals or self.match.currency or self.match.symbol
+            self.match.decimals or self.match.currency or self.match.symbol or self.in_whole_units
         )
+
+    @property
+    def is_exact(self) -> bool:
+        """Printed down to the smallest unit that the document's money has."""
+        return self.match.decimals > 0 or (self.in_whole_units and self.is_money)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +102,11 @@ class Mentions:
         """The document's decimal mark by its unambiguous amounts, or None."""
         return decimal_mark_of([cell.text for cell in self.layout.cells])
 
+    @cached_property
+    def grouping(self) -> str | None:
+        """The sign that groups thousands where money is printed in whole units, or None."""
+        return grouping_of_whole_units([cell.text for cell in self.layout.cells])
+
     def labels(self, cell: Cell) -> tuple[LabelMention, ...]:
         """Label phrases of a cell, left to right."""
         found = self._labels.get(cell.index)
@@ -117,7 +137,12 @@ class Mentions:
         found = self._amounts.get(cell.index)
         if found is None:
             found = tuple(
-                AmountMention(Span(cell, match.start, match.end), prefer(match, self.decimal_mark))
+                AmountMention(
+                    Span(cell, match.start, match.end),
+                    prefer(match, self.decimal_mark),
+                    self.grouping is not None
+                    and self.grouping in cell.text[match.start : match.end],
+                )
                 for match in (find_amounts(cell.text) if _has_digit(cell.text) else ())
             )
             self._amounts[cell.index] = found

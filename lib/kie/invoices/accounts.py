@@ -140,7 +140,7 @@ def _contacts(
     found = []
     for span, match in _matches(reading, find):
         cues = reading.labels.cues(span.cell) | _left_cues(reading, span.cell)
-        if "fax" in cues or (field == "vendor_phone" and _is_other_number(reading, span.cell)):
+        if "fax" in cues or (field == "vendor_phone" and _is_other_number(reading, span)):
             continue
         labelled = any(label.field == field for label in _near_labels(reading, span.cell))
         plain = span.cell.index in vendor and not reading.labels.opening(span.cell)
@@ -161,8 +161,12 @@ def _left_cues(reading: Reading, cell: Cell) -> frozenset[str]:
     return reading.labels.leading_cues(left[-1]) if left else frozenset()
 
 
-def _is_other_number(reading: Reading, cell: Cell) -> bool:
-    return bool(reading.identifiers(find_ibans, cell)) or bool(reading.mentions.dates(cell))
+def _is_other_number(reading: Reading, span: Span) -> bool:
+    cell = span.cell
+    if reading.identifiers(find_ibans, cell) or reading.mentions.dates(cell):
+        return True
+    tax_ids = reading.identifiers(find_tax_ids, cell)
+    return any(match.start < span.end and span.start < match.end for match in tax_ids)
 
 
 def _labelled(reading: Reading, field: str) -> list[Candidate]:

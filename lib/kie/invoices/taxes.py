@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import takewhile
 
 from lib.domain.extraction import Candidate
 from lib.kie.invoices.reading import Reading
@@ -15,6 +16,7 @@ from lib.kie.mentions import AmountMention
 _LARGEST_RATE = Decimal(35)  # no country's general consumption tax is higher
 _MOST_AMOUNTS = 8  # in a line of taxes
 _ROUNDING = Decimal("0.03")
+_BASE_REACH = 2  # rows between a tax and the base that it was computed on
 _BARE_RATE = re.compile(r"(?<![\w.,])\d{1,2}(?:[.,]\d{1,2})?(?![\w.,%]|\s*%)")
 _TAX_CUES = frozenset({"tax", "tax_summary", "tax_exempt"})
 _TAX_FIELDS = frozenset({"tax_total"})
@@ -39,8 +41,31 @@ def find_tax_lines(reading: Reading) -> list[TaxLine]:
         line = _whole_line(reading, row) or _labelled_line(reading, row)
         if line and not any(_same(line, other) for other in found):
             found.append(line)
+    found = [line if line.base else _with_base(reading, line) for line in found]
     complete = [line for line in found if line.base]
     return complete or found
+
+
+def _with_base(reading: Reading, line: TaxLine) -> TaxLine:
+    """The line with its base where that is labelled in a row close by: "Net 22 %  851.00"."""
+    rows = reading.layout.rows
+    here = line.amount.cell.row
+    for row in rows[max(0, here - _BASE_REACH) : here + _BASE_REACH + 1]:
+        for cell in row.cells:
+            named = any(label.field == "subtotal" for label in reading.labels.opening(cell))
+            right = row.cells_right_of(cell)[:1] if named and row.index != here else ()
+            for base in (a for c in (cell, *right) for a in reading.mentions.amounts(c)):
+                if (
+                    base.is_exact
+                    and line.rate_value
+                    and _is_share(base, line.rate_value, line.amount)
+                ):
+                    return replace(line, base=base)
+    return line
+
+
+def _is_share(base: AmountMention, rate: Decimal, tax: AmountMention) -> bool:
+    return abs(base.value * rate / 100 - tax.value) <= _ROUNDING
 
 
 def tax_rows(reading: Reading, lines: list[TaxLine]) -> tuple[dict[str, Candidate], ...]:
@@ -62,7 +87,7 @@ def _whole_line(reading: Reading, row: Row) -> TaxLine | None:
         a
         for cell in row.cells
         for a in reading.mentions.amounts(cell)
-        if a.is_money and a.match.decimals
+        if a.is_exact and not a.match.percent
     ]
     if not 2 <= len(amounts) <= _MOST_AMOUNTS:
         return None
@@ -72,8 +97,7 @@ def _whole_line(reading: Reading, row: Row) -> TaxLine | None:
             for tax in amounts:
                 if tax is base or (value and abs(tax.value) >= abs(base.value)):
                     continue
-                fits = abs(base.value * value / 100 - tax.value) <= _ROUNDING
-                if fits and (value or (told and not tax.value)):
+                if _is_share(base, value, tax) and (value or (told and not tax.value)):
                     return TaxLine(rate, value, base, tax)
     return None
 
@@ -98,7 +122,10 @@ def _labelled_line(reading: Reading, row: Row) -> TaxLine | None:
         labels = [x for x in reading.labels.in_cell(cell) if x.field in _TAX_FIELDS]
         if not labels or not labels[0].clear:
             continue
-        cells = [cell, *row.cells_right_of(cell)]
+        cells = [
+            cell,
+            *takewhile(lambda c: not reading.labels.opening(c), row.cells_right_of(cell)),
+        ]
         amounts = [a for c in cells for a in reading.mentions.amounts(c)]
         rates = [a for a in amounts if a.match.percent and 0 <= a.value <= _LARGEST_RATE]
         money = [a for a in amounts if a.is_money]

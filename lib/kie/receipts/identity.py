@@ -60,6 +60,7 @@ NO_TAX_ID = 1.0
 NUMBER_WEIGHTS = {
     "label score": 2.0,
     "named as the document": 1.0,
+    "title only": -0.7,
     "right of the label": 1.0,
     "digits": 0.1,
     "order": -0.15,
@@ -68,6 +69,13 @@ NO_NUMBER = 1.0
 
 _OTHER_DATES = frozenset({"due_date", "delivery_date", "not_issue_date", "period"})
 _NUMBER = re.compile(r"[#№]?\s?((?=[^\s]*\d)[A-Za-z0-9][A-Za-z0-9\-/._#]*[A-Za-z0-9]|\d)")
+_SIGN = r"(?:(?i:n[°ºro]|nr|nro|num|núm)\.?|№|#)"
+_OWN_NUMBER = (
+    r"((?:[A-Z]{1,4} (?=\S*/))?(?=\S*\d\d)(?!\d+[.,]\d\d(?:\s|$))[A-Z0-9][\w\-/.]*\w)(?=\s|$)"
+)
+_TITLE_NUMBER = re.compile(rf"(?:(?: [^\W\d_]+){{0,2}}\s*{_SIGN})?\s*[:.]?\s*{_OWN_NUMBER}")
+_SIGNED_NUMBER = re.compile(rf"\s*{_SIGN}\s*[:.]?\s*{_OWN_NUMBER}")
+_POSTCODE = re.compile(r"\d{5}-\d{3}")  # Brazil's; no phone number is grouped so
 _SHORT_LABEL = re.compile(r"(?:^|[\s(])(?:[PT]|[Pp]h|[Tt]f|H/P)[.:]?\s*$")
 _FAX_LABEL = re.compile(r"(?:^|[\s(])(?:F|[Ff]x|FX)[.:]?\s*$")
 _AREA_CODE = re.compile(r"\(0?\d{2,4}\)|^\+|^0\d{1,4}[\s\-/]|^\d{3}[-. ]\d{3}[-. ]\d{4}$")
@@ -139,6 +147,8 @@ def find_vendor_phone(mentions: Mentions) -> tuple[Candidate, ...]:
         if _overlaps(span, taken) or not 7 <= sum(c.isdigit() for c in span.text) <= 15:
             continue
         names, _ = _label_names(mentions, span, reach_above=False)
+        if _POSTCODE.fullmatch(span.text) and "vendor_phone" not in names:
+            continue
         before, rest = cell.text[: span.start], cell.text[: span.start] + cell.text[span.end :]
         groups = re.findall(r"\d+", span.text)
         features = {
@@ -207,10 +217,10 @@ def find_document_number(mentions: Mentions) -> tuple[Candidate, ...]:
         for label in mentions.labels(cell)
         if "document_number" in label.match.fields
     ]
-    taken = _places(mentions.all_dates)
+    dates = _places(mentions.all_dates)
     for order, label in enumerate(labels):
         for span, right in _values_of(mentions, label):
-            if _overlaps(span, taken):
+            if any(_within(span, date) for date in dates):
                 continue
             features = {
                 "label score": label.match.score,
@@ -222,7 +232,41 @@ def find_document_number(mentions: Mentions) -> tuple[Candidate, ...]:
             candidate = mentions.candidate([span], 0.0, label.span.text)
             found.append((weigh(features, NUMBER_WEIGHTS), candidate))
             break
+    for order, (span, title) in enumerate(_behind_titles(mentions)):
+        if not any(_overlaps(span, [date]) for date in dates):
+            features = {
+                "label score": title.match.score,
+                "named as the document": 1.0,
+                "title only": 1.0,
+                "right of the label": 1.0,
+                "digits": float(min(12, sum(c.isdigit() for c in span.text))),
+                "order": float(min(order, 8)),
+            }
+            candidate = mentions.candidate([span], 0.0, title.span.text)
+            found.append((weigh(features, NUMBER_WEIGHTS), candidate))
     return _ranked(found, NO_NUMBER)
+
+
+def _behind_titles(mentions: Mentions) -> Iterator[tuple[Span, LabelMention]]:
+    """Numbers right behind what the paper is called, or behind a number sign below it."""
+    for row in mentions.layout.rows:
+        for title in mentions.row_labels(row):
+            if not title.match.document_types:
+                continue
+            cell = title.span.cell
+            below = mentions.layout.below(title.span.box, row.index, reach=1)
+            for text, start, pattern in (
+                (cell, title.span.end, _TITLE_NUMBER),
+                *((other, 0, _SIGNED_NUMBER) for other in below),
+            ):
+                if match := pattern.match(text.text, start):
+                    yield Span(text, match.start(1), match.end(1)), title
+                    break
+
+
+def _within(span: Span, other: Span) -> bool:
+    """Whether a span lies inside another of the same cell."""
+    return other.cell is span.cell and other.start <= span.start and span.end <= other.end
 
 
 def _values_of(mentions: Mentions, label: LabelMention) -> Iterator[tuple[Span, bool]]:

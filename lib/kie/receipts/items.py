@@ -15,11 +15,14 @@ from lib.kie.receipts.amounts import LabelledAmount, Role
 _END_ROLES = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.PAID, Role.CHANGE, Role.ROUNDING})
 _TAX_ROLES = frozenset({Role.TAX, Role.SERVICE, Role.SUMMARY, Role.TIP})
 _MULTIPLIED = re.compile(
-    r"(?<![\w.,])(\d{1,4}(?:[.,]\d{1,3})?)\s*(?:pcs?|units?|ea)?\s*[xX×*@]", re.I
+    r"(?<![\w.,])(\d{1,4}(?:[.,]\d{1,3})?)\s*(?:[^\W\d_]{1,5}\.?\s)?\s*[xXхХ×*@](?![^\W\d_])", re.I
 )
 _LEADING_QUANTITY = re.compile(r"^\W{0,2}(\d{1,3})(?:\s?[xX])?\s+(?=[^\W\d])")
 _CODE = re.compile(r"^\W{0,2}((?=[\w-]*\d{3})[A-Z]{0,3}\d[\dA-Z\-]{3,17})(?=\s|$)")
 _LONG_CODE = re.compile(r"(?<![\w.,])\d{6,14}(?![\w.,])")
+_ORDINAL = re.compile(r"^(\d{1,3})[.)]\s+(?=[^\W\d])")
+_COUNT = re.compile(r"\d{1,3}")
+_WHOLE_PRICE = 100  # in currencies without decimals nothing costs less
 _MONEY_LETTERS = 3
 _LABEL_REACH = 40  # characters of a row that can be its label
 _LONGEST_WRAP = 3  # rows of text that may belong to one item
@@ -161,7 +164,8 @@ def _text_follows(mentions: Mentions, rows: Sequence[Row]) -> bool:
     """
     if not any(_is_bare(mentions, row) for row in rows):
         return False
-    return bool(_text_spans(mentions, rows[-1])) and not _is_bare(mentions, rows[-1])
+    priced = any(map(mentions.is_price, mentions.row_amounts(rows[-1])))
+    return bool(_text_spans(mentions, rows[-1])) and not priced
 
 
 class _Reader:
@@ -199,7 +203,9 @@ class _Reader:
     def finish(self) -> list[_Item]:
         """The items, after the last text has found its place."""
         self._wrap_up()
-        return [item for item in self._items if item.texts or item.unit_price is not None]
+        items = [item for item in self._items if item.texts or item.unit_price is not None]
+        _drop_ordinals(items)
+        return items
 
     def _wrap_up(self) -> None:
         """Text between two priced rows that both have text of their own wraps the upper one."""
@@ -223,18 +229,31 @@ class _Reader:
 
     def _is_detail(self, row: Row, prices: Sequence[AmountMention], texts: Sequence[Span]) -> bool:
         """A row such as "2 x 3.50" under the item whose amount it explains."""
-        if not self._items or self._waiting or len(prices) != 1 or texts:
+        if not self._items or self._waiting or texts:
             return False
         last = self._items[-1]
-        if last.unit_price is not None:
+        quantity = _quantity_span(row)
+        if last.unit_price is not None or quantity is None:
             return False
-        match = _MULTIPLIED.search(row.text)
-        return match is not None and _explains(match[1], prices[0].value, last.amount.value)
+        others = [price for price in prices if price.span != quantity]
+        return len(others) == 1 and _explains(quantity.text, others[0].value, last.amount.value)
 
     def _add_detail(self, row: Row, prices: Sequence[AmountMention]) -> None:
         item = self._items[-1]
-        item.unit_price = prices[0]
+        item.unit_price = prices[-1]
         item.quantity = _quantity_span(row)
+
+
+def _drop_ordinals(items: Sequence[_Item]) -> None:
+    """Take "1.", "2.", "3." off the descriptions where all items are counted so."""
+    matches = [_ORDINAL.match(item.texts[0].text) if item.texts else None for item in items]
+    numbers = [int(match[1]) if match else 0 for match in matches]
+    if len(items) < 2 or numbers != list(range(1, len(items) + 1)):
+        return
+    for item, match in zip(items, matches, strict=True):
+        first = item.texts[0]
+        if match:
+            item.texts[0] = Span(first.cell, first.start + match.end(), first.end)
 
 
 def _read_numbers(
@@ -242,7 +261,11 @@ def _read_numbers(
 ) -> None:
     """Quantity, unit price and discount of a priced row, kept where they explain the amount."""
     amount = item.amount.value
-    earlier = prices[:-1]
+    earlier = [
+        a
+        for a in mentions.row_amounts(row)
+        if a is not item.amount and (a in prices or _is_plain(mentions, a))
+    ]
     counts = [
         a
         for a in mentions.row_amounts(row)
@@ -256,10 +279,31 @@ def _read_numbers(
     if item.unit_price is None and earlier and any(p.value == amount for p in earlier):
         item.unit_price = next(p for p in earlier if p.value == amount)
     if item.quantity is None:
-        item.quantity = _quantity_span(row)
+        item.quantity = _quantity_span(row) or _counted(mentions, row, item)
     _take_code_and_count(item)
     if item.code is None:
         item.code = _code_span(row)
+
+
+def _is_plain(mentions: Mentions, amount: AmountMention) -> bool:
+    """Whether a number may be a unit price that lacks the grouping of the other amounts."""
+    return (
+        mentions.grouping is not None and not amount.match.percent and amount.value >= _WHOLE_PRICE
+    )
+
+
+def _counted(mentions: Mentions, row: Row, item: _Item) -> Span | None:
+    """A whole number in a cell of its own under the heading of the quantities."""
+    heading = next(
+        (r for r in reversed(mentions.layout.rows[: row.index]) if _is_heading(mentions, r)), None
+    )
+    labels = mentions.row_labels(heading) if heading else ()
+    column = next((la.span.box for la in labels if "quantity" in la.match.columns), None)
+    for cell in row.cells if column else ():
+        own = cell is not item.amount.cell and _COUNT.fullmatch(cell.text)
+        if own and column and column.overlap_x(cell.box) > 0:
+            return Span(cell, 0, len(cell.text))
+    return None
 
 
 def _take_code_and_count(item: _Item) -> None:

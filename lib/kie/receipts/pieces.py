@@ -228,7 +228,7 @@ def _cut(mentions: Mentions, row: Row, cell: Cell) -> Iterator[Piece]:
                 tuple(label for label in mentions.labels(cell) if start <= label.span.start < end),
                 any(start <= d.span.start < end for d in mentions.dates(cell)),
                 any(
-                    start <= a.span.start < end and a.match.decimals and a.is_money
+                    start <= a.span.start < end and a.is_exact and not a.match.percent
                     for a in mentions.amounts(cell)
                 ),
             )

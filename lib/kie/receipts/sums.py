@@ -70,7 +70,7 @@ def find_parts(
 
 
 def _fits(amount: LabelledAmount, role: Role, items: frozenset[int]) -> bool:
-    if not amount.mention.match.decimals and not amount.mention.match.currency:
+    if not amount.mention.is_money:
         return False
     # A discount inside the table belongs to its line.
     return amount.row.index not in items or role in (Role.SUBTOTAL,)
@@ -90,7 +90,7 @@ def _features(
         "later role": amount.head is not role,
         "from above": amount.from_above,
         "last of its row": amount.following == 0,
-        "decimals": amount.mention.match.decimals > 0,
+        "decimals": amount.mention.is_exact,
         "taken off": role is Role.DISCOUNT and amount.mention.value < 0,
         "in tax summary": amount.row.index in summary,
         "other role first": amount.head in (Role.TOTAL, Role.COUNT, Role.POINTS),

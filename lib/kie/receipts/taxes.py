@@ -76,17 +76,23 @@ def sole_tax(mentions: Mentions, lines: Sequence[TaxLine]) -> tuple[Candidate, .
 def _beside_rates(
     mentions: Mentions, amounts: Sequence[LabelledAmount], items: frozenset[int]
 ) -> list[TaxLine]:
-    """Rows that name tax, one rate, and one to three amounts: "VAT 20% 10.00 2.00"."""
+    """Rows that name tax, one rate, and one to three amounts: "VAT 20% 10.00 2.00".
+
+    Under the names of its columns a row need not name tax when one of its amounts is the rate's
+    share of another and the third, if any, their sum.
+    """
     lines = []
     for row in mentions.layout.rows:
         if row.index in items:
             continue
         mentioned = mentions.row_amounts(row)
         rates = [a for a in mentioned if a.match.percent and 0 <= a.value < 100]
-        money = [a for a in mentioned if a.is_money and a.match.decimals]
-        if len(rates) != 1 or not 1 <= len(money) <= 3 or not _names_tax(amounts, row.index):
+        money = [a for a in mentioned if a.is_exact and not a.match.percent]
+        if len({rate.value for rate in rates}) != 1 or not 1 <= len(money) <= 3:
             continue
         base, tax = _base_and_tax(rates[0], money)
+        if not _names_tax(amounts, row.index) and not _proves_itself(rates[0], base, tax, money):
+            continue
         lines.append(TaxLine(row, rates[0].span, base, tax))
     return lines
 
@@ -94,6 +100,20 @@ def _beside_rates(
 def _names_tax(amounts: Sequence[LabelledAmount], row: int) -> bool:
     roles = {role for a in amounts if a.row.index == row for role in a.roles}
     return bool(roles & {Role.TAX, Role.SUMMARY}) and Role.COUNT not in roles
+
+
+def _proves_itself(
+    rate: AmountMention,
+    base: AmountMention | None,
+    tax: AmountMention,
+    money: Sequence[AmountMention],
+) -> bool:
+    """Whether base, tax and their sum stand in the row and fit the rate."""
+    if base is None or len(money) != 3 or not tax.value:
+        return False
+    gross = next(a for a in money if a is not base and a is not tax)
+    adds_up = base.value + tax.value == gross.value
+    return adds_up and abs(base.value * rate.value / 100 - tax.value) <= _FIT
 
 
 def _base_and_tax(
@@ -153,7 +173,7 @@ def _column_kind(match: LabelMatch) -> str | None:
 def _table_line(mentions: Mentions, row: Row, columns: Mapping[str, float]) -> TaxLine | None:
     """The row's amounts by the nearest heading; None where the tax is missing or is no share."""
     mentioned = mentions.row_amounts(row)
-    money = [a for a in mentioned if a.is_money and a.match.decimals]
+    money = [a for a in mentioned if a.is_exact and not a.match.percent]
     if len(money) < 2:
         return None
     cells: dict[str, AmountMention] = {}

@@ -123,7 +123,7 @@ class TotalEvidence:
             "in tax summary": amount.row.index in self._summary,
             "negative": value < 0,
             "sum of the amounts above": amount.mention.span in self._tails,
-            "no decimals among decimals": not match.decimals and self._money > 2,
+            "no decimals among decimals": not amount.mention.is_exact and self._money > 2,
             "currency": bool(match.symbol or match.currency),
             "zero": value == 0,
             "repaired": match.repaired,

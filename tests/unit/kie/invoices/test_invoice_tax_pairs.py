@@ -1,0 +1,25 @@
+"""Bases and taxes in rows of their own, beside other sums; tax numbers that look like phones."""
+
+from drawn_pages import read
+
+PAIRS = """
+Tipografia Morandini S.r.l.
+P.IVA 08467500644 - Tel. 0444 555 901
+
+FATTURA n. 112/2026 del 20/03/2026
+
+Imponibile 22%         851,00                      Totale imponibile                € 1.166,00
+Imposta 22%            187,22                      Totale IVA                         € 199,82
+Imponibile 4%          315,00                      Totale fattura                   € 1.365,82
+Imposta 4%              12,60
+"""
+
+
+def test_a_tax_beside_another_sum_keeps_its_own_amount_and_base():
+    rows = [{k: c.raw for k, c in row.items()} for row in read(PAIRS).tables["tax_lines"]]
+    assert [row["amount"] for row in rows] == ["187,22", "12,60"]
+    assert [row["base"] for row in rows] == ["851,00", "315,00"]
+
+
+def test_a_tax_number_is_no_phone():
+    assert [c.raw for c in read(PAIRS).fields["vendor_phone"]] == ["0444 555 901"]
