@@ -1,4 +1,4 @@
-"""What holds for every test: property tests without a clock, and the same examples in every CI run."""
+"""What holds for every test: property tests have no clock, and in CI the same examples each run."""
 
 import os
 
