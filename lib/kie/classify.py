@@ -11,6 +11,7 @@ from lib.kie.layout import Layout, lay_out
 from lib.kie.lexicon import LabelMatch, Lexicon, load_lexicon
 from lib.kie.mentions import Mentions
 from lib.kie.ranking import shares, weigh
+from lib.values.identifiers import find_ibans
 
 # Set by hand and in odds: positive speaks for a receipt, negative for an invoice.
 RECEIPT_WEIGHTS = {
@@ -18,6 +19,7 @@ RECEIPT_WEIGHTS = {
     "change given": 2.0,
     "time of day": 1.0,
     "narrow text": 2.0,
+    "full page": -1.5,
     "tall page": 1.0,
     "few words": 1.0,
     "receipt named": 1.5,
@@ -35,6 +37,7 @@ RECEIPT_WEIGHTS = {
 # A paper that names no sum, no tax and no document type is neither.
 _FEWEST_SIGNS = 2
 _LEADING = 2  # characters before a title in its line
+_FULL_PAGE = 45  # letter heights across: paper rolls have some 15 to 30, letters 35 to 80
 _CREDIT_NOTE_ROWS = 0.5  # the title of a credit note stands in the upper half
 
 
@@ -91,12 +94,13 @@ def _features(mentions: Mentions, matches: Sequence[LabelMatch]) -> dict[str, fl
         "change given": "change" in names,
         "time of day": bool(mentions.all_times),
         "narrow text": width < 30,
+        "full page": width > _FULL_PAGE,
         "tall page": first.page.height > 1.6 * first.page.width,
         "few words": words < 120,
         "receipt named": "receipt" in types,
         "tip or rounding": bool(names & {"tip", "rounding"}),
         "due date or terms": bool(names & {"due_date", "payment_terms"}),
-        "bank account": bool(names & {"iban", "bic"}),
+        "bank account": bool(names & {"iban", "bic"}) or _prints_iban(mentions.layout),
         "customer block": bool(names & {"customer_id", "shipping_address", "customer_tax_id"}),
         "customer named": any(m.start <= _LEADING and "customer_name" in m.fields for m in matches),
         "delivery or order": bool(names & {"delivery_date", "purchase_order"}),
@@ -106,6 +110,10 @@ def _features(mentions: Mentions, matches: Sequence[LabelMatch]) -> dict[str, fl
         "bias": 1.0,
     }
     return {name: float(value) for name, value in found.items()}
+
+
+def _prints_iban(layout: Layout) -> bool:
+    return any(match.valid for cell in layout.cells for match in find_ibans(cell.text))
 
 
 def _is_credit_note(
