@@ -18,21 +18,24 @@ if TYPE_CHECKING:
 
 API_KEY_SHAPE = re.compile(r"ocr_[0-9a-f]{12}_[A-Za-z0-9_-]{20,}")
 _BEARER = re.compile(r"(?i)(bearer\s+|x-api-key\W+)\S+")
-_UTC_TEXT = "{time:YYYY-MM-DD HH:mm:ss.SSS!UTC}Z {level: <7} {message} {extra}"
 
 
-def set_up_logging(level: str, style: str) -> None:
-    """Send our records and those of uvicorn and the libraries to stderr. `style`: json or text."""
+def set_up_logging(level: str, style: str | None) -> None:
+    """Send our records and those of uvicorn and the libraries to stderr.
+
+    `style`: json or text; None is text where stderr is a terminal.
+    """
+    as_text = sys.stderr.isatty() if style is None else style == "text"
     logger.remove()
     logger.configure(patcher=_mask)
-    if style == "json":
-        logger.add(_write_json, level=level, backtrace=False, diagnose=False, catch=True)
-    else:
-        logger.add(sys.stderr, level=level, format=_UTC_TEXT, backtrace=False, diagnose=False)
+    sink = _write_text if as_text else _write_json
+    logger.add(sink, level=level, backtrace=False, diagnose=False, catch=True)
     logging.basicConfig(handlers=[_Forward()], level=level, force=True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "alembic"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = name not in {"uvicorn.access", "alembic"}
+    # uvicorn narrates its start and its stop; the server says itself what matters of that.
+    logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.getLevelName(level)))
 
 
 def info(message: str, **fields: object) -> None:
@@ -78,6 +81,14 @@ def _write_json(message: Message) -> None:
         **record["extra"],
     }
     sys.stderr.write(dump(line).decode("utf-8") + "\n")
+
+
+def _write_text(message: Message) -> None:
+    record = message.record
+    moment = record["time"].astimezone(UTC)
+    fields = [f"{name}={value}" for name, value in record["extra"].items() if value is not None]
+    line = [f"{moment:%H:%M:%SZ}", f"{record['level'].name:<7}", record["message"], *fields]
+    sys.stderr.write(" ".join(line) + "\n")
 
 
 class _Forward(logging.Handler):

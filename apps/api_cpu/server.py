@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -13,9 +14,8 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from apps.api_cpu import console
+from apps.api_cpu import console, logs
 from apps.api_cpu.errors import envelope
-from apps.api_cpu.logs import set_up_logging
 from apps.api_cpu.main import create_app
 from apps.api_cpu.request_context import new_request_id
 from apps.api_cpu.settings import Settings
@@ -53,8 +53,10 @@ class EnvelopeProtocol(H11Protocol):
 class Server(uvicorn.Server):
     """On SIGTERM or SIGINT, work that runs is finished and work that waits is refused."""
 
-    def __init__(self, app: FastAPI, settings: Settings, announce: Callable[[str], None]) -> None:
-        """`announce` is called with the server's URL once it listens."""
+    def __init__(
+        self, app: FastAPI, settings: Settings, announce: Callable[[str, int], None]
+    ) -> None:
+        """`announce` is called with the address and the port once the server listens."""
         super().__init__(
             uvicorn.Config(
                 app,
@@ -79,8 +81,13 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
-            name = f"[{host}]" if ":" in host else host
-            self._announce(f"http://{name}:{port}")
+            self._announce(host, port)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say what is being waited for, then stop."""
+        logs.info("stopping: running requests are finished first")
+        await super().shutdown(sockets)
+        logs.info("stopped")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Note that the server is to stop."""
@@ -96,14 +103,30 @@ def serve_command(
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C; running requests are finished first."""
     settings = console.settings_or_exit(host=host, port=port)
-    set_up_logging(settings.log_level, settings.log_format)
+    logs.set_up_logging(settings.log_level, settings.log_format)
 
-    def announce(url: str) -> None:
-        header = '-H "Authorization: Bearer $API_KEY" ' if settings.asks_for_keys else ""
-        console.out.print(f"Listening on {url}  (the page for people: {url}/)", markup=False)
-        console.out.print(f"Try: curl {header}-F file=@{_SAMPLE} {url}/v1/extract", markup=False)
+    def announce(address: str, bound_port: int) -> None:
+        _say_what_next(settings, address, bound_port)
 
     server = Server(create_app(settings), settings, announce)
     server.run()
     if not server.started:
         raise console.stopped("the server did not start; the log says why", code=1)
+
+
+def _say_what_next(settings: Settings, address: str, port: int) -> None:
+    """The first line is for programs that start the server, the others for people."""
+    everywhere = ipaddress.ip_address(address).is_unspecified
+    host = "127.0.0.1" if everywhere else f"[{address}]" if ":" in address else address
+    url = f"http://{host}:{port}"
+    header = '-H "Authorization: Bearer $API_KEY" ' if settings.asks_for_keys else ""
+    lines = [
+        f"Listening on {url}" + (" and every other address of this machine" if everywhere else ""),
+        "",
+        f"  In a browser:        {url}/",
+        f"  In another terminal: curl {header}-F file=@{_SAMPLE} {url}/v1/extract",
+        f"  Answers are kept in: {settings.artifacts_folder}",
+    ]
+    if settings.asks_for_keys:
+        lines.append("  A key for API_KEY:   ocr keys create --role client")
+    console.out.print("\n".join([*lines, "", "Ctrl-C stops the server."]), markup=False)

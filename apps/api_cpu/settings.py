@@ -125,8 +125,9 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         description="Least severe log record that is written."
     )
-    log_format: Literal["json", "text"] = Field(
-        description="JSON, an object a line, or text for people."
+    log_format: Literal["json", "text"] | None = Field(
+        description="JSON, an object a line, or text for people. "
+        "Default: text where stderr is a terminal, else JSON."
     )
 
     @classmethod
