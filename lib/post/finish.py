@@ -22,7 +22,7 @@ from lib.post.review import ambiguity, review_reasons
 from lib.post.rows import fitting_rows
 from lib.post.schema import build_result, schema_errors
 from lib.post.settled import Settled, table_totals
-from lib.post.tax_rows import whole_taxes
+from lib.post.tax_rows import without_parts
 
 _ONLY_TAX_ROW = 0.3  # what the score of its amount or base is worth as the document's
 _MAX_OPTIONS = 16  # of a field: more are noise
@@ -40,8 +40,7 @@ def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) 
     tables = _read_tables(raw, task, evidence)
     rows = _choose_rows(task, tables)
     options = _with_tax_row(task, options, rows)
-    if "tax_total" in options:
-        options["tax_total"] = whole_taxes(options["tax_total"], options, rows.get("tax_lines", ()))
+    options = without_parts(options, rows.get("tax_lines", ()))
     chosen = choose(task, options, table_totals(rows))
     chosen |= complete(task, options, chosen)
     rows = fitting_rows(rows, chosen)

@@ -15,10 +15,8 @@ _HALF_A_CENT = Decimal("0.005")
 Figures = Sequence[Mapping[str, Decimal]]
 
 
-def whole_taxes(
-    found: tuple[Option, ...], options: Options, rows: Sequence[Chosen]
-) -> tuple[Option, ...]:
-    """The options `found` of the whole tax without those that are one row of a complete tax table.
+def without_parts(options: Options, rows: Sequence[Chosen]) -> dict[str, tuple[Option, ...]]:
+    """The options without tax totals and subtotals that are one row's of a complete tax table.
 
     The table is complete where its rows together lead from a subtotal to a total, or where its
     bases or rates explain one; then a single row with a tax of its own is a part of the whole.
@@ -26,15 +24,21 @@ def whole_taxes(
     figures = [numbers(row) for row in rows]
     taxes = [row["amount"] for row in figures if row.get("amount")]
     if len(taxes) < 2 or len(figures) != sum("amount" in row for row in figures):
-        return found
+        return dict(options)
     totals, subtotals, tips = (_values(options, name) for name in ("total", "subtotal", "tip"))
     totals += [total - tip for total in totals for tip in tips]
-    whole = sum(taxes, Decimal(0))
     if not any(
         explains(figures, total, subtotal) for total in totals for subtotal in (*subtotals, None)
     ):
-        return found
-    return tuple(option for option in found if option.value == whole or option.value not in taxes)
+        return dict(options)
+    bases = [row["base"] for row in figures if "base" in row]
+    parts = {*taxes, *bases}
+    wholes = {"tax_total": sum(taxes, Decimal(0)), "subtotal": sum(bases, Decimal(0))}
+    kept = {
+        name: tuple(o for o in options.get(name, ()) if o.value == whole or o.value not in parts)
+        for name, whole in wholes.items()
+    }
+    return {name: kept.get(name, found) for name, found in options.items()}
 
 
 def explains(rows: Figures, total: Decimal, subtotal: Decimal | None) -> bool:

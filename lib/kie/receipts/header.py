@@ -200,14 +200,22 @@ class HeaderEvidence:
         return _numbers(found)
 
     def address_runs(self) -> list[Run]:
-        """Runs that can be an address: they begin and end with a piece that could belong to one."""
+        """Runs that can be an address: they begin and end with a piece that could belong to one.
+
+        None holds a price: that is an item, however much "1.2 kg x 2.95" is like a street.
+        """
         fitting = [p.letters >= 2 and not p.has_date for p in self.pieces]
-        return [
+        runs = [
             Run(first, last)
             for first in range(len(self.pieces))
             if fitting[first]
             for last in range(first, min(len(self.pieces), first + _LONGEST_ADDRESS))
             if fitting[last]
+        ]
+        return [
+            run
+            for run in runs
+            if not any(p.has_money for p in self.pieces[run.first : run.last + 1])
         ]
 
     def address_features(self, run: Run, name: Run | None) -> dict[str, float]:

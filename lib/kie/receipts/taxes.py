@@ -78,10 +78,10 @@ def _beside_rates(
 ) -> list[TaxLine]:
     """Rows that name tax, one rate, and one to three amounts: "VAT 20% 10.00 2.00".
 
-    Under the names of its columns a row need not name tax when one of its amounts is the rate's
-    share of another and the third, if any, their sum.
+    A row need not name tax when its three amounts are base, tax and their sum, or when it follows
+    such a row and its tax is the rate's share of its base.
     """
-    lines = []
+    lines: list[TaxLine] = []
     for row in mentions.layout.rows:
         if row.index in items:
             continue
@@ -91,6 +91,12 @@ def _beside_rates(
         if len({rate.value for rate in rates}) != 1 or not 1 <= len(money) <= 3:
             continue
         base, tax = _base_and_tax(rates[0], money)
+        goes_on = (
+            bool(lines) and lines[-1].row.index == row.index - 1 and lines[-1].base is not None
+        )
+        if goes_on and base is not None and tax.value > 0 and _is_share(rates[0], base, tax):
+            lines.append(TaxLine(row, rates[0].span, base, tax))
+            continue
         if not _names_tax(amounts, row.index) and not _proves_itself(rates[0], base, tax, money):
             continue
         lines.append(TaxLine(row, rates[0].span, base, tax))
@@ -112,8 +118,12 @@ def _proves_itself(
     if base is None or len(money) != 3 or not tax.value:
         return False
     gross = next(a for a in money if a is not base and a is not tax)
-    adds_up = base.value + tax.value == gross.value
-    return adds_up and abs(base.value * rate.value / 100 - tax.value) <= _FIT
+    return base.value + tax.value == gross.value and _is_share(rate, base, tax)
+
+
+def _is_share(rate: AmountMention, base: AmountMention, tax: AmountMention) -> bool:
+    """Whether the tax is the rate's share of the base."""
+    return abs(base.value * rate.value / 100 - tax.value) <= _FIT
 
 
 def _base_and_tax(

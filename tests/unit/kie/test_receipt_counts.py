@@ -129,3 +129,26 @@ def test_tax_rows_prove_themselves():
 
 def test_a_brazilian_postcode_is_no_phone():
     assert best("MERCADO LTDA\nCampinas - SP 13010-100\nTOTAL  12,00", "pt", "vendor_phone") is None
+
+
+GROCER = """
+          EPICERIE DES HALLES
+       27 RUE MERCIERE 69002 LYON
+  POMMES GALA
+     0,840 kg x 2,95 €/kg           2,48 A
+  COMTE 18 MOIS
+     0,312 kg x 24,90 €/kg          7,77 A
+  TOTAL EUR                        10,25
+  DONT TVA
+  A  5,50 %    8,10 HT    0,45
+  B 20,00 %    1,42 HT    0,28
+"""
+
+
+def test_items_by_weight_are_no_address():
+    assert best(GROCER, "fr", "vendor_address") == "27 RUE MERCIERE 69002 LYON"
+
+
+def test_a_tax_row_goes_on_in_the_row_below():
+    rows = table(GROCER, "fr", "tax_lines")
+    assert [row["amount"] for row in rows] == ["0,45", "0,28"]

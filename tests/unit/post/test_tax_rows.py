@@ -52,3 +52,10 @@ def test_a_tip_is_not_taxed():
 def test_rows_that_no_total_confirms_change_nothing():
     reading = read({"total": "250.00", "tax_total": "6.62"}, {"tax_lines": TWO_RATES})
     assert reading.result["tax_total"] == Decimal("6.62")
+
+
+def test_a_row_of_the_table_is_no_subtotal_either():
+    fields = {"total": "103.20", "subtotal": "3.99", "tax_total": "73.58"}
+    reading = read(fields, {"tax_lines": TWO_RATES})
+    assert reading.result["tax_total"] == Decimal("10.61")
+    assert reading.result["subtotal"] in {None, Decimal("92.59")}
