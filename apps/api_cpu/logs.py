@@ -36,6 +36,8 @@ def set_up_logging(level: str, style: str | None) -> None:
         logging.getLogger(name).propagate = name not in {"uvicorn.access", "alembic"}
     # uvicorn narrates its start and its stop; the server says itself what matters of that.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    # It quotes the bytes that it does not like.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 def info(message: str, **fields: object) -> None:

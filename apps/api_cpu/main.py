@@ -28,12 +28,15 @@ from apps.api_cpu.health.endpoints import router as health
 from apps.api_cpu.health.service import Readiness
 from apps.api_cpu.middleware import BodyLimitMiddleware, RequestMiddleware
 from apps.api_cpu.settings import Settings
+from apps.api_cpu.shutdown import Shutdown
 from apps.api_cpu.stations import Reader, build_reader
 from apps.api_cpu.tasks.endpoints import router as tasks
 from apps.api_cpu.web.endpoints import mount as mount_page
 
 # Besides the document, a body holds options and the multipart frame or base64's third on top.
 _BODY_OVERHEAD_BYTES = 1024 * 1024
+# All bodies of the requests in hand, so that many slow uploads cannot fill the memory.
+_BODIES_BYTES = 512 * 1024 * 1024
 # A request may run for its deadline and a moment more; an id is free again when nobody can hold it.
 _LEASE_FACTOR = 2.0
 
@@ -46,6 +49,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         stop = await run_in_threadpool(_start, app, settings, make_reader)
+        app.state.shutdown = Shutdown(settings.shutdown_grace_s, app.state.admission.close)
         try:
             yield
         finally:
@@ -58,11 +62,15 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        # A redirect would have no envelope, and would repeat the client's Host header.
+        redirect_slashes=False,
     )
     body_limit = settings.max_upload_bytes * 4 // 3 + _BODY_OVERHEAD_BYTES
     app.state.body_limit = body_limit
     app.state.sync_deadline_s = settings.sync_deadline_s
-    app.add_middleware(BodyLimitMiddleware, limit=body_limit)
+    app.add_middleware(
+        BodyLimitMiddleware, limit=body_limit, together=max(_BODIES_BYTES, 4 * body_limit)
+    )
     app.add_middleware(RequestMiddleware)
     errors.register(app)
     for router in (health, auth, tasks, extractions, artifacts):

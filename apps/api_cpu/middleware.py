@@ -26,6 +26,8 @@ _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
+_LONGEST_METHOD = 20
+
 
 class RequestMiddleware:
     """Outermost: gives each request its id, answers what nobody else did, and logs one line."""
@@ -72,7 +74,7 @@ class RequestMiddleware:
                 "request",
                 request_id=context.request_id,
                 key_id=context.key_id,
-                method=scope["method"] if scope["method"].isalpha() else "?",
+                method=scope["method"] if _is_method(scope["method"]) else "?",
                 path=_route(scope),
                 status=status,
                 ms=round((time.monotonic() - started) * 1000),
@@ -80,11 +82,16 @@ class RequestMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Stops reading a body at `limit` bytes, whether or not its length was announced."""
+    """Stops reading a body at `limit` bytes, whether or not its length was announced.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    The bodies of all requests in hand have `together` bytes; what would be more gets 503.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, together: int) -> None:
         self._app = app
         self._limit = limit
+        self._together = together
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request with a counting `receive`."""
@@ -101,17 +108,38 @@ class BodyLimitMiddleware:
                 raise body_too_large(self._limit)
             message = await receive()
             if message["type"] == "http.request":
-                seen += len(message.get("body", b""))
+                size = len(message.get("body", b""))
+                seen += size
+                self._held += size
+                if self._held > self._together:
+                    raise _too_many_bodies()
                 if seen > self._limit:
                     raise body_too_large(self._limit)
             return message
 
-        await self._app(scope, counted, send)
+        try:
+            await self._app(scope, counted, send)
+        finally:
+            self._held -= seen
+
+
+def _too_many_bodies() -> Error:
+    return Error(
+        "inference_unavailable",
+        Kind.UNAVAILABLE,
+        "Too many documents are being received.",
+        {"retry_after_s": 5},
+        retryable=True,
+    )
 
 
 def body_too_large(limit: int) -> Error:
     """413 with the limit in bytes."""
     return Error("payload_too_large", Kind.TOO_LARGE, "The request is too large.", {"limit": limit})
+
+
+def _is_method(text: str) -> bool:
+    return text.isalpha() and len(text) <= _LONGEST_METHOD
 
 
 def _route(scope: Scope) -> str:

@@ -1,57 +1,34 @@
-"""uvicorn as we run it: our envelope for what is not HTTP, a stop that finishes its work."""
+"""uvicorn as we run it, with a stop that finishes its work."""
 
 from __future__ import annotations
 
 import ipaddress
+import math
+import os
 import socket
 from collections.abc import Callable
 from types import FrameType
 from typing import Annotated, Any
 
-import h11
 import typer
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from apps.api_cpu import console, logs
-from apps.api_cpu.errors import envelope
+from apps.api_cpu.http_protocol import EnvelopeProtocol
 from apps.api_cpu.main import create_app
-from apps.api_cpu.request_context import new_request_id
 from apps.api_cpu.settings import Settings
-from apps.api_cpu.wire import dump
-from lib.errors import Error, Kind
 
 _MAX_HEADER_BYTES = 32 * 1024
-_STOP_GRACE_S = 5
+# Requests are cut by `Shutdown`, which answers them; uvicorn would only drop them.
+_AFTER_THE_CUT_S = 3
+# 128 + SIGINT, as shells count.
+_INTERRUPTED = 130
 _SAMPLE = "samples/receipt_photo.jpg"
 
 
-class EnvelopeProtocol(H11Protocol):
-    """HTTP/1.1 whose answer to a request that cannot be parsed is the error envelope."""
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer 400 and close the connection; `msg` is uvicorn's own text and is not sent."""
-        request_id = new_request_id()
-        error = Error("bad_request", Kind.BAD_REQUEST, "The request is not valid HTTP.")
-        body = dump(envelope(error, request_id))
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            (b"x-request-id", request_id.encode()),
-            (b"connection", b"close"),
-        ]
-        for event in (
-            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
-            h11.Data(data=body),
-            h11.EndOfMessage(),
-        ):
-            self.transport.write(self.conn.send(event))
-        self.transport.close()
-
-
 class Server(uvicorn.Server):
-    """On SIGTERM or SIGINT, work that runs is finished and work that waits is refused."""
+    """On SIGTERM or SIGINT, work that runs may finish and work that waits is refused."""
 
     def __init__(
         self, app: FastAPI, settings: Settings, announce: Callable[[str, int], None]
@@ -70,7 +47,7 @@ class Server(uvicorn.Server):
                 server_header=False,
                 h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
                 timeout_keep_alive=15,
-                timeout_graceful_shutdown=int(settings.sync_deadline_s) + _STOP_GRACE_S,
+                timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_s) + _AFTER_THE_CUT_S,
             )
         )
         self._app = app
@@ -91,9 +68,9 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Note that the server is to stop."""
-        admission: Any = getattr(self._app.state, "admission", None)
-        if admission is not None:
-            admission.close()
+        shutdown: Any = getattr(self._app.state, "shutdown", None)
+        if shutdown is not None:
+            shutdown.begin()
         super().handle_exit(sig, frame)
 
 
@@ -101,15 +78,22 @@ def serve_command(
     host: Annotated[str | None, typer.Option(help="Address to listen on (HOST).")] = None,
     port: Annotated[int | None, typer.Option(help="TCP port; 0 for a free one (PORT).")] = None,
 ) -> None:
-    """Run the server until SIGTERM or Ctrl-C; running requests are finished first."""
+    """Run the server until SIGTERM or Ctrl-C; running requests may finish first."""
     settings = console.settings_or_exit(host=host, port=port)
     logs.set_up_logging(settings.log_level, settings.log_format)
 
     def announce(address: str, bound_port: int) -> None:
         _say_what_next(settings, address, bound_port)
 
-    server = Server(create_app(settings), settings, announce)
-    server.run()
+    app = create_app(settings)
+    server = Server(app, settings, announce)
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        if app.state.admission.running:
+            # The interpreter would wait for the threads of requests that were cut.
+            os._exit(_INTERRUPTED)
+        raise
     if not server.started:
         raise console.stopped("the server did not start; the log says why", code=1)
 

@@ -53,7 +53,7 @@ NOT_IN_THIS_BUILD: Mapping[str, str] = {
     ),
 }
 
-_OWN_PREFIXES = ("OCR_", "AUTH_", "API_KEY_", "EXTRACT_", "INFERENCE_", "S3_", "SYNC_")
+_OWN_PREFIXES = ("OCR_", "AUTH_", "API_KEY_", "EXTRACT_", "INFERENCE_", "S3_", "SHUTDOWN_", "SYNC_")
 # Kubernetes adds variables named after every service of a namespace, such as OCR_PORT_8000_TCP.
 _SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT(_\d+_(TCP|UDP)(_\w+)?)?$")
 _NEAR_MISS_MIN_LENGTH = 8
@@ -94,6 +94,12 @@ class Settings(BaseSettings):
     max_pages: int = Field(ge=1, le=2000, description="Most pages of a document.")
     sync_deadline_s: float = Field(
         gt=0, le=3600, description="Seconds after which a synchronous request fails with 504."
+    )
+    shutdown_grace_s: float = Field(
+        ge=0,
+        le=3600,
+        description="Seconds that running requests have to finish after SIGTERM; then they are "
+        "answered 503. The process ends within 10 seconds more.",
     )
     extract_concurrency: int | None = Field(
         ge=1, le=256, description="Extractions that run at once. Default: `OCR_WORKERS` + 1."

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from apps.api_cpu.shutdown import shutting_down
 from lib.domain.deadline import Deadline
 from lib.errors import Error, Kind
 
@@ -44,7 +45,7 @@ class Admission:
         on, unobserved, and keeps its thread until it ends.
         """
         if self._closing:
-            raise _shutting_down()
+            raise shutting_down()
         if self._admitted >= self._limit:
             raise Error(
                 "inference_unavailable",
@@ -73,7 +74,7 @@ class Admission:
 
     def _begin(self, work: Callable[[], T], deadline: Deadline) -> T:
         if self._closing:
-            raise _shutting_down()
+            raise shutting_down()
         if deadline.passed:
             raise timed_out()
         return work()
@@ -92,7 +93,3 @@ def timed_out() -> Error:
         "Reading the document took too long.",
         retryable=True,
     )
-
-
-def _shutting_down() -> Error:
-    return Error("shutting_down", Kind.UNAVAILABLE, "The server is shutting down.", retryable=True)

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import Request
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from apps.api_cpu.errors import from_validation, invalid
@@ -22,6 +22,12 @@ from lib.errors import Error, Kind
 
 _MAX_FILES = 4
 _MAX_FIELDS = 40
+
+
+class _InMemoryParser(MultiPartParser):
+    """Documents are not written to the temporary folder on their way in; 0 means never."""
+
+    spool_max_size = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +61,16 @@ async def receive(request: Request, limit: int, deadline: Deadline) -> bytes | F
     try:
         async with asyncio.timeout(deadline.remaining()):
             if content_type == "application/json":
-                return await request.body()
-            return await request.form(
-                max_files=_MAX_FILES, max_fields=_MAX_FIELDS, max_part_size=limit
+                return b"".join([chunk async for chunk in request.stream()])
+            parser = _InMemoryParser(
+                request.headers,
+                request.stream(),
+                max_files=_MAX_FILES,
+                max_fields=_MAX_FIELDS,
+                max_part_size=limit,
             )
-    except HTTPException:
+            return await parser.parse()
+    except MultiPartException:
         raise _bad("The multipart body is broken.") from None
     except ClientDisconnect:
         raise _bad("The body ended too early.") from None

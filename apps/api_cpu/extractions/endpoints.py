@@ -24,6 +24,7 @@ from apps.api_cpu.extractions.schemas import (
 from apps.api_cpu.extractions.service import ExtractionService
 from apps.api_cpu.openapi import answers
 from apps.api_cpu.request_context import context_of
+from apps.api_cpu.shutdown import Shutdown
 from apps.api_cpu.wire import WireResponse
 from lib.domain.deadline import Deadline
 
@@ -88,18 +89,25 @@ class Format(StrEnum):
 async def extract(request: Request, caller: ExtractCaller) -> WireResponse:
     """One document in, its fields out. The answer, also a failure, is kept as an artifact."""
     service: ExtractionService = request.app.state.extractions
-    admission: Admission = request.app.state.admission
-    deadline = Deadline.after(request.app.state.sync_deadline_s)
+    shutdown: Shutdown = request.app.state.shutdown
     draft = Draft(context_of(request), caller)
     try:
-        received = await receive(request, request.app.state.body_limit, deadline)
-        order = await run_in_threadpool(service.understand, draft, received)
-        work = partial(service.extract, draft, order, deadline)
-        response: dict[str, Any] = await admission.run(work, deadline)
+        response = await shutdown.unless_cut(_extract(request, service, draft))
     except Exception as exc:
         # Whatever happened to an authorised request, an artifact says so.
         raise await run_in_threadpool(service.fail, draft, exc) from exc
     return WireResponse(response)
+
+
+async def _extract(request: Request, service: ExtractionService, draft: Draft) -> dict[str, Any]:
+    state = request.app.state
+    admission: Admission = state.admission
+    deadline = Deadline.after(state.sync_deadline_s)
+    # The body is not given a name here: it need not stay in memory while its document is read.
+    order = await run_in_threadpool(
+        service.understand, draft, await receive(request, state.body_limit, deadline)
+    )
+    return await admission.run(partial(service.extract, draft, order, deadline), deadline)
 
 
 @router.get(

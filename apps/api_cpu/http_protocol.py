@@ -1,0 +1,100 @@
+"""HTTP/1.1 as we speak it: our envelope for what is not HTTP, and no connection held for ever."""
+
+from __future__ import annotations
+
+import asyncio
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from apps.api_cpu.errors import envelope
+from apps.api_cpu.request_context import new_request_id
+from apps.api_cpu.wire import dump
+from lib.errors import Error, Kind
+
+
+class EnvelopeProtocol(H11Protocol):
+    """uvicorn's protocol with limits on a client's slowness, which uvicorn has only when idle.
+
+    While a request is served nothing is timed here: the endpoints have deadlines of their own.
+    """
+
+    head_s = 15.0
+    """Seconds for a connection to send the next request's head, however it drips."""
+    linger_s = 5.0
+    """Seconds for which the rest of a body is read and dropped once its request is answered."""
+    stall_s = 60.0
+    """Seconds for a client to take what was written before more is."""
+
+    _patience: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request, but not for long."""
+        super().connection_made(transport)
+        self._wait_at_most(self.head_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timers."""
+        self._wait_at_most(None)
+        self._cancel_stall()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Go on; once a request has begun it is not the protocol that times it."""
+        super().data_received(data)
+        if self._is_serving:
+            self._wait_at_most(None)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, or for what is left of a body that nobody wants."""
+        super().on_response_complete()
+        if not self._is_serving:
+            is_cut = self.conn.their_state is h11.SEND_BODY
+            self._wait_at_most(self.linger_s if is_cut else self.head_s)
+
+    def pause_writing(self) -> None:
+        """The client does not read what it asked for."""
+        super().pause_writing()
+        self._cancel_stall()
+        self._stalled = self.loop.call_later(self.stall_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has read it."""
+        super().resume_writing()
+        self._cancel_stall()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer 400 and close the connection; `msg` is uvicorn's own text and is not sent."""
+        request_id = new_request_id()
+        error = Error("bad_request", Kind.BAD_REQUEST, "The request is not valid HTTP.")
+        body = dump(envelope(error, request_id))
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", request_id.encode()),
+            (b"connection", b"close"),
+        ]
+        for event in (
+            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event))
+        self.transport.close()
+
+    @property
+    def _is_serving(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _wait_at_most(self, seconds: float | None) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = (
+            None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
+        )
+
+    def _cancel_stall(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None

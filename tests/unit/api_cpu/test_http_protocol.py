@@ -1,0 +1,115 @@
+"""A connection is not held by a client that is slow: to ask, to end its body, to read."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from apps.api_cpu.http_protocol import EnvelopeProtocol
+
+_LONG_ANSWER = b"x" * (64 << 20)  # more than the sockets' buffers take
+
+
+class _Impatient(EnvelopeProtocol):
+    head_s = linger_s = stall_s = 0.3
+
+
+async def _app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers without reading the body; `/slow` reads it first."""
+    if scope["path"] == "/slow":
+        while (await receive()).get("more_body"):
+            pass
+    body = _LONG_ANSWER if scope["path"] == "/long" else b"done"
+    length = str(len(body)).encode()
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]}
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[tuple[str, int]]:
+    config = uvicorn.Config(
+        _app, port=0, http=_Impatient, ws="none", lifespan="off", log_config=None
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        threading.Event().wait(0.01)
+    yield server.servers[0].sockets[0].getsockname()
+    server.should_exit = True
+    thread.join(10)
+    assert not thread.is_alive(), "an open connection kept the server from stopping"
+
+
+def _drip(connection: socket.socket, drop: bytes) -> bytes:
+    """Send a drop again and again until the server hangs up; what it had sent by then."""
+    received = b""
+    connection.settimeout(0.05)
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            connection.sendall(drop)
+            chunk = connection.recv(65536)
+            if not chunk:
+                return received
+            received += chunk
+        except TimeoutError:
+            continue
+        except (BrokenPipeError, ConnectionResetError):
+            return received
+    raise AssertionError("the connection was still open")
+
+
+@pytest.mark.parametrize(
+    ("sent", "drop"),
+    [
+        (b"", b""),
+        (b"GET / HTTP/1.1\r\n", b"a: b\r\n"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"\r\n"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\n", b"a: b\r\n"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n", b"x"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    ],
+)
+def test_a_dripping_client_is_hung_up_on(
+    address: tuple[str, int], sent: bytes, drop: bytes
+) -> None:
+    with socket.create_connection(address) as connection:
+        connection.sendall(sent)
+        received = _drip(connection, drop)
+    assert received.count(b"done") == sent.count(b"\r\n\r\n")
+
+
+def test_a_client_that_does_not_read_is_hung_up_on(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as connection:
+        connection.sendall(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n")
+        threading.Event().wait(1)
+        received = 0
+        connection.settimeout(10)
+        try:
+            while chunk := connection.recv(1 << 20):
+                received += len(chunk)
+        except ConnectionResetError:
+            pass
+    assert received < len(_LONG_ANSWER)
+
+
+def test_a_request_that_is_served_is_not_timed(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(b"POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+        for _ in range(5):
+            threading.Event().wait(_Impatient.head_s / 2)
+            connection.sendall(b"x")
+        received = b""
+        while b"done" not in received:
+            chunk = connection.recv(65536)
+            assert chunk
+            received += chunk
