@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from apps.api_cpu import console
 from apps.api_cpu.errors import envelope
-from apps.api_cpu.extractions.response import CSV_COLUMNS, csv_rows, field_rows, shown
+from apps.api_cpu.extractions.response import CSV_COLUMNS, csv_rows, shown
+from apps.api_cpu.extractions.tables import tables
 from apps.api_cpu.stations import build_reader
 from apps.api_cpu.wire import dump
 from lib.domain.deadline import Deadline
@@ -72,9 +72,13 @@ def extract_command(
             return _read(path, wanted, reader.stations, deadline, pages)
 
         write = _writer(output)
-        for outcome in _in_parallel(read, files, settings.worker_count):
+
+        def count_and_write(outcome: Outcome) -> None:
+            nonlocal failed
             failed += "error" in outcome
             write(outcome)
+
+        _in_parallel(read, files, settings.worker_count, count_and_write)
     if failed:
         raise typer.Exit(1)
 
@@ -88,19 +92,32 @@ def _chosen(*, as_json: bool, as_csv: bool, as_table: bool) -> Output:
 
 
 def _in_parallel(
-    read: Callable[[Path], Outcome], files: Sequence[Path], parallel: int
-) -> Iterator[Outcome]:
-    """The outcomes in the order of the files, with a progress bar on stderr."""
-    columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
-    with (
-        ThreadPoolExecutor(parallel) as threads,
-        Progress(*Progress.get_default_columns()[:2], *columns[1:], console=console.err) as bar,
-    ):
+    read: Callable[[Path], Outcome],
+    files: Sequence[Path],
+    parallel: int,
+    write: Callable[[Outcome], None],
+) -> None:
+    """Write the outcomes in the order of the files; a progress bar on stderr meanwhile."""
+    progress = Progress(
+        TextColumn("reading"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console.err,
+        transient=True,
+        # Else what is written to stdout meanwhile would go to stderr too.
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=not console.err.is_terminal,
+    )
+    with ThreadPoolExecutor(parallel) as threads, progress as bar:
         row = bar.add_task("reading", total=len(files))
         try:
             for outcome in threads.map(read, files):
+                bar.stop()
+                write(outcome)
+                bar.start()
                 bar.advance(row)
-                yield outcome
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
 
@@ -111,6 +128,9 @@ def _read(
     hints = Hints(received_on=datetime.now(UTC).date())
     try:
         data = path.read_bytes()
+    except IsADirectoryError:
+        error = Error("not_found", Kind.NOT_FOUND, "This is a folder; name the files in it.")
+        return {"file": str(path), **_failure(error)}
     except OSError:
         error = Error("not_found", Kind.NOT_FOUND, "The file cannot be read.")
         return {"file": str(path), **_failure(error)}
@@ -152,17 +172,10 @@ def _write_table(outcome: Outcome) -> None:
     if "error" in outcome:
         _write_failure(outcome)
         return
-    title = f"{outcome['file']}: {outcome['document_type']}"
-    table = Table(
-        "field", "value", "confidence", "page", "source", title=title, title_justify="left"
-    )
-    for name, value, _raw, confidence, page, source in field_rows(outcome):
-        table.add_row(name, value.replace("[", r"\["), confidence, page, source)
-    console.out.print(table)
-    for reason in outcome["review_reasons"]:
-        console.out.print(f"review: {reason}", markup=False)
+    console.out.print(tables(outcome), soft_wrap=False)
 
 
 def _write_failure(outcome: Outcome) -> None:
     error = outcome["error"]
-    console.err.print(f"{outcome['file']}: {error['message']} ({error['code']})", markup=False)
+    text = f"{outcome['file']}: {error['message']} ({error['code']})"
+    console.err.print(text, markup=False, soft_wrap=True)
