@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -124,6 +125,8 @@ def check_paddle(models: PaddleModels) -> dict[str, str]:
     """
     if find_spec("paddleocr") is None or find_spec("paddle") is None:
         raise _missing(["paddleocr"], "PaddleOCR is not installed: install the extra `paddle`.")
+    if version("paddleocr").startswith(("1.", "2.")):  # they download models, whatever is named
+        raise _missing(["paddleocr"], "PaddleOCR is too old: install the extra `paddle` (3.x).")
     folders = {
         "detection_dir": models.detection_dir,
         "recognition_dir": models.recognition_dir,

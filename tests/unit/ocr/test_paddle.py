@@ -1,5 +1,8 @@
 """The PaddleOCR adapter: settings checked before Paddle is asked, and results of its shape."""
 
+import sys
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -8,14 +11,33 @@ import numpy as np
 import pytest
 
 from lib.errors import Error
-from lib.ocr import paddle
 from lib.ocr.paddle import PaddleModels, build_paddle, check_paddle, to_reading
 
 
+def install(folder: Path, version: str) -> str:
+    """Empty packages `paddle` and `paddleocr` of that version, as pip would lay them out."""
+    for package in ("paddle", "paddleocr"):
+        (folder / package).mkdir(parents=True)
+        (folder / package / "__init__.py").touch()
+    metadata = folder / f"paddleocr-{version}.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text(f"Metadata-Version: 2.1\nName: paddleocr\nVersion: {version}\n")
+    return str(folder)
+
+
 @pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def installed(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """As if the packages were there."""
-    monkeypatch.setattr(paddle, "find_spec", lambda name: object())
+    monkeypatch.syspath_prepend(install(tmp_path_factory.mktemp("site"), "3.7.0"))
+
+
+def import_as_paddleocr(
+    monkeypatch: pytest.MonkeyPatch, constructor: Callable[..., object]
+) -> None:
+    module = ModuleType("paddleocr")
+    module.__spec__ = ModuleSpec("paddleocr", None)
+    module.PaddleOCR = constructor  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "paddleocr", module)
 
 
 def model_folder(parent: Path, name: str) -> str:
@@ -25,12 +47,19 @@ def model_folder(parent: Path, name: str) -> str:
     return str(folder)
 
 
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paddle, "find_spec", lambda name: None)
+def test_a_missing_package_is_named() -> None:
     with pytest.raises(Error) as caught:
         check_paddle(PaddleModels("a", "b"))
     assert caught.value.code == "inference_unavailable"
     assert caught.value.details == {"missing": ["paddleocr"]}
+
+
+def test_a_version_that_downloads_models_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(install(tmp_path, "2.10.0"))
+    with pytest.raises(Error, match="too old"):
+        check_paddle(PaddleModels("a", "b"))
 
 
 @pytest.mark.usefixtures("installed")
@@ -60,9 +89,7 @@ def test_paddle_gets_every_model_by_folder_and_name_and_fetches_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: dict[str, Any] = {}
-    module = ModuleType("paddleocr")
-    module.PaddleOCR = lambda **options: given.update(options)  # type: ignore[attr-defined]
-    monkeypatch.setitem(__import__("sys").modules, "paddleocr", module)
+    import_as_paddleocr(monkeypatch, lambda **options: given.update(options))
     models = PaddleModels(model_folder(tmp_path, "DET"), model_folder(tmp_path, "REC"))
     assert build_paddle(models).name == "paddleocr/DET+REC"
     assert given["text_detection_model_name"] == "DET"
@@ -82,9 +109,7 @@ def test_what_paddle_says_about_a_model_stays_inside(
     def refuse(**options: Any) -> None:
         raise Exception(f"cannot open {options['text_detection_model_dir']}")  # noqa: TRY002
 
-    module = ModuleType("paddleocr")
-    module.PaddleOCR = refuse  # type: ignore[attr-defined]
-    monkeypatch.setitem(__import__("sys").modules, "paddleocr", module)
+    import_as_paddleocr(monkeypatch, refuse)
     with pytest.raises(Error) as caught:
         build_paddle(PaddleModels(model_folder(tmp_path, "D"), model_folder(tmp_path, "R")))
     assert caught.value.code == "inference_unavailable"
