@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lib.kie.invoices.reading import Reading
 from lib.kie.layout import Cell, Span
-from lib.values.identifiers import find_emails, find_urls
+from lib.values.identifiers import find_emails, find_tax_ids, find_urls
 
 # A post code beside a place: digits first (most of Europe, Latin America, Russia), place first
 # (US, Canada, Britain, Australia, Malaysia/Indonesia by their five digits).
@@ -66,9 +66,11 @@ class AddressBlock:
 
 
 def is_postal_line(text: str) -> bool:
-    """Whether a line names a place with its post code."""
+    """Whether a line names a place with its post code; a tax number may look like one."""
     stripped = text.strip()
-    return any(pattern.search(stripped) for pattern in _POSTAL_LINES)
+    if not any(pattern.search(stripped) for pattern in _POSTAL_LINES):
+        return False
+    return not any(match.valid for match in find_tax_ids(stripped))
 
 
 def one_line_parts(cell: Cell) -> list[Span]:

@@ -18,8 +18,8 @@ DOCUMENTS = {document.id: document for document in load_documents()}
 
 # Reached over all documents, less what one document is worth: a change that breaks the reading of
 # a language falls below.
-FIELDS_F1_FLOOR = 0.958
-LINE_AMOUNTS_F1_FLOOR = 0.970
+FIELDS_F1_FLOOR = 0.959
+LINE_AMOUNTS_F1_FLOOR = 0.975
 
 
 @pytest.fixture(scope="module")

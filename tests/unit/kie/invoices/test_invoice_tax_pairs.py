@@ -23,3 +23,19 @@ def test_a_tax_beside_another_sum_keeps_its_own_amount_and_base():
 
 def test_a_tax_number_is_no_phone():
     assert [c.raw for c in read(PAIRS).fields["vendor_phone"]] == ["0444 555 901"]
+
+
+def test_a_tax_number_is_no_postcode():
+    letter = """
+CHAUFFAGE DELVAUX SRL
+Rue de Fer 87                                        Monsieur et Madame Lambert
+5000 Namur                                           Avenue des Tilleuls 14
+TVA BE 0466.742.521                                  5100 Jambes
+
+FACTURE n° 26/00317                                  Namur, le 23 mars 2026
+
+Total TVAC                                           3.489,89 EUR
+"""
+    (address, *_) = read(letter).fields["vendor_address"]
+    assert "Namur" in address.raw
+    assert "0466" not in address.raw
