@@ -112,6 +112,8 @@ class BodyLimitMiddleware:
                 seen += size
                 self._held += size
                 if self._held > self._together:
+                    # Before its failure is written down, so that the others need not fail too.
+                    self._held, seen = self._held - seen, 0
                     raise _too_many_bodies()
                 if seen > self._limit:
                     raise body_too_large(self._limit)

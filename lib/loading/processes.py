@@ -27,8 +27,11 @@ _BOOTSTRAP = (
     "from lib.loading.fork_server import main; "
     "main(int(sys.argv[2]), LoadingLimits(**json.loads(sys.argv[3])))"
 )
-# A helper answers in milliseconds once it has imported its modules.
-_HELPER_SECONDS = 30.0
+# A helper answers in milliseconds once it has imported its modules. One that does not, because it
+# was stopped or the machine is out of memory, is replaced.
+_LOADING_SECONDS = 30.0
+_ANSWER_SECONDS = 10.0
+_END_SECONDS = 2.0
 
 
 class DecoderProcess(Protocol):
@@ -111,7 +114,7 @@ class _Helper:
     def __init__(self, limits: LoadingLimits) -> None:
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._control.settimeout(_HELPER_SECONDS)
+        self._control.settimeout(_LOADING_SECONDS)
         package_root = str(Path(lib.__file__).resolve().parents[1])
         path = json.dumps([package_root, *(entry for entry in sys.path if entry)])
         with theirs:
@@ -141,7 +144,9 @@ class _Helper:
             except (OSError, struct.error):
                 # Its next answer could be that of this command: it is not asked again.
                 self.broken = True
+                self._program.kill()  # and with it its decoders; it may only have been stopped
                 return None
+            self._control.settimeout(_ANSWER_SECONDS)
             return answer
 
     def close(self) -> None:
@@ -150,7 +155,7 @@ class _Helper:
             self.broken = True
             self._control.close()
             try:
-                self._program.wait(_HELPER_SECONDS)
+                self._program.wait(_END_SECONDS)
             except subprocess.TimeoutExpired:
                 self._program.kill()
                 self._program.wait()

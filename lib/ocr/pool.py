@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from copy import copy
@@ -17,7 +19,10 @@ from lib.ocr.wire import Reply
 from lib.ocr.worker_process import WorkerDied, WorkerProcess
 
 _LOAD_TIMEOUT_S = 60.0
+_CLOSE_TIMEOUT_S = 5.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0  # between attempts to start a worker that fails
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +213,10 @@ class OcrPool:
                 self._queue.remove(ticket)
 
     def close(self) -> None:
-        """End all workers; pages under way or waiting fail with `shutting_down`."""
+        """End all workers; pages under way or waiting fail with `shutting_down`.
+
+        Waits some seconds at most: a process that the kernel does not end is left to it.
+        """
         with self._changed:
             self._closed = True
             waiting, processes = list(self._queue), list(self._processes)
@@ -218,8 +226,9 @@ class OcrPool:
             ticket._finish(_shutting_down())
         for process in processes:
             process.kill()
+        end = time.monotonic() + _CLOSE_TIMEOUT_S
         for keeper in self._keepers:
-            keeper.join()
+            keeper.join(max(0.0, end - time.monotonic()))
 
     def __enter__(self) -> Self:
         return self
@@ -238,10 +247,11 @@ class OcrPool:
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
                 continue
             pause = _FIRST_PAUSE_S
+            died = True
             try:
-                self._feed(process)
+                died = not self._feed(process)
             finally:
-                self._retire(process)
+                self._retire(process, "it died" if died else "")
 
     def _start(self) -> WorkerProcess | None:
         """A loaded worker, or None when it failed or the pool was closed meanwhile."""
@@ -260,7 +270,7 @@ class OcrPool:
         except WorkerDied:
             hello = None
         if hello is None or hello.engine is None:
-            self._discard(process)
+            self._discard(process, hello.fault if hello else "it ended or took too long")
             self._start_failed(hello.error if hello else None)
             return None
         with self._changed:
@@ -287,12 +297,12 @@ class OcrPool:
         for ticket in stranded:
             ticket._finish(copy(self._failure))
 
-    def _feed(self, process: WorkerProcess) -> None:
-        """Hand pages to a worker until it must be replaced or the pool closes."""
+    def _feed(self, process: WorkerProcess) -> bool:
+        """Hand pages to a worker until it must be replaced or the pool closes; False if it died."""
         for _ in range(self._limits.pages_per_worker):
             ticket = self._next()
             if ticket is None:
-                return
+                return True
             try:
                 reply = self._read(process, ticket)
             finally:
@@ -301,11 +311,12 @@ class OcrPool:
             if reply is None:
                 with self._changed:
                     self._restarts += not self._closed
-                return
+                return False
             if reply.resident > self._limits.worker_bytes:
                 break
         with self._changed:
             self._recycled += 1
+        return True
 
     def _next(self) -> Ticket | None:
         """The next page, counted as busy, once there is one; None when the pool closes."""
@@ -326,16 +337,20 @@ class OcrPool:
         except WorkerDied:
             ticket._finish(_shutting_down() if self._closed else _crashed())
             return None
+        if reply.fault:
+            _log.error("the OCR engine failed on a page: %s", reply.fault)
         ticket._finish(reply.reading or reply.error or _crashed())
         return reply
 
-    def _retire(self, process: WorkerProcess) -> None:
+    def _retire(self, process: WorkerProcess, fault: str) -> None:
         with self._changed:
             self._loaded -= 1
-        self._discard(process)
+        self._discard(process, fault)
 
-    def _discard(self, process: WorkerProcess) -> None:
-        process.close()
+    def _discard(self, process: WorkerProcess, fault: str = "") -> None:
+        status = process.close()
+        if fault and not self._closed:
+            _log.warning("an OCR worker is replaced: %s; exit status %s", fault, status)
         with self._changed:
             self._processes.discard(process)
 

@@ -17,6 +17,7 @@ from lib.ocr.engine import OrientedReading
 
 _IMAGE = struct.Struct("<II")  # width, height; then width * height * 3 bytes of pixels
 _REPLY = struct.Struct("<I")  # length of the JSON that follows
+_LONGEST_FAULT = 500
 _LONGEST_REPLY = 64 << 20  # a page of 100,000 words has 20 MB
 
 
@@ -24,13 +25,15 @@ _LONGEST_REPLY = 64 << 20  # a page of 100,000 words has 20 MB
 class Reply:
     """A worker's word: that it has loaded (`engine`), a page's reading, or a failure.
 
-    `resident` is the worker's resident memory in bytes when it spoke.
+    `fault` is the type and place of an exception that nobody expected, without its text. `resident`
+    is the worker's resident memory in bytes when it spoke.
     """
 
     resident: int
     engine: str | None = None
     reading: OrientedReading | None = None
     error: Error | None = None
+    fault: str = ""
 
 
 def send_image(stream: BinaryIO, image: PageImage) -> None:
@@ -54,6 +57,7 @@ def send_reply(stream: BinaryIO, reply: Reply) -> None:
             "engine": reply.engine,
             "reading": _reading_to_json(reply.reading) if reply.reading else None,
             "error": _error_to_json(reply.error) if reply.error else None,
+            "fault": reply.fault,
         }
     )
     stream.write(_REPLY.pack(len(body)))
@@ -73,6 +77,7 @@ def receive_reply(stream: BinaryIO) -> Reply:
             engine=str(body["engine"]) if body["engine"] else None,
             reading=_reading_from_json(body["reading"]) if body["reading"] else None,
             error=_error_from_json(body["error"]) if body["error"] else None,
+            fault=str(body["fault"])[:_LONGEST_FAULT],
         )
     except (KeyError, TypeError) as misshapen:
         raise ValueError("not a reply") from misshapen

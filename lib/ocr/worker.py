@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO
 
 import psutil
@@ -33,6 +34,10 @@ def serve(load: Callable[[], OcrEngine]) -> None:
     except Error as error:
         send_reply(replies, Reply(_resident(), error=error))
         return
+    except Exception as exc:  # noqa: BLE001 (whatever a library raises: the parent must hear of it)
+        failure = Error("inference_unavailable", Kind.UNAVAILABLE, "The OCR engine cannot start.")
+        send_reply(replies, Reply(_resident(), error=failure, fault=_fault(exc)))
+        return
     send_reply(replies, Reply(_resident(), engine=engine.name))
     while True:
         send_reply(replies, _answer(engine, images.get()))
@@ -43,11 +48,17 @@ def _answer(engine: OcrEngine, image: PageImage) -> Reply:
         reading = engine.read(image)
     except Error as error:
         return Reply(_resident(), error=error)
-    except Exception:  # noqa: BLE001 (the worker loop: one page's failure must not end the worker)
-        traceback.print_exc(file=sys.stderr)
+    except Exception as exc:  # noqa: BLE001 (one page's failure must not end the worker)
         failure = Error("internal_error", Kind.INTERNAL, "The OCR engine failed on this page.")
-        return Reply(_resident(), error=failure)
+        return Reply(_resident(), error=failure, fault=_fault(exc))
     return Reply(_resident(), reading=reading)
+
+
+def _fault(exc: Exception) -> str:
+    """Type and place of an exception. Its text may quote the page."""
+    frames = traceback.extract_tb(exc.__traceback__)[-6:]
+    places = (f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+    return f"{type(exc).__name__} at {' < '.join(places)}"
 
 
 def _receive(images: queue.SimpleQueue[PageImage]) -> None:

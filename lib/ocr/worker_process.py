@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -29,6 +30,8 @@ hostile images: it may hold secrets."""
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """The pool uses the cores, one worker each; read when numpy and its like are imported."""
 
+_END_TIMEOUT_S = 5.0  # for the kernel to end a killed process
+
 
 class WorkerDied(Exception):
     """The process ended, or was killed, before it answered."""
@@ -38,13 +41,22 @@ class WorkerProcess:
     """A child that reads one page at a time. `kill` may be called from any thread.
 
     The child ends by itself when its stdin closes, so none survives this process, however it dies.
+    It leads a session of its own: what it may have started ends with it. What it prints is dropped,
+    for it could quote the page; `Reply.fault` says what went wrong.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
         # The command is this interpreter with our own module; nothing in it comes from a request.
         self._child = subprocess.Popen(  # noqa: S603
-            list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+            start_new_session=True,
         )
+        self._ending = threading.Lock()
+        self._collected = False
         self._stdin = cast(BinaryIO, self._child.stdin)
         self._stdout = cast(BinaryIO, self._child.stdout)
 
@@ -73,15 +85,33 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End the child at once; `read` in another thread then raises WorkerDied."""
-        self._child.kill()
+        with self._ending:
+            if not self._collected:  # else its id may be another's
+                self._kill_group()
 
-    def close(self) -> None:
-        """Kill the child, collect it and close the pipes."""
-        self._child.kill()
-        self._child.wait()
+    def close(self) -> int | None:
+        """Kill the child, collect it and close the pipes.
+
+        The exit status that it had (negative: the signal), None when it could not be collected.
+        """
+        with self._ending:
+            if not self._collected:
+                self._kill_group()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._child.wait(_END_TIMEOUT_S)
+                self._collected = True
         for pipe in (self._stdin, self._stdout):
             with contextlib.suppress(OSError):  # unsent bytes of a page nobody reads
                 pipe.close()
+        return self._child.returncode
+
+    def _kill_group(self) -> None:
+        if not hasattr(os, "killpg"):  # Windows has no process groups of this kind
+            self._child.kill()
+            return
+        # PermissionError is macOS's word for a group of zombies.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._child.pid, signal.SIGKILL)
 
     def _reply(self) -> Reply:
         try:

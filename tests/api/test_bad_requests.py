@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import tempfile
 from typing import Any
 
 import pytest
 from conftest import RECEIPT, Place
+
+from apps.api_cpu.middleware import BodyLimitMiddleware
 
 B64 = base64.b64encode(RECEIPT).decode()
 JSON = {"Content-Type": "application/json"}
@@ -177,6 +180,56 @@ def test_too_large_is_refused_by_announced_length_and_by_counting(make_place: An
     document = base64.b64encode(b"z" * (1024 * 1024 + 1)).decode()
     answer = place.client.post("/v1/extract", json={"image_base64": document})
     assert _error(answer, 413, "payload_too_large")["details"]["limit"] == 1024 * 1024
+
+
+def test_bodies_of_all_requests_share_a_bound_and_give_it_back(place: Place) -> None:
+    place.client.get("/v1/health")
+    layer: Any = place.app.middleware_stack
+    while not isinstance(layer, BodyLimitMiddleware):
+        layer = getattr(layer, "app", None) or layer._app
+    layer._held = others = layer._together - 1000
+
+    def send(size: int) -> Any:
+        chunks = (b"x" * 100 for _ in range(size // 100))
+        return place.client.post("/v1/extract", content=chunks, headers=JSON)
+
+    refused = send(1200)
+    assert _error(refused, 503, "inference_unavailable")["details"]["artifact_rel"]
+    assert refused.headers["retry-after"] == "5"
+    assert layer._held == others
+    _error(send(900), 400, "bad_request")
+    assert layer._held == others
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" + b"{}," * 20_000 + b"{}]", b'{"a":[' + b"0," * 20_000 + b"0]}", b"[" * 9_999],
+)
+def test_json_of_too_many_parts_is_not_built(place: Place, body: bytes) -> None:
+    error = _error(place.client.post("/v1/extract", content=body, headers=JSON), 400, "bad_request")
+    assert error["details"]["artifact_rel"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/extract/", "/v1/health/", "/static", "//v1/health", "/v1//me"]
+)
+def test_no_redirect_repeats_the_host_header(place: Place, path: str) -> None:
+    answer = place.client.get(path, headers={"Host": "evil.example"}, follow_redirects=False)
+    assert "evil" not in str(answer.headers)
+    _error(answer, 404, "not_found")
+
+
+def test_an_upload_is_not_written_to_the_temporary_folder(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    document = RECEIPT * 100_000
+    answer = place.client.post("/v1/extract", files={"file": ("a.pdf", document)})
+    assert answer.status_code == 200
+    assert place.pipeline.calls[0]["data"] == document
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import lib
 from lib.domain.deadline import Deadline
 from lib.domain.extraction import Source
 from lib.errors import Error, Kind
+from lib.loading import processes
 from lib.loading.limits import LoadingLimits
 from lib.loading.loader import ProcessLoader, build_loader
 from lib.loading.processes import SpawningStarter
@@ -222,6 +223,25 @@ def test_the_helper_that_forks_is_replaced_when_it_dies() -> None:
             assert document.image(1, soon()).width == 40
         assert helper(loader).pid != first.pid
         assert not child.is_running()
+
+
+def test_the_helper_that_forks_is_replaced_when_it_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(processes, "_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(processes, "_END_SECONDS", 0.2)
+    with build_loader(LoadingLimits()) as loader:
+        first = helper(loader)
+        orphan = loader.open(png(), soon())
+        (child,) = first.children()
+        first.suspend()
+        monkeypatch.setattr(processes, "_ANSWER_SECONDS", 10)
+
+        with loader.open(png(), soon()) as document:
+            orphan.close()
+            assert document.image(1, soon()).width == 40
+        gone, _ = psutil.wait_procs([first, child], timeout=5)
+        assert len(gone) == 2
 
 
 def test_closing_the_loader_ends_all_processes() -> None:

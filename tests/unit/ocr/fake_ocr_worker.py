@@ -34,6 +34,10 @@ class FakeEngine:
                 self._held.append(bytes(range(256)) * (1 << 20))
             case 6:
                 print("noise on stdout")  # noqa: T201 (what the test is about)
+            case 7:
+                # It has the worker's end of the pipe, and goes on when the worker is killed.
+                os.fork()
+                time.sleep(600)
         word = Word(str(os.getpid()), Polygon.from_box(0.1, 0.2, 0.3, 0.4), 0.5)
         return OrientedReading((Line((word,)),), 90, image.height, image.width)
 
@@ -44,6 +48,8 @@ def load() -> FakeEngine:
             raise Error("inference_unavailable", Kind.UNAVAILABLE, "No models.")
         case ["dies"]:
             os.abort()
+        case ["bug"]:
+            raise KeyError("secret")
     return FakeEngine()
 
 

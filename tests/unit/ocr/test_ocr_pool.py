@@ -1,6 +1,7 @@
 """The pool against workers that crash, hang, grow and fail to start."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -15,10 +16,11 @@ import pytest
 from lib.domain.deadline import Deadline
 from lib.domain.document import PageImage
 from lib.errors import Error, Kind
+from lib.ocr import pool as pool_module
 from lib.ocr.pool import OcrPool, PoolLimits
 
 WORKER = Path(__file__).with_name("fake_ocr_worker.py")
-READ, CRASH, HANG, RAISE, FAIL, GROW, SHOUT = range(7)
+READ, CRASH, HANG, RAISE, FAIL, GROW, SHOUT, FORK = range(8)
 GIB = 1 << 30
 
 
@@ -149,7 +151,7 @@ def test_a_full_queue_refuses_and_says_that_a_retry_may_help() -> None:
 
 
 def test_a_bug_in_the_engine_is_an_internal_error_without_a_restart(
-    capfd: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with pool_of() as pool:
         first = pid_of(pool)
@@ -158,7 +160,10 @@ def test_a_bug_in_the_engine_is_an_internal_error_without_a_restart(
         assert caught.value.code == "internal_error"
         assert "a bug" not in str(caught.value)
         assert pid_of(pool) == first
-    assert "ValueError: a bug" in capfd.readouterr().err
+    # Where it happened is logged; what it says could quote the page, and is not.
+    assert "ValueError at fake_ocr_worker.py:" in caplog.text
+    assert "a bug" not in caplog.text
+    assert capfd.readouterr() == ("", "")
 
 
 def test_an_error_of_the_engine_arrives_whole() -> None:
@@ -172,10 +177,53 @@ def test_an_error_of_the_engine_arrives_whole() -> None:
     )
 
 
-def test_what_an_engine_prints_does_not_disturb_the_answers() -> None:
+def test_what_an_engine_prints_disturbs_neither_the_answers_nor_the_log(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     with pool_of() as pool:
         assert pool.read(page(SHOUT), soon()).lines
         assert pool.read(page(READ), soon()).lines
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_worker_that_dies_is_logged_with_its_signal(caplog: pytest.LogCaptureFixture) -> None:
+    with pool_of() as pool:
+        with pytest.raises(Error):
+            pool.read(page(CRASH), soon())
+        pid_of(pool)
+    assert f"exit status {-signal.SIGABRT}" in caplog.text
+
+
+def test_an_engine_that_cannot_load_says_so_without_its_words(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pool_of(start="bug") as pool:
+        assert not pool.wait_ready(soon())
+        with pytest.raises(Error, match="inference_unavailable"):
+            pool.submit(page(READ), soon())
+    assert "KeyError at fake_ocr_worker.py:" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_grandchild_that_holds_the_pipe_ends_with_its_worker() -> None:
+    with pool_of() as pool:
+        with pytest.raises(Error) as caught:
+            pool.read(page(FORK), Deadline.after(1))
+        assert caught.value.code == "inference_timeout"
+        assert pid_of(pool)
+    until(lambda: not children())
+
+
+def test_closing_does_not_wait_for_a_thread_that_cannot_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    release = threading.Event()
+    monkeypatch.setattr(pool_module, "_CLOSE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(OcrPool, "_keep_worker", lambda _: release.wait(30))
+    pool = OcrPool((sys.executable,), PoolLimits(2, 1, 1, GIB))
+    pool.close()
+    assert any(keeper.is_alive() for keeper in pool._keepers)
+    release.set()
 
 
 def test_workers_are_recycled_by_count() -> None:
