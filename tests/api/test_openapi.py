@@ -106,7 +106,9 @@ def test_the_page_loads_nothing_from_elsewhere_and_has_no_inline_code(place: Pla
     assert "<script>" not in page
     assert "style=" not in page
     assert " onclick" not in page
-    for name in ("page.js", "page.css"):
-        assert f"/static/{name}" in page
-        assert place.client.get(f"/static/{name}").status_code == 200
-    assert "innerHTML" not in place.client.get("/static/page.js").text
+    code = place.client.get("/static/page.js").text
+    for name in ("page.js", "page.css", "icon.svg", "result.js"):
+        assert f"/static/{name}" in (code if name == "result.js" else page)
+        answer = place.client.get(f"/static/{name}")
+        assert answer.status_code == 200
+        assert "innerHTML" not in answer.text

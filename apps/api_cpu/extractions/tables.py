@@ -53,8 +53,9 @@ def _fields(outcome: Mapping[str, Any]) -> Table:
     table.add_column("sure", justify="right", no_wrap=True)
     table.add_column("page", justify="right", no_wrap=True)
     table.add_column("from", no_wrap=True)
-    for name, field in outcome["fields"].items():
-        if "[" in name:
+    for name in outcome["result"]:
+        field = outcome["fields"].get(name)
+        if field is None:
             continue
         page = "" if field["page"] is None else str(field["page"])
         sure = Text(f"{math.floor(field['confidence'] * 100)}%", style=_style(field["confidence"]))

@@ -1,115 +1,166 @@
-// The page: sends one document to /v1/extract and shows what came back.
-// Everything from the server is put in as text, never as HTML.
+// The page: sends one document to /v1/extract, and asks for a key where the server does.
+
+import { parse, show } from "/static/result.js";
 
 const find = (id) => document.getElementById(id);
-const [keyBox, fileBox, drop, status, progress, answer] =
-  ["key", "file", "drop", "status", "progress", "answer"].map(find);
-const SURE = 0.9;
-const UNSURE = 0.6;
+const [keyForm, keyBox, fileBox, drop, status, progress, problem, answer] =
+  ["key-form", "key", "file", "drop", "status", "progress", "problem", "answer"].map(find);
+let asksForKeys = false;
+let fileName = "receipt.jpg";
+let extractUrl = "";
 
 keyBox.value = sessionStorage.getItem("key") ?? "";
-keyBox.addEventListener("input", () => sessionStorage.setItem("key", keyBox.value));
-find("form").addEventListener("submit", (event) => event.preventDefault());
-fileBox.addEventListener("change", () => read(fileBox.files[0]));
-drop.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" || event.key === " ") fileBox.click();
+keyForm.addEventListener("submit", (event) => {
+  event.preventDefault();
+  sessionStorage.setItem("key", keyBox.value.trim());
+  checkKey();
 });
+fileBox.addEventListener("change", () => read(fileBox.files));
 for (const name of ["dragover", "dragleave", "drop"]) {
-  drop.addEventListener(name, (event) => {
+  // On the whole page: a document that misses the box must not replace the page.
+  document.addEventListener(name, (event) => {
     event.preventDefault();
     drop.classList.toggle("over", name === "dragover");
-    if (name === "drop") read(event.dataTransfer.files[0]);
+    if (name === "drop") read(event.dataTransfer.files);
   });
 }
-find("copy").addEventListener("click", () => navigator.clipboard.writeText(find("curl").textContent));
-showCurl("receipt.jpg");
+find("copy-curl").addEventListener("click", (event) => copy("curl", event.target));
+find("copy-json").addEventListener("click", (event) => copy("json", event.target));
+find("csv").addEventListener("click", saveCsv);
+showCurl();
+checkKey();
 
-async function read(file) {
-  if (!file) return;
-  showCurl(file.name);
+async function read(files) {
+  if (!files.length || fileBox.disabled) return;
+  const file = files[0];
+  fileName = file.name;
+  showCurl();
+  answer.hidden = true;
+  complain("");
+  busy(true, `Reading ${file.name} …${files.length > 1 ? " (one document at a time)" : ""}`);
   const form = new FormData();
   form.append("file", file);
-  const key = keyBox.value.trim();
-  say(`Reading ${file.name} …`);
-  answer.hidden = true;
-  progress.hidden = false;
   try {
-    const response = await fetch("/v1/extract", {
-      method: "POST",
-      headers: key ? { Authorization: `Bearer ${key}` } : {},
-      body: form,
-    });
-    const text = await response.text();
-    const body = JSON.parse(text);
-    if (!response.ok) {
-      say(`${body.error.message} (${body.error.code}, request ${body.error.request_id})`, true);
-      return;
-    }
-    show(body, text);
-    say(`Read in ${body.timings_ms.total} ms.`);
-  } catch {
-    say("The server did not answer. Is it running, and is the document not too large?", true);
+    const text = await ask("/v1/extract", { method: "POST", body: form });
+    if (text !== null) present(text);
   } finally {
-    progress.hidden = true;
+    busy(false, "");
     fileBox.value = "";
   }
 }
 
-function show(body, text) {
-  find("summary").textContent =
-    `${body.document_type}, read as ${body.task_id}` +
-    (body.needs_review ? "; should be looked at by a person:" : "; nothing speaks against it.");
-  fill("reasons", [...body.review_reasons, ...body.warnings].map((reason) => item(reason, "doubt")));
-  const rows = Object.entries(body.fields).map(([name, field]) => {
-    const row = document.createElement("tr");
-    row.append(
-      cell(name),
-      cell(field.value),
-      cell(field.raw),
-      cell(`${Math.round(field.confidence * 100)} %`, `number ${grade(field.confidence)}`),
-      cell(field.page ?? "", "number"),
-    );
-    return row;
-  });
-  find("fields").tBodies[0].replaceChildren(...rows);
-  const grades = { passed: "good", failed: "bad", skipped: "quiet" };
-  fill("checks", body.checks.map((check) =>
-    item(`${check.rule}: ${check.status} ${check.message}`, grades[check.status])));
-  // The text as sent: a browser's numbers would lose printed decimals.
-  find("json").textContent = text;
+function present(text) {
+  const body = parse(text);
+  extractUrl = `/v1/extracts/${encodeURIComponent(body.request_id)}`;
+  show(body);
+  find("json").textContent = indented(text);
   answer.hidden = false;
+  find("headline").focus({ preventScroll: true });
 }
 
-function grade(confidence) {
-  if (confidence >= SURE) return "good";
-  return confidence >= UNSURE ? "doubt" : "bad";
+/** JSON.stringify would write 33.90 as 33.9, so the text itself is indented. */
+function indented(text) {
+  let depth = 0;
+  return text.replace(/"(?:[^"\\]|\\.)*"|\[\]|\{\}|[[\]{}:,]/g, (token) => {
+    if ("]}".includes(token)) return `\n${"  ".repeat(--depth)}${token}`;
+    if (token === ":") return ": ";
+    if (token === ",") return `,\n${"  ".repeat(depth)}`;
+    return "[{".includes(token) ? `${token}\n${"  ".repeat(++depth)}` : token;
+  });
 }
 
-function cell(text, className = "") {
-  const element = document.createElement("td");
-  element.textContent = text;
-  element.className = className;
-  return element;
+/** The text of a good answer; null after telling the person what went wrong. */
+async function ask(path, options = {}) {
+  const key = sessionStorage.getItem("key");
+  const headers = key ? { Authorization: `Bearer ${key}` } : {};
+  let response;
+  let text;
+  try {
+    response = await fetch(path, { ...options, headers });
+    text = await response.text();
+  } catch {
+    complain("The server does not answer. Is it running, and is the document below its size limit?");
+    return null;
+  }
+  if (response.ok) return text;
+  const error = errorOf(text);
+  if (error.code === "unauthorized") {
+    askForKey(key ? "This key is not valid here." : "");
+    return null;
+  }
+  complain(error.message, error.code ? `${error.code}, request ${error.request_id}` : `HTTP ${response.status}`);
+  return null;
 }
 
-function item(text, className) {
-  const element = document.createElement("li");
-  element.textContent = text;
-  element.className = className;
-  return element;
+function errorOf(text) {
+  try {
+    return JSON.parse(text).error;
+  } catch {
+    return { message: "Something between this page and the server refused the request." };
+  }
 }
 
-function fill(id, elements) {
-  find(id).replaceChildren(...elements);
+async function checkKey() {
+  complain("");
+  const text = await ask("/v1/me");
+  if (text === null) return;
+  if (asksForKeys) say("The key is valid.");
 }
 
-function say(text, isError = false) {
+function askForKey(why) {
+  asksForKeys = true;
+  keyForm.hidden = false;
+  showCurl();
+  complain(why);
+  if (!why) say("This server asks for an API key.");
+  keyBox.focus();
+}
+
+async function saveCsv() {
+  const text = await ask(`${extractUrl}?format=csv`);
+  if (text === null) return;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  link.download = `${fileName.replace(/\.\w+$/, "")}.csv`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+async function copy(id, button) {
+  // Browsers give the clipboard to pages over HTTPS or on this machine only; else it is selected.
+  try {
+    await navigator.clipboard.writeText(find(id).textContent);
+    button.textContent = "Copied";
+  } catch {
+    find(id).closest("details").open = true;
+    getSelection().selectAllChildren(find(id));
+  }
+}
+
+function busy(isBusy, text) {
+  fileBox.disabled = isBusy;
+  progress.hidden = !isBusy;
+  drop.classList.toggle("busy", isBusy);
+  say(text);
+}
+
+function say(text) {
   status.textContent = text;
-  status.classList.toggle("error", isError);
 }
 
-function showCurl(name) {
-  const quoted = name.replaceAll("'", "'\\''");
-  find("curl").textContent =
-    `curl -H "Authorization: Bearer $API_KEY" -F 'file=@${quoted}' ${location.origin}/v1/extract`;
+function complain(text, small = "") {
+  problem.textContent = text;
+  problem.hidden = !text;
+  if (small) {
+    const line = document.createElement("div");
+    line.textContent = small;
+    line.className = "quiet";
+    problem.append(line);
+  }
+}
+
+function showCurl() {
+  const header = asksForKeys || sessionStorage.getItem("key") ? '-H "Authorization: Bearer $API_KEY" ' : "";
+  const quoted = fileName.replaceAll("'", "'\\''");
+  find("curl").textContent = `curl ${header}-F 'file=@${quoted}' ${location.origin}/v1/extract`;
 }
