@@ -21,6 +21,10 @@ _LARGEST_SKEW = 0.6  # radians; a steeper median angle is noise of very short li
 _SAME_ROW_OVERLAP = 0.5  # of the smaller height
 _COLUMN_CLASH = 0.35  # of the smaller width: more than that lies above or below, not beside
 _OPEN_ROWS = 8  # how many of the last rows may still take a cell
+# No print has more words side by side; without a bound the neighbours of hostile lines and rows
+# would be compared each with each.
+_LONGEST_CELL = 100
+_WIDEST_ROW = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,7 +247,7 @@ class _Placed:
 
 
 def _lay_out_page(page: Page, rows_before: int, cells_before: int) -> PageLayout:
-    lines = [line for line in page.lines if line.words]
+    lines = [part for line in page.lines for part in _parts(line)]
     angle = _median_angle(page, lines)
     placed = [_place(page, line, angle) for line in lines]
     letter_height = median(p.box.height for p in placed) if placed else 1.0
@@ -269,6 +273,15 @@ def _lay_out_page(page: Page, rows_before: int, cells_before: int) -> PageLayout
             index += 1
         rows.append(Row(number, page.number, tuple(cells)))
     return PageLayout(page, tuple(rows), angle, letter_height)
+
+
+def _parts(line: Line) -> Iterator[Line]:
+    """The line, or its parts of at most `_LONGEST_CELL` words; nothing for a line without words."""
+    if 0 < len(line.words) <= _LONGEST_CELL:
+        yield line
+        return
+    for start in range(0, len(line.words), _LONGEST_CELL):
+        yield Line(line.words[start : start + _LONGEST_CELL])
 
 
 def _median_angle(page: Page, lines: Sequence[Line]) -> float:
@@ -316,6 +329,8 @@ def _group_rows(placed: Sequence[_Placed]) -> list[list[_Placed]]:
     for item in sorted(placed, key=lambda p: p.box.center_y):
         best: tuple[float, list[_Placed]] | None = None
         for row in rows[-_OPEN_ROWS:]:
+            if sum(len(p.word_boxes) for p in row) + len(item.word_boxes) > _WIDEST_ROW:
+                continue
             nearest = max(row, key=lambda other: other.box.overlap_x(item.box))
             overlap = item.box.overlap_y(nearest.box)
             smaller = min(item.box.height, nearest.box.height)

@@ -26,6 +26,7 @@ _LONGEST_PHRASE = 8  # words
 _FUZZY_FROM = 5  # letters: shorter words have too many neighbours
 _GLUE_FROM = 6  # letters: shorter tokens are not taken apart
 _GLUE_PART = 3
+_LONGEST_GLUED = 60  # letters: more are no printed words, and taking them apart takes long
 _FUZZY_SCORE = 0.8
 _GLUED_SCORE = 0.9
 _SECTIONS = ("document_types", "fields", "cues", "columns")
@@ -127,6 +128,7 @@ class Lexicon:
             phrase[:end] for phrase in self._phrases for end in range(1, len(phrase) + 1)
         }
         self._neighbours = _deletion_index(self._words)
+        self._longest_word = max(map(len, self._words), default=0)
         self._find = lru_cache(maxsize=4096)(self._search)
         self._correct = lru_cache(maxsize=8192)(self._nearest_word)
 
@@ -177,7 +179,7 @@ class Lexicon:
         too_short = len(token.text) < _FUZZY_FROM - 1  # a word of five may have lost one
         if token.text in self._words or too_short or token.text.isdigit():
             return (token,)
-        if len(token.text) >= _GLUE_FROM:
+        if _GLUE_FROM <= len(token.text) <= _LONGEST_GLUED:
             if token.text in self._phrases:
                 return (_Token(token.text, token.start, token.end, _GLUED_SCORE),)
             if parts := self._unglue(token.text):
@@ -204,6 +206,8 @@ class Lexicon:
 
     def _nearest_word(self, text: str) -> str | None:
         """A known word one letter away (substituted, lost, added or swapped), or None."""
+        if len(text) > self._longest_word + 1:
+            return None
         for key in (text, *_deletions(text)):
             for word in self._neighbours.get(key, ()):
                 if OSA.distance(word, text, score_cutoff=1) <= 1:

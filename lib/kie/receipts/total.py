@@ -56,6 +56,8 @@ WEIGHTS: dict[str, float] = {
 NO_TOTAL = -0.4
 
 _LEAST_SHARE = 0.001
+_MOST_OF_ROLE = 40  # labelled values whose sums are tried: receipts have a few of each
+_MOST_ABOVE = 300  # amounts above another that may add up to it
 _LARGEST_ROUNDING = Decimal(1)  # cash rounding is under one unit of any currency with cents
 
 
@@ -69,20 +71,23 @@ class TotalEvidence:
         self._heads: dict[Decimal, set[Role]] = defaultdict(set)
         for amount in amounts:
             if amount.head:
-                self._values[amount.head].add(abs(amount.mention.value))
+                if len(self._values[amount.head]) < _MOST_OF_ROLE:
+                    self._values[amount.head].add(abs(amount.mention.value))
                 self._heads[abs(amount.mention.value)].add(amount.head)
         self._counts = Counter(abs(a.mention.value) for a in amounts)
         self._money = sum(a.mention.is_money for a in amounts)
         self._rows = max(1, len(mentions.layout.rows))
         self._summary = summary_rows(mentions)
-        self._total_rows = [
+        total_rows = [
             a.row.index
             for a in amounts
             if a.head is Role.TOTAL and a.mention.is_money and a.row.index not in self._summary
         ]
         paid = min((a.row.index for a in amounts if _is_tendered(a)), default=None)
-        unpaid_rows = [row for row in self._total_rows if paid is None or row < paid]
-        self._last_total = max(unpaid_rows or self._total_rows, default=-1)
+        unpaid_rows = [row for row in total_rows if paid is None or row < paid]
+        self._last_total = max(unpaid_rows or total_rows, default=-1)
+        nowhere = len(mentions.layout.rows)
+        self._total_span = min(total_rows, default=nowhere), max(total_rows, default=nowhere)
         self._explained = self._sums()
         self._largest = self._largest_to_pay()
         self._tails = self._column_sums()
@@ -92,7 +97,7 @@ class TotalEvidence:
         value, head = amount.mention.value, amount.head
         match = amount.mention.match
         heads = self._heads[value]
-        rows = self._total_rows
+        first, last = self._total_span
         found = {
             "label total": head is Role.TOTAL and not amount.from_above,
             "label total above": head is Role.TOTAL and amount.from_above,
@@ -131,8 +136,8 @@ class TotalEvidence:
             "not the first of its row": amount.position > 0,
             "height": min(3.0, amount.mention.cell.height_ratio) - 1,
             "place": amount.row.index / self._rows,
-            "behind first total": bool(rows) and amount.row.index > min(rows),
-            "rows behind last total": min(10, max(0, amount.row.index - max(rows))) if rows else 0,
+            "behind first total": amount.row.index > first,
+            "rows behind last total": min(10, max(0, amount.row.index - last)),
         }
         return {name: float(number) for name, number in found.items() if number}
 
@@ -175,7 +180,7 @@ class TotalEvidence:
         after: set[Decimal] = set()
         before: set[Decimal] = set()
         money = [a for a in self.amounts if a.mention.is_money]
-        for rounding in self._of(Role.ROUNDING):
+        for rounding in self._of(Role.ROUNDING)[:_MOST_OF_ROLE]:
             step = abs(rounding.mention.value)
             if not 0 < step < _LARGEST_ROUNDING:
                 continue
@@ -197,7 +202,7 @@ class TotalEvidence:
             (a.row.index, a.mention.value)
             for a in self._all
             if a.head in (Role.TOTAL, Role.SUBTOTAL) and a.mention.is_money and a.mention.value
-        ]
+        ][: 2 * _MOST_OF_ROLE]
         return {x + y for (i, x), (j, y) in combinations(parts, 2) if i != j}
 
     def _column_sums(self) -> set[object]:
@@ -207,7 +212,8 @@ class TotalEvidence:
         width = self.mentions.layout.pages[0].box.width if self.mentions.layout.pages else 1.0
         for index, amount in enumerate(money):
             total, box = Decimal(0), amount.mention.box
-            above = [a for a in money[:index] if abs(a.mention.box.x1 - box.x1) < 0.06 * width]
+            nearest = money[max(0, index - _MOST_ABOVE) : index]
+            above = [a for a in nearest if abs(a.mention.box.x1 - box.x1) < 0.06 * width]
             for count, other in enumerate(reversed(above), start=1):
                 total += other.mention.value
                 if count > 1 and total == amount.mention.value and total > 0:
