@@ -21,10 +21,12 @@ _LARGEST_SKEW = 0.6  # radians; a steeper median angle is noise of very short li
 _SAME_ROW_OVERLAP = 0.5  # of the smaller height
 _COLUMN_CLASH = 0.35  # of the smaller width: more than that lies above or below, not beside
 _OPEN_ROWS = 8  # how many of the last rows may still take a cell
-# No print has more words side by side; without a bound the neighbours of hostile lines and rows
-# would be compared each with each.
-_LONGEST_CELL = 100
-_WIDEST_ROW = 200
+# No print has more side by side: without bounds the words of hostile lines would be compared each
+# with each, and patterns would be tried from each letter to the end of its line.
+_WIDEST_ROW = 200  # words
+_LONGEST_CELL = 100  # words
+_MOST_LETTERS = 500  # of a cell, spaces included
+_LONGEST_WORD = 200  # letters: longer runs are data such as a seal, and no field's value
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,12 +278,22 @@ def _lay_out_page(page: Page, rows_before: int, cells_before: int) -> PageLayout
 
 
 def _parts(line: Line) -> Iterator[Line]:
-    """The line, or its parts of at most `_LONGEST_CELL` words; nothing for a line without words."""
-    if 0 < len(line.words) <= _LONGEST_CELL:
+    """The line, or its parts within the bounds of a cell; nothing for a line without words."""
+    part: list[Word] = []
+    letters = 0
+    for word in line.words:
+        length = len(word.text) + 1
+        if length > _LONGEST_WORD:
+            continue
+        if len(part) == _LONGEST_CELL or letters + length > _MOST_LETTERS:
+            yield Line(tuple(part))
+            part, letters = [], 0
+        part.append(word)
+        letters += length
+    if len(part) == len(line.words) and part:
         yield line
-        return
-    for start in range(0, len(line.words), _LONGEST_CELL):
-        yield Line(line.words[start : start + _LONGEST_CELL])
+    elif part:
+        yield Line(tuple(part))
 
 
 def _median_angle(page: Page, lines: Sequence[Line]) -> float:

@@ -14,6 +14,7 @@ from lib.domain.task import Task
 from lib.errors import Error, Kind
 from lib.kie.extractor import Extractor
 from lib.ocr.pages import OcrPool, read_pages
+from lib.pipelines.word_limit import within_limit
 from lib.post.finish import finish
 
 
@@ -68,11 +69,12 @@ def extract(
         with watch.station("ocr"):
             pages = read_pages(document, numbers, stations.ocr, deadline)
         mime_type, page_count = document.mime_type, document.page_count
+    interpreted, warnings = within_limit(pages)
     with watch.station("kie"):
-        raw = stations.extractor.extract(pages, task, hints)
+        raw = stations.extractor.extract(interpreted, task, hints)
     chosen = raw.task or task
     with watch.station("post"):
-        reading = finish(raw, chosen, pages, hints)
+        reading = finish(raw, chosen, interpreted, hints)
     return Extraction(
         task_id=chosen.id,
         backend="cpu",
@@ -81,6 +83,7 @@ def extract(
         reading=reading,
         pages=pages,
         page_count=page_count,
+        warnings=warnings,
         timings_ms=watch.timings_ms,
     )
 
