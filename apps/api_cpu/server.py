@@ -107,10 +107,10 @@ def _say_what_next(settings: Settings, address: str, port: int) -> None:
     lines = [
         f"Listening on {url}" + (" and every other address of this machine" if everywhere else ""),
         "",
-        f"  In a browser:        {url}/",
-        f"  In another terminal: curl {header}-F file=@{_SAMPLE} {url}/v1/extract",
-        f"  Answers are kept in: {settings.artifacts_folder}",
+        "Open it in a browser, or in another terminal:",
+        f"  curl {header}-F file=@{_SAMPLE} {url}/v1/extract",
     ]
     if settings.asks_for_keys:
-        lines.append("  A key for API_KEY:   ocr keys create --role client")
-    console.out.print("\n".join([*lines, "", "Ctrl-C stops the server."]), markup=False)
+        lines += ["", "A key for $API_KEY: ocr keys create --role client"]
+    lines += ["", f"Answers are kept in {settings.artifacts_folder}. Ctrl-C stops the server."]
+    console.out.print("\n".join(lines), markup=False)
