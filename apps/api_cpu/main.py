@@ -36,7 +36,7 @@ from apps.api_cpu.web.endpoints import mount as mount_page
 # Besides the document, a body holds options and the multipart frame or base64's third on top.
 _BODY_OVERHEAD_BYTES = 1024 * 1024
 # All bodies of the requests in hand, so that many slow uploads cannot fill the memory.
-_BODIES_BYTES = 512 * 1024 * 1024
+_BODIES_BYTES = 256 * 1024 * 1024
 # A request may run for its deadline and a moment more; an id is free again when nobody can hold it.
 _LEASE_FACTOR = 2.0
 

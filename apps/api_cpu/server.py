@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import ipaddress
 import math
 import os
+import platform
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -24,6 +26,9 @@ _MAX_HEADER_BYTES = 32 * 1024
 _AFTER_THE_CUT_S = 3
 # 128 + SIGINT, as shells count.
 _INTERRUPTED = 130
+# malloc.h
+_M_MMAP_THRESHOLD = -3
+_LARGE_BYTES = 1024 * 1024
 _SAMPLE = "samples/receipt_photo.jpg"
 
 
@@ -85,6 +90,7 @@ def serve_command(
     def announce(address: str, bound_port: int) -> None:
         _say_what_next(settings, address, bound_port)
 
+    _give_large_buffers_back()
     app = create_app(settings)
     server = Server(app, settings, announce)
     try:
@@ -114,3 +120,13 @@ def _say_what_next(settings: Settings, address: str, port: int) -> None:
         lines += ["", "A key for $API_KEY: ocr keys create --role client"]
     lines += ["", f"Answers are kept in {settings.artifacts_folder}. Ctrl-C stops the server."]
     console.out.print("\n".join(lines), markup=False)
+
+
+def _give_large_buffers_back() -> None:
+    """Have large blocks mapped on their own, so that the system has them again once they are freed.
+
+    glibc raises the threshold as blocks are freed, and keeps what lies below it in its heaps;
+    a threshold that is set stays. https://man7.org/linux/man-pages/man3/mallopt.3.html
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)

@@ -38,6 +38,9 @@ class Shutdown:
         finally:
             task.cancel()
             cut.cancel()
+            # An exception would hold this frame, the frame its task, and the task the exception
+            # with all that its traceback holds: a whole document, until the collector comes by.
+            del task
 
 
 def shutting_down() -> Error:

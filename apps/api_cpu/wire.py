@@ -27,7 +27,7 @@ def load_stored(data: bytes) -> Any:
     return json.loads(data, parse_float=Decimal)
 
 
-def load_untrusted(data: bytes) -> Any:
+def load_untrusted(data: bytes | bytearray) -> Any:
     """A request's JSON; `bad_request` for anything else, NaN and deep nesting included.
 
     Base64 has none of the separators that are counted, so they measure what would be built of it:

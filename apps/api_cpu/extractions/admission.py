@@ -61,7 +61,10 @@ class Admission:
         await asyncio.wait({future}, timeout=deadline.remaining() + _GRACE_S)
         if not future.done():
             raise timed_out()
-        return future.result()
+        try:
+            return future.result()
+        finally:
+            del future  # else a failure holds itself and its document, see `Shutdown.unless_cut`
 
     def close(self) -> None:
         """Refuse what has not begun; what runs goes on. May be called from a signal handler."""

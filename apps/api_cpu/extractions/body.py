@@ -30,6 +30,10 @@ class _InMemoryParser(MultiPartParser):
     spool_max_size = 0
 
 
+Received = bytearray | FormData
+"""A body that has arrived: JSON's bytes, or the parts of a multipart one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """A body that has arrived: its fields, not yet checked, and the file of a multipart body."""
@@ -49,7 +53,7 @@ class Submission:
     base64_length: int | None
 
 
-async def receive(request: Request, limit: int, deadline: Deadline) -> bytes | FormData:
+async def receive(request: Request, limit: int, deadline: Deadline) -> Received:
     """The whole body. Raises `bad_request`, `payload_too_large`, `unsupported_media_type`."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type not in {"application/json", "multipart/form-data"}:
@@ -61,7 +65,10 @@ async def receive(request: Request, limit: int, deadline: Deadline) -> bytes | F
     try:
         async with asyncio.timeout(deadline.remaining()):
             if content_type == "application/json":
-                return b"".join([chunk async for chunk in request.stream()])
+                body = bytearray()
+                async for chunk in request.stream():
+                    body += chunk
+                return body
             parser = _InMemoryParser(
                 request.headers,
                 request.stream(),
@@ -78,7 +85,7 @@ async def receive(request: Request, limit: int, deadline: Deadline) -> bytes | F
         raise _bad("The body did not arrive in time.") from None
 
 
-def parse(received: bytes | FormData) -> Body:
+def parse(received: Received) -> Body:
     """The fields of a body. Raises `bad_request`, `validation_error`."""
     if isinstance(received, FormData):
         return _parse_form(received)

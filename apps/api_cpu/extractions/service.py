@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from starlette.datastructures import FormData
-
 from apps.api_cpu import logs
 from apps.api_cpu.artifacts.store import (
     ArtifactStore,
@@ -19,7 +17,7 @@ from apps.api_cpu.artifacts.store import (
 )
 from apps.api_cpu.auth.roles import Caller, Scope
 from apps.api_cpu.errors import internal_error, invalid, not_found
-from apps.api_cpu.extractions.body import parse, understand
+from apps.api_cpu.extractions.body import Received, parse, understand
 from apps.api_cpu.extractions.draft import Draft, artifact_of_failure, artifact_of_response
 from apps.api_cpu.extractions.response import shown
 from apps.api_cpu.extractions.schemas import ExtractRequest
@@ -83,7 +81,7 @@ class ExtractionService:
         self._max_bytes = max_bytes
         self._clock = clock
 
-    def understand(self, draft: Draft, received: bytes | FormData) -> Order:
+    def understand(self, draft: Draft, received: Received) -> Order:
         """What is asked for; the request gets the id that its body names.
 
         Raises `bad_request`, `validation_error`, `payload_too_large`, `forbidden`.
