@@ -20,6 +20,7 @@ _WRAP_GAP = 1.0  # letter heights between a description's lines
 _LEADING = frozenset({"position", "product_code", "quantity", "unit"})
 _COUNTING = frozenset({"quantity", "unit"})
 _MOST_LEADING = 4  # words
+_MOST_ROWS = 400  # of a page's table: more than any paper holds
 _WIDE = 1.6  # of a header: longer texts belong to another column
 
 
@@ -73,7 +74,7 @@ def read_body(
     pieces: list[Piece] = []
     used: list[int] = []
     ended = False
-    for row in rows:
+    for row in rows[:_MOST_ROWS]:
         placed = [
             piece for cell in row.cells for piece in split_cell(cell, header.columns, mentions)
         ]

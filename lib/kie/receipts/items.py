@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from lib.domain.extraction import Candidate
+from lib.kie.boxes import Box
 from lib.kie.layout import Row, Span
 from lib.kie.mentions import AmountMention, Mentions
 from lib.kie.receipts.amounts import LabelledAmount, Role
@@ -49,7 +50,8 @@ class _Item:
 def find_items(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> Items:
     """The bought items in printed order; none when no priced row precedes the sums."""
     rows = _region(mentions, amounts)
-    reader = _Reader(mentions, text_follows=_text_follows(mentions, rows))
+    quantities = _quantity_columns(mentions, rows)
+    reader = _Reader(mentions, quantities, text_follows=_text_follows(mentions, rows))
     for row in rows:
         reader.read(row)
     items = reader.finish()
@@ -171,8 +173,11 @@ def _text_follows(mentions: Mentions, rows: Sequence[Row]) -> bool:
 class _Reader:
     """Reads rows downwards; text without a price waits for the price that it belongs to."""
 
-    def __init__(self, mentions: Mentions, *, text_follows: bool) -> None:
+    def __init__(
+        self, mentions: Mentions, quantities: Mapping[int, Box], *, text_follows: bool
+    ) -> None:
         self._mentions = mentions
+        self._quantities = quantities
         self._text_follows = text_follows
         self._items: list[_Item] = []
         self._waiting: list[Span] = []
@@ -198,6 +203,11 @@ class _Reader:
             item.texts = self._waiting[-_LONGEST_WRAP:]
         self._waiting = []
         _read_numbers(row, item, prices, self._mentions)
+        if item.quantity is None:
+            item.quantity = _quantity_span(row) or _counted(row, item, self._quantities)
+        _take_code_and_count(item)
+        if item.code is None:
+            item.code = _code_span(row)
         self._items.append(item)
 
     def finish(self) -> list[_Item]:
@@ -259,7 +269,7 @@ def _drop_ordinals(items: Sequence[_Item]) -> None:
 def _read_numbers(
     row: Row, item: _Item, prices: Sequence[AmountMention], mentions: Mentions
 ) -> None:
-    """Quantity, unit price and discount of a priced row, kept where they explain the amount."""
+    """Quantity and unit price of a priced row, kept where they explain the amount."""
     amount = item.amount.value
     earlier = [
         a
@@ -278,11 +288,6 @@ def _read_numbers(
                 break
     if item.unit_price is None and earlier and any(p.value == amount for p in earlier):
         item.unit_price = next(p for p in earlier if p.value == amount)
-    if item.quantity is None:
-        item.quantity = _quantity_span(row) or _counted(mentions, row, item)
-    _take_code_and_count(item)
-    if item.code is None:
-        item.code = _code_span(row)
 
 
 def _is_plain(mentions: Mentions, amount: AmountMention) -> bool:
@@ -292,13 +297,22 @@ def _is_plain(mentions: Mentions, amount: AmountMention) -> bool:
     )
 
 
-def _counted(mentions: Mentions, row: Row, item: _Item) -> Span | None:
+def _quantity_columns(mentions: Mentions, rows: Sequence[Row]) -> dict[int, Box]:
+    """Per row of the items, by its index, the heading of the quantities that it stands under."""
+    columns: dict[int, Box] = {}
+    column: Box | None = None
+    for row in mentions.layout.rows[: rows[-1].index + 1] if rows else ():
+        if column is not None:
+            columns[row.index] = column
+        if _is_heading(mentions, row):
+            spans = [la.span for la in mentions.row_labels(row) if "quantity" in la.match.columns]
+            column = spans[0].box if spans else None
+    return columns
+
+
+def _counted(row: Row, item: _Item, quantities: Mapping[int, Box]) -> Span | None:
     """A whole number in a cell of its own under the heading of the quantities."""
-    heading = next(
-        (r for r in reversed(mentions.layout.rows[: row.index]) if _is_heading(mentions, r)), None
-    )
-    labels = mentions.row_labels(heading) if heading else ()
-    column = next((la.span.box for la in labels if "quantity" in la.match.columns), None)
+    column = quantities.get(row.index)
     for cell in row.cells if column else ():
         own = cell is not item.amount.cell and _COUNT.fullmatch(cell.text)
         if own and column and column.overlap_x(cell.box) > 0:
