@@ -15,7 +15,7 @@ from lib.kie.receipts.amounts import LabelledAmount, Role
 # A conditional logit over all amounts of a receipt and "no total is printed", fitted by
 # scripts/fit_receipt_weights.py on 612 receipts of two public sets, each set weighing the same.
 # In folds that keep a vendor's receipts together the right amount is first in 0.969 and 0.955.
-# Features have changed a little since: a fit today moves a weight by 0.5 at most and ranks the same.
+# Features changed a little since: a fit today moves no weight by more than 0.5 and ranks alike.
 # Set by hand, since the sets show them too rarely or disagree: "after rounding", "before rounding",
 # "label total above", "label count".
 WEIGHTS: dict[str, float] = {
