@@ -24,6 +24,8 @@ from lib.post.arithmetic import (
 )
 from lib.post.settled import ISSUE_MARGIN, Settled
 
+_CONFIRMS = 0.7  # weight of a check that proves the total: three printed numbers, or two and a coin
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -101,6 +103,7 @@ def _sum_message(settled: Settled, found: SumFound, result: Decimal) -> str:
 
 
 def _lines_sum_to_subtotal(settled: Settled) -> Verdict:
+    """Names only the lines where they fail against a total that is confirmed otherwise."""
     rule = "lines_sum_to_subtotal"
     totals = settled.totals()
     cells = [
@@ -128,7 +131,15 @@ def _lines_sum_to_subtotal(settled: Settled) -> Verdict:
     message = f"{_lines_shown(settled, totals.lines)}, {name} {target}"
     if not totals.lines_complete:
         return _skipped(rule, (name, *cells), f"{message}; not every line has an amount")
+    if _total_is_confirmed(settled):
+        return _failed(rule, cells, f"{message}; the total is confirmed without them", 0.5)
     return _failed(rule, (name, *cells), message, 0.3)  # lines are lost and merged more often
+
+
+def _total_is_confirmed(settled: Settled) -> bool:
+    """Whether the total follows from other printed numbers than the lines."""
+    others = (_total_is_subtotal_plus_tax(settled), _change_is_paid_minus_total(settled))
+    return any(o.check.status is CheckStatus.PASSED and o.weight >= _CONFIRMS for o in others)
 
 
 def _lines_shown(settled: Settled, result: Decimal) -> str:

@@ -18,7 +18,7 @@ from lib.post.derive import derive
 from lib.post.evidence import Evidence
 from lib.post.normalise import read
 from lib.post.options import Chosen, Option, Options, RowOptions
-from lib.post.review import ambiguity, review_reasons
+from lib.post.review import ambiguity, doubts_lines_only, review_reasons
 from lib.post.rows import fitting_rows
 from lib.post.schema import build_result, schema_errors
 from lib.post.settled import Settled, table_totals
@@ -63,7 +63,11 @@ def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) 
         needs_review=bool(reasons),
         review_reasons=reasons,
         schema_errors=errors,
-        warnings=(*raw.warnings, *_warnings(settled, options, unclear, derived)),
+        warnings=(
+            *raw.warnings,
+            *_warnings(settled, options, unclear, derived),
+            *(f"doubtful_lines:line_items: {c.message}" for c in checks if doubts_lines_only(c)),
+        ),
     )
 
 

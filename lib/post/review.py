@@ -40,10 +40,24 @@ def review_reasons(
         if (option and option.ambiguous) or spec.name in unclear:
             reasons.append(ambiguity(spec))
     reasons += [
-        f"check_failed:{check.rule}" for check in checks if check.status is CheckStatus.FAILED
+        f"check_failed:{check.rule}"
+        for check in checks
+        if check.status is CheckStatus.FAILED and not doubts_lines_only(check)
     ]
     reasons += [f"schema:{error}" for error in schema_errors]
     return tuple(dict.fromkeys(reasons))
+
+
+def doubts_lines_only(check: Check) -> bool:
+    """Whether lines were missed or misread under a total that is confirmed without them.
+
+    What is booked from the header is right then; the check and a warning tell whoever books lines.
+    """
+    return (
+        check.rule == "lines_sum_to_subtotal"
+        and check.status is CheckStatus.FAILED
+        and all(name.startswith("line_items[") for name in check.fields)
+    )
 
 
 def ambiguity(spec: FieldSpec) -> str:

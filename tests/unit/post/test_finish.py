@@ -414,7 +414,19 @@ def test_lines_that_add_up_in_no_way_stay_as_they_were_read() -> None:
     lines = [{"amount": "7,00"}, first, {"amount": "9,00"}, second]
     reading = read(TOTALS, {"line_items": lines})
     assert len(reading.result["line_items"] or ()) == 4
+    failed = check(reading, "lines_sum_to_subtotal")
+    assert failed.status is CheckStatus.FAILED
+    assert failed.fields == tuple(f"line_items[{i}].amount" for i in range(4))
+    assert "check_failed:lines_sum_to_subtotal" not in reading.review_reasons
+    assert [w for w in reading.warnings if w.startswith("doubtful_lines:line_items: 7.00 + ")]
+
+
+def test_lines_that_do_not_add_up_are_a_reason_where_nothing_else_confirms_the_total() -> None:
+    first, second = LINES["line_items"]
+    reading = read({"total": "98,77"}, {"line_items": [first, {"amount": "9,00"}, second]})
+    assert "total" in check(reading, "lines_sum_to_subtotal").fields
     assert "check_failed:lines_sum_to_subtotal" in reading.review_reasons
+    assert not [w for w in reading.warnings if w.startswith("doubtful_lines")]
 
 
 def test_a_base_read_as_a_tax_becomes_the_base() -> None:
