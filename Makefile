@@ -14,8 +14,9 @@ $(VENV)/.installed: requirements-cpu.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
+# 130: stopped by Ctrl-C
 run: $(VENV)/.installed
-	$(BIN)/ocr serve
+	$(BIN)/ocr serve || test $$? -eq 130
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .

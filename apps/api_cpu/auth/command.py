@@ -80,7 +80,8 @@ def _service() -> KeyService:
     settings = console.settings_or_exit()
     if settings.api_key_pepper is None:
         raise console.stopped(
-            "API_KEY_PEPPER is missing: keys cannot be made or checked without it"
+            "API_KEY_PEPPER is missing: keys cannot be made or checked without it. "
+            'Make one and keep it: export API_KEY_PEPPER="$(openssl rand -hex 32)"'
         )
     try:
         engine = open_database(settings.auth_database, Schema.KEYS, Durability.POWER_LOSS)
