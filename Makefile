@@ -14,9 +14,9 @@ $(VENV)/.installed: requirements-cpu.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
-# 130: stopped by Ctrl-C
+# Ctrl-C is for the server, and not a failure: 130 is its status then.
 run: $(VENV)/.installed
-	$(BIN)/ocr serve || test $$? -eq 130
+	@trap : INT; $(BIN)/ocr serve || test $$? -eq 130
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
