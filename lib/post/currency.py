@@ -24,7 +24,8 @@ def printed_currency(evidence: Evidence, pages: Sequence[Page]) -> tuple[Candida
         return ()
     for page in pages:
         for word in page.words:
-            symbol = next((s for s in find_symbols(word.text) if wanted & set(candidates(s))), None)
+            printed = (*find_symbols(word.text), word.text)
+            symbol = next((s for s in printed if wanted & set(candidates(s))), None)
             if symbol:
                 source = Source.TEXT_LAYER if page.source is PageSource.TEXT_LAYER else Source.OCR
                 return (Candidate(symbol, _SCORE, source, page.number, (word,)),)

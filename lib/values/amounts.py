@@ -204,6 +204,8 @@ def _in_context(
     """The number with its sign and currency, or None when it is part of something else."""
     dash = _DASH_DECIMALS.match(text, number.end)
     end = dash.end() if dash else number.end
+    if before and currencies.is_legal_form(before[0]) and not number.separated:
+        before = None  # "Sdn Bhd 123456"
     symbol, end_of_symbol = (before[0], end) if before else _symbol_after(text, end, number)
     percent = None if symbol else _PERCENT.match(text, end)
     if not (symbol or percent or whole or stands_free(text, start, end, number)):
@@ -254,6 +256,8 @@ def _symbol_after(text: str, end: int, number: Numeral) -> tuple[str, int]:
     if match is None or not currencies.is_symbol(match[1]):
         return "", end
     symbol = match[1]
+    if currencies.is_legal_form(symbol) and not number.separated:
+        return "", end
     if (
         symbol.isascii()
         and symbol.isalpha()

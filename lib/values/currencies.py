@@ -12,9 +12,8 @@ from babel.core import get_global
 from lib.values.text import fold_width
 
 # What is printed -> ISO 4217 codes that it may mean, commonest first. One code: unambiguous.
-# £ is printed for the Egyptian, Lebanese and Syrian pounds only in English writing about them,
-# not on
-# documents of these countries, and the pounds of Gibraltar and others are at par with sterling.
+# £ is printed for the Egyptian, Lebanese and Syrian pounds only in English writing about them, not
+# on documents of these countries, and the pounds of Gibraltar and others are at par with sterling.
 SYMBOLS: dict[str, tuple[str, ...]] = {
     "€": ("EUR",), "£": ("GBP",), "₹": ("INR",), "₽": ("RUB",), "₩": ("KRW",), "₫": ("VND",),
     "₱": ("PHP",), "฿": ("THB",), "₺": ("TRY",), "₴": ("UAH",), "₪": ("ILS",), "₡": ("CRC",),
@@ -34,27 +33,17 @@ SYMBOLS: dict[str, tuple[str, ...]] = {
 
 # Codes that are also words or tax codes of documents in capitals: "2 PEN 1.50", "ALL 12.00".
 _WORDS = frozenset(
-    [
-        "ALL",
-        "TOP",
-        "CUP",
-        "TRY",
-        "PEN",
-        "MAD",
-        "LAK",
-        "GEL",
-        "SOS",
-        "BAM",
-        "MOP",
-        "COP",
-        "ARS",
-        "BOB",
-        "CAD",
-        "MUR",
-        "STN",
-        "VES",
-    ]
-) - {"CAD", "ARS"}
+    {
+        "ALL", "TOP", "CUP", "TRY", "PEN", "MAD", "LAK", "GEL", "SOS", "BAM", "MOP", "COP", "BOB",
+        "MUR", "STN", "VES",
+    }
+)  # fmt: skip
+
+# Codes that are also the legal form of companies ("Sdn Bhd"): currencies only beside decimals.
+_LEGAL_FORMS = frozenset({"BHD"})
+_DECIMALS = 6  # characters before a code that show decimals
+_DECIMALS_BEFORE = re.compile(r"\d[.,]\d{2,3} ?$")
+_DECIMALS_BEHIND = re.compile(r"[.:]? ?[\d,]{0,12}\d[.,]\d{2,3}(?!\d)")
 
 # Symbols that in other letters are units of measure or short words: feet ("sq. ft."), "FT 2026/7".
 _UNITS = frozenset({"Ft"})
@@ -134,12 +123,25 @@ def find_symbols(text: str) -> tuple[str, ...]:
 
     Codes in small letters are not taken: they are words more often than codes.
     """
-    found = (match[0] for match in _printed().finditer(fold_width(text)))
+    folded = fold_width(text)
+    found = (m[0] for m in _printed().finditer(folded) if not _is_legal_form(folded, m))
     return tuple(
         s
         for s in found
         if is_symbol(s) and (len(s) != 3 or s.isupper() or s in SYMBOLS or not s.isascii())
     )
+
+
+def is_legal_form(symbol: str) -> bool:
+    """Whether a code is a legal form of companies where no decimals stand beside it."""
+    return symbol.upper() in _LEGAL_FORMS
+
+
+def _is_legal_form(text: str, match: re.Match[str]) -> bool:
+    if not is_legal_form(match[0]):
+        return False
+    before = text[max(0, match.start() - _DECIMALS) : match.start()]
+    return not (_DECIMALS_BEFORE.search(before) or _DECIMALS_BEHIND.match(text, match.end()))
 
 
 def resolve_currency(
@@ -148,9 +150,8 @@ def resolve_currency(
     """The document's currency by what is printed, and the other codes that it may be.
 
     `texts`: texts or symbols of the document; `countries`: ISO 3166 codes for which something on
-    the
-    document speaks (VAT id, IBAN, phone code), strongest first. A code is given only when a printed
-    sign means it alone, or means it in a country or language of the evidence; else None.
+    the document speaks (VAT id, IBAN, phone code), strongest first. A code is given only when a
+    printed sign means it alone, or means it in a country or language of the evidence; else None.
     """
     votes: Counter[str] = Counter()
     unclear: Counter[str] = Counter()

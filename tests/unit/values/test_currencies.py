@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lib.values.amounts import find_amounts
 from lib.values.currencies import candidates, find_symbols, resolve_currency, unambiguous
 
 
@@ -49,3 +50,15 @@ def test_words_are_no_currencies() -> None:
     assert find_symbols("try all the bread now") == ()
     assert find_symbols("Total RM12.50 USD 5") == ("RM", "USD")
     assert candidates("xyz") == ()
+
+
+@pytest.mark.parametrize("text", ["KEDAI (M) BHD", "ACME SDN BHD 123456-X", "BHD (12345-K)"])
+def test_a_legal_form_is_no_currency(text: str) -> None:
+    assert find_symbols(text) == ()
+    assert [amount for amount in find_amounts(text) if amount.symbol] == []
+
+
+@pytest.mark.parametrize("text", ["BHD 12.500", "Total BHD: 1,012.500", "12.500 BHD", "BHD12.500"])
+def test_the_same_letters_beside_decimals_are_one(text: str) -> None:
+    assert resolve_currency([text])[0] == "BHD"
+    assert [amount.currency for amount in find_amounts(text)] == ["BHD"]
