@@ -132,8 +132,8 @@ def receipt_photo(
 ) -> bytes:
     """The picture as a JPEG file."""
     random = np.random.default_rng(scene.seed)
-    paper = _curl(_print(receipt_lines(receipt, words), fonts, random), random)
-    picture = _photograph(paper, scene, random)
+    paper = curl(_print(receipt_lines(receipt, words), fonts, random), random)
+    picture = photograph(paper, scene, random)
     image = Image.fromarray(picture)
     turned = {1: None, 6: Image.Transpose.ROTATE_90, 3: Image.Transpose.ROTATE_180}
     if (turn := turned[scene.orientation]) is not None:
@@ -165,7 +165,7 @@ def _print(
     return np.asarray(np.clip(1 - ink, 0, 1), np.float32)
 
 
-def _curl(paper: Pixels, random: np.random.Generator) -> Pixels:
+def curl(paper: Pixels, random: np.random.Generator) -> Pixels:
     """Paper that does not lie flat: lines bend by a few pixels and folds catch the light."""
     height, width = paper.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -180,7 +180,8 @@ def _curl(paper: Pixels, random: np.random.Generator) -> Pixels:
     return np.asarray(paper * light, np.float32)
 
 
-def _photograph(paper: Pixels, scene: Scene, random: np.random.Generator) -> NDArray[np.uint8]:
+def photograph(paper: Pixels, scene: Scene, random: np.random.Generator) -> NDArray[np.uint8]:
+    """Paper in 0..1 as the camera sees it: perspective, a table below, light, blur and noise."""
     width, height = scene.size
     table = _table(scene, random)
     source = np.array(

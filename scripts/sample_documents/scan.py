@@ -30,7 +30,7 @@ def scanned_pdf(pdf: bytes, seed: int, angles: tuple[float, ...], quality: int) 
             .reshape(round(page.get_height() * DPI / 72 + 0.49), -1)
         )
         scan = BytesIO()
-        Image.fromarray(_scan(grey, angle, random)).save(
+        Image.fromarray(scanned_page(grey, angle, random)).save(
             scan, "JPEG", quality=quality, dpi=(DPI, DPI)
         )
         out.add_page()
@@ -39,7 +39,10 @@ def scanned_pdf(pdf: bytes, seed: int, angles: tuple[float, ...], quality: int) 
     return bytes(out.output())
 
 
-def _scan(page: NDArray[np.uint8], angle: float, random: np.random.Generator) -> NDArray[np.uint8]:
+def scanned_page(
+    page: NDArray[np.uint8], angle: float, random: np.random.Generator
+) -> NDArray[np.uint8]:
+    """A grey page turned by `angle` degrees, with spread ink, specks, a dark edge and noise."""
     height, width = page.shape
     ink = page.astype(np.float32)
     spread = cv2.GaussianBlur(random.normal(0, 1, ink.shape).astype(np.float32), (0, 0), 1.2)

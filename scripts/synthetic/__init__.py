@@ -1,0 +1,1 @@
+"""Invented receipts and invoices with their answers: facts, layouts, renderers."""
