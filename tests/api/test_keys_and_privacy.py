@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +19,17 @@ from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.logs import set_up_logging
 
 B64 = base64.b64encode(RECEIPT).decode()
+
+
+@pytest.fixture
+def log() -> Iterator[Callable[[str, str], None]]:
+    """`set_up_logging`, taken back for the tests that follow."""
+    root = logging.getLogger()
+    level, handlers = root.level, set(root.handlers)
+    yield set_up_logging
+    root.setLevel(level)
+    for handler in set(root.handlers) - handlers:
+        root.removeHandler(handler)
 
 
 def _keys(place: Place, **options: Any) -> KeyService:
@@ -133,9 +146,12 @@ def test_a_rotated_key_keeps_what_it_owns(locked: Place) -> None:
 
 @pytest.mark.parametrize("style", ["json", "text"])
 def test_no_secret_is_written_anywhere(
-    locked: Place, capfd: pytest.CaptureFixture[str], style: str
+    locked: Place,
+    capfd: pytest.CaptureFixture[str],
+    log: Callable[[str, str], None],
+    style: str,
 ) -> None:
-    set_up_logging("DEBUG", style)
+    log("DEBUG", style)
     key = locked.key()
     headers = {"X-API-Key": key}
     client = locked.client
@@ -163,9 +179,9 @@ def test_no_secret_is_written_anywhere(
 
 
 def test_the_access_log_names_the_route_and_not_the_path(
-    locked: Place, capfd: pytest.CaptureFixture[str]
+    locked: Place, capfd: pytest.CaptureFixture[str], log: Callable[[str, str], None]
 ) -> None:
-    set_up_logging("INFO", "json")
+    log("INFO", "json")
     headers = {**locked.headers(), "X-Request-ID": "logged-1"}
     capfd.readouterr()
     locked.client.get("/v1/tasks/somebodys-name?q=private", headers=headers)

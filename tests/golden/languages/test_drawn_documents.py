@@ -67,7 +67,9 @@ def test_the_sums_are_right(name):
     tax = money(document, "tax_total") or 0
     total = money(document, "total")
     tip = money(document, "tip") or 0  # added to the total or below it
-    assert {total, total + tip} & {before, before + tax}, "lines, discounts and taxes do not give the total"
+    assert {total, total + tip} & {before, before + tax}, (
+        "lines, discounts and taxes do not give the total"
+    )
     taxes = document.tables.get("tax_lines")
     if taxes:
         assert sum(Decimal(row["amount"]) for row in taxes) == tax
