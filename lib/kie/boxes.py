@@ -43,15 +43,6 @@ class Box:
         """Common vertical length; negative is the gap between the two."""
         return min(self.y1, other.y1) - max(self.y0, other.y0)
 
-    def union(self, other: Box) -> Box:
-        """The box around both."""
-        return Box(
-            min(self.x0, other.x0),
-            min(self.y0, other.y0),
-            max(self.x1, other.x1),
-            max(self.y1, other.y1),
-        )
-
 
 def bounding_box(boxes: Sequence[Box]) -> Box:
     """The box around all boxes; ValueError for none."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lib.domain.document import Page
 from lib.domain.task import DocumentType
-from lib.kie.layout import Layout, lay_out
-from lib.kie.lexicon import LabelMatch, Lexicon, load_lexicon
+from lib.kie.layout import Layout
+from lib.kie.lexicon import LabelMatch, Lexicon
 from lib.kie.mentions import Mentions
 from lib.kie.ranking import shares, weigh
 from lib.values.identifiers import find_ibans
@@ -49,14 +48,8 @@ class Classification:
     score: float
 
 
-def classify(pages: Sequence[Page], lexicon: Lexicon | None = None) -> Classification:
-    """The type of a document of at least no pages; blank ones are `other`."""
-    layout = lay_out(pages)
-    return classify_mentions(Mentions(layout, lexicon or load_lexicon()))
-
-
-def classify_mentions(mentions: Mentions) -> Classification:
-    """The same for a document whose mentions are known already."""
+def classify(mentions: Mentions) -> Classification:
+    """The type of a document; one without pages or words is `other`."""
     labels = [
         (label.span.cell.row, label.match)
         for cell in mentions.layout.cells

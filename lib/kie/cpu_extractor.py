@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from lib.domain.document import Page
 from lib.domain.extraction import Hints, RawExtraction
 from lib.domain.task import DocumentType, FieldType, Task
-from lib.kie.classify import classify_mentions
+from lib.kie.classify import classify
 from lib.kie.extractor import Extractor
 from lib.kie.findings import Finder, Findings
-from lib.kie.invoices.fields import InvoiceFinder
+from lib.kie.invoices.fields import INVOICE_FIELDS, find_invoice_fields
 from lib.kie.labelled import find_labelled
 from lib.kie.language import printed_language
 from lib.kie.layout import lay_out
 from lib.kie.lexicon import Lexicon, load_lexicon
 from lib.kie.mentions import Mentions
-from lib.kie.receipts.fields import ReceiptFinder
+from lib.kie.receipts.fields import RECEIPT_FIELDS, find_receipt_fields
 
 
 class CpuExtractor:
@@ -40,12 +40,12 @@ class CpuExtractor:
         layout = lay_out(pages)
         language = hints.language or printed_language(Mentions(layout, self._lexicon))
         mentions = Mentions(layout, self._lexicon, language)
-        kind = classify_mentions(mentions)
+        kind = classify(mentions)
         task = task.for_document(kind.document_type)
         finder = self._finders.get(task.document_type or kind.document_type)
         findings = Findings({}, {})
         if finder is not None and any(f.name in finder.known_fields for f in task.fields):
-            findings = finder.find(mentions, task, hints)
+            findings = finder.find(mentions, hints)
         known = finder.known_fields if finder is not None else frozenset()
         others = [
             spec
@@ -66,9 +66,10 @@ class CpuExtractor:
 
 def build_cpu_extractor(lexicon: Lexicon | None = None) -> Extractor:
     """The extractor with the shipped labels, or with a lexicon of one's own."""
-    finders: dict[DocumentType, Finder] = {
-        DocumentType.RECEIPT: ReceiptFinder(),
-        DocumentType.INVOICE: InvoiceFinder(),
-        DocumentType.CREDIT_NOTE: InvoiceFinder(),
+    invoices = Finder(INVOICE_FIELDS, find_invoice_fields)
+    finders = {
+        DocumentType.RECEIPT: Finder(RECEIPT_FIELDS, find_receipt_fields),
+        DocumentType.INVOICE: invoices,
+        DocumentType.CREDIT_NOTE: invoices,
     }
     return CpuExtractor(lexicon or load_lexicon(), finders)

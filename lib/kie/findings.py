@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from lib.domain.extraction import Candidate, Hints
-from lib.domain.task import Task
 from lib.kie.mentions import Mentions
 
 
@@ -19,14 +17,13 @@ class Findings:
     tables: Mapping[str, tuple[Mapping[str, Candidate], ...]]
 
 
-class Finder(Protocol):
-    """Finds the fields of one document type. It answers the field names in `known_fields`."""
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """Finds the fields of one document type.
 
-    @property
-    def known_fields(self) -> frozenset[str]:
-        """Fields and tables that it looks for; a task's other fields are left to their labels."""
-        ...
+    `find` gives candidates for what the document shows of `known_fields` (fields and tables); a
+    task's other fields are left to their labels.
+    """
 
-    def find(self, mentions: Mentions, task: Task, hints: Hints) -> Findings:
-        """Candidates for what the document shows."""
-        ...
+    known_fields: frozenset[str]
+    find: Callable[[Mentions, Hints], Findings]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
+from lib.values.text import base_letter
 
 # Languages that are written without accents, but for loan words and names: é, è, ê, ñ, ç, ö, ü, ø
 # are left as they are, since they are common in the names of restaurants and firms abroad.
@@ -17,11 +17,4 @@ def without_specks(text: str, language: str | None) -> str:
     """
     if language not in _UNACCENTED or text.isascii():
         return text
-    return "".join(map(_plain, text))
-
-
-def _plain(character: str) -> str:
-    if character.isascii() or character.lower() in _LOANED:
-        return character
-    base = unicodedata.normalize("NFD", character)[0]
-    return base if base.isascii() and base.isalpha() else character
+    return "".join(c if c.lower() in _LOANED else base_letter(c) for c in text)

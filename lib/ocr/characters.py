@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
+
+from lib.values.text import base_letter
 
 # Full-width ASCII (U+FF01..U+FF5E) as PP-OCR's Chinese training likes to return it. NFKC would do
 # this too, but also turn ² into 2, ½ into three characters and ™ into letters: amounts
@@ -60,12 +61,6 @@ def _asterisks(run: str) -> str:
     if "*" not in marks and (len(marks) < 5 or len(set(marks)) > len(marks) / 2):
         return run
     return re.sub(r"\S", "*", run)
-
-
-def base_letter(character: str) -> str:
-    """The ASCII letter under an accent; the character itself when it is not an accented one."""
-    parts = unicodedata.normalize("NFD", character)
-    return parts[0] if len(parts) == 2 and parts[0].isascii() and parts[0].isalpha() else character
 
 
 def drop_doubtful_accents(texts: Sequence[tuple[str, Iterable[float]]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Foldings of text: for comparing labels, for look-alikes, and one that keeps every position."""
+"""Foldings of text: one for comparing what was recognised, and one that keeps every position."""
 
 from __future__ import annotations
 
@@ -52,19 +52,21 @@ def _fold_character(character: str) -> str:
     return plain if len(plain) == 1 else character
 
 
-def strip_accents(text: str) -> str:
+def base_letter(character: str) -> str:
+    """The ASCII letter under an accent; the character itself when it is not an accented one."""
+    parts = unicodedata.normalize("NFD", character)
+    return parts[0] if len(parts) == 2 and parts[0].isascii() and parts[0].isalpha() else character
+
+
+def _strip_accents(text: str) -> str:
     """The text without diacritics, in lower case letters where Unicode has no decomposition."""
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_UNDECOMPOSED)
 
 
-def normalize_label(text: str) -> str:
-    """A label for comparing: case folded, no accents, punctuation as spaces, squeezed."""
-    folded = strip_accents(unicodedata.normalize("NFKC", text).casefold())
-    return _NOT_ALPHANUMERIC.sub(" ", folded).strip()
-
-
 def fold_ocr(text: str) -> str:
-    """`normalize_label` with look-alike characters made one (0/O, 1/l/I, 5/S, 8/B)."""
-    folded = strip_accents(unicodedata.normalize("NFKC", text).casefold())
+    """The text for comparing: case folded, no accents, punctuation as spaces, look-alike characters
+    made one (0/O, 1/l/I, 5/S, 8/B).
+    """
+    folded = _strip_accents(unicodedata.normalize("NFKC", text).casefold())
     return _NOT_ALPHANUMERIC.sub(" ", folded.translate(_LOOK_ALIKE)).strip()

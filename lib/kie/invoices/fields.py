@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from lib.domain.extraction import Candidate, Hints
-from lib.domain.task import Task
 from lib.kie.findings import Findings
 from lib.kie.invoices.accounts import find_accounts
 from lib.kie.invoices.key_values import KeyValues
@@ -54,25 +53,12 @@ INVOICE_FIELDS = frozenset(
 _MOST_CANDIDATES = 8
 
 
-class InvoiceFinder:
-    """Finds everything that an invoice's pages show. Without state.
+def find_invoice_fields(mentions: Mentions, hints: Hints) -> Findings:
+    """Everything that an invoice's pages show of `INVOICE_FIELDS`.
 
     The currency is given only where a label names it; else it is read off the signs beside the
     amounts afterwards.
     """
-
-    @property
-    def known_fields(self) -> frozenset[str]:
-        """Fields and tables of an invoice."""
-        return INVOICE_FIELDS
-
-    def find(self, mentions: Mentions, task: Task, hints: Hints) -> Findings:
-        """Candidates for all known fields, whichever of them the task asks for."""
-        return find_invoice_fields(mentions, hints)
-
-
-def find_invoice_fields(mentions: Mentions, hints: Hints) -> Findings:
-    """Everything that an invoice's pages show of `INVOICE_FIELDS`."""
     labels = Labels(mentions, hints.language)
     pairs = KeyValues(mentions.layout, mentions, labels)
     items = LineItems(mentions.layout, mentions, labels)

@@ -47,7 +47,3 @@ class Reading:
         """Where the cell stands on its page: 0 at the top, 1 at the bottom."""
         page = self.layout.page_of(cell).page
         return cell.box.center_y / page.height
-
-    def relative_x(self, cell: Cell) -> float:
-        """Where the cell begins on its page: 0 at the left, 1 at the right."""
-        return cell.box.x0 / self.layout.page_of(cell).page.width

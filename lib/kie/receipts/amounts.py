@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lib.kie.layout import Cell, Row, Span
+from lib.kie.layout import Cell, Row
 from lib.kie.lexicon import LabelMatch
 from lib.kie.mentions import AmountMention, LabelMention, Mentions
 
@@ -75,11 +75,6 @@ class LabelledAmount:
     def head(self) -> Role | None:
         """The first role."""
         return self.roles[0] if self.roles else None
-
-    @property
-    def label_spans(self) -> tuple[Span, ...]:
-        """Where the labels are printed."""
-        return tuple(label.span for label in self.labels)
 
 
 def labelled_amounts(mentions: Mentions) -> tuple[LabelledAmount, ...]:

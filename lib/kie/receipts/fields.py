@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from lib.domain.extraction import Hints
-from lib.domain.task import Task
 from lib.kie.findings import Findings
 from lib.kie.mentions import Mentions
 from lib.kie.receipts.amounts import labelled_amounts
@@ -45,24 +44,11 @@ RECEIPT_FIELDS = frozenset(
 )
 
 
-class ReceiptFinder:
-    """Finds everything that a receipt's pages show. Without state.
+def find_receipt_fields(mentions: Mentions, hints: Hints) -> Findings:
+    """Everything that a receipt's pages show of `RECEIPT_FIELDS`.
 
     The currency is not looked for: it is read off the signs beside the amounts afterwards.
     """
-
-    @property
-    def known_fields(self) -> frozenset[str]:
-        """Fields and tables of a receipt."""
-        return RECEIPT_FIELDS
-
-    def find(self, mentions: Mentions, task: Task, hints: Hints) -> Findings:
-        """Candidates for all known fields, whichever of them the task asks for."""
-        return find_receipt_fields(mentions, hints)
-
-
-def find_receipt_fields(mentions: Mentions, hints: Hints) -> Findings:
-    """Everything that a receipt's pages show of `RECEIPT_FIELDS`."""
     amounts = labelled_amounts(mentions)
     summary = summary_rows(mentions)
     items = find_items(mentions, amounts)

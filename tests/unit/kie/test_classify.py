@@ -3,8 +3,12 @@
 import pytest
 from printed_receipts import AMERICAN, GERMAN, MALAYSIAN, printed
 
+from lib.domain.document import Page
 from lib.domain.task import DocumentType
-from lib.kie.classify import classify
+from lib.kie import classify as station
+from lib.kie.layout import lay_out
+from lib.kie.lexicon import load_lexicon
+from lib.kie.mentions import Mentions
 
 INVOICE = """
 Muster GmbH
@@ -18,6 +22,10 @@ Beratung                  2     200,00
 Gesamtbetrag                    200,00
 IBAN: DE02120300000000202051
 """
+
+
+def classify(pages: list[Page]) -> station.Classification:
+    return station.classify(Mentions(lay_out(pages), load_lexicon()))
 
 
 @pytest.mark.parametrize("text", [MALAYSIAN, AMERICAN, GERMAN])

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.ocr.characters import base_letter, drop_doubtful_accents, fold
+from lib.ocr.characters import drop_doubtful_accents, fold
+from lib.values.text import base_letter
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,13 @@ from lib.values.identifiers import (
     find_tax_ids,
     find_urls,
 )
-from lib.values.text import fold_ocr, normalize_label
+from lib.values.text import fold_ocr
 
 FINDERS: dict[str, Callable[[str], object]] = {
     "amounts": find_amounts, "amount": parse_amount, "mark": lambda text: decimal_mark_of([text]),
     "dates": find_dates, "times": find_times, "tax ids": find_tax_ids, "ibans": find_ibans,
     "bics": find_bics, "emails": find_emails, "urls": find_urls, "phones": find_phones,
-    "currency": lambda text: resolve_currency([text]), "label": normalize_label, "ocr": fold_ocr,
+    "currency": lambda text: resolve_currency([text]), "ocr": fold_ocr,
 }  # fmt: skip
 UNITS = (
     "1", "1.", "1 ", "111 ", "12/", "12-", "A", "a.", "DE ", "AB12", "tax no ", "A-", "O0", "$",
