@@ -45,6 +45,7 @@ class ServerProcess:
     """`ocr serve`, started and answering."""
 
     def __init__(self, data_root: Path, more: Mapping[str, str] | None = None) -> None:
+        self.data_root = data_root
         self.process = subprocess.Popen(
             [OCR, "serve", "--port", "0"],
             env=environment(data_root, more),

@@ -14,7 +14,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from lib.errors import Error, Kind
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_BUSY_TIMEOUT_S = 10
+# A writer holds the lock for milliseconds. Who waits longer waits for a program that is not ours, and
+# a request that waits has a deadline.
+_BUSY_TIMEOUT_S = 5
+# More than there are threads to use them, so that none waits for a connection as well.
+_MOST_CONNECTIONS = 64
 
 
 class Schema(StrEnum):
@@ -39,7 +43,11 @@ def open_database(path: Path, schema: Schema, durability: Durability) -> Engine:
     with _translated():
         _make_folder(path.parent)
         engine = create_engine(
-            f"sqlite:///{path}", connect_args={"timeout": _BUSY_TIMEOUT_S}, pool_size=8
+            f"sqlite:///{path}",
+            connect_args={"timeout": _BUSY_TIMEOUT_S},
+            pool_size=8,
+            max_overflow=_MOST_CONNECTIONS - 8,
+            pool_timeout=_BUSY_TIMEOUT_S,
         )
         _configure(engine, durability)
         _migrate(engine, schema)
