@@ -17,6 +17,15 @@ from sample_documents.scan import scanned_page
 
 Grey = NDArray[np.uint8]
 LONGEST_PHOTO = 2600
+# Colours of wood, cloth, stone and steel.
+TABLES = (
+    (126, 92, 64),
+    (88, 98, 104),
+    (60, 48, 40),
+    (170, 160, 150),
+    (196, 170, 130),
+    (40, 42, 46),
+)
 # EXIF orientation: how the stored picture is turned so that a viewer turns it back.
 TURNS = {1: None, 3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90}
 
@@ -75,7 +84,7 @@ def photo(page: Grey, seed: str) -> bytes:
         seed=0,
         size=size,
         corners=(corner(0.08, 0.05), corner(0.92, 0.05), corner(0.92, 0.95), corner(0.08, 0.95)),
-        table=(chance.randint(40, 190), chance.randint(40, 170), chance.randint(40, 160)),
+        table=chance.choice(TABLES),
         shadow=(chance.uniform(0, 1), chance.uniform(0, 1), chance.uniform(0.2, 0.5)),
         orientation=chance.choice((1, 1, 3, 6)),
         quality=chance.randint(45, 92),

@@ -9,8 +9,7 @@ from importlib import import_module
 from stdnum import iban as iban_number
 
 TRIES = 40_000  # the rarest number is right once in 970 draws
-# country: (stdnum module, body as a pattern: # digit, @ letter, other characters stand for
-# themselves; how many digits the brute force fills in is the whole body)
+# country: (stdnum module, pattern as `filled` takes it)
 TAX_IDS = {
     "GB": ("stdnum.gb.vat", "GB#########"),
     "DE": ("stdnum.de.vat", "DE#########"),
@@ -66,6 +65,18 @@ def tax_id(country: str, chance: random.Random) -> str:
         return filled(chance.choice(UNCHECKED[country]), chance)
     module, pattern = TAX_IDS[country]
     return _searched(pattern, import_module(module).is_valid, chance)
+
+
+def as_printed(country: str, number: str, chance: random.Random) -> str:
+    """Compact on one document, in its country's groups on another."""
+    if country in UNCHECKED or chance.random() < 0.5:
+        return number
+    module = import_module(TAX_IDS[country][0])
+    if hasattr(module, "format"):
+        return str(module.format(number))
+    if country in {"DE", "FR", "ES", "AT"} or not number.startswith(country):
+        return number
+    return f"{country} {number[len(country) :]}"
 
 
 def _searched(pattern: str, valid: Callable[[str], bool], chance: random.Random) -> str:

@@ -109,7 +109,7 @@ class InvoiceLayout:
             lines.append(vendor.website)
             self.truth.note(vendor_website=vendor.website)
         if chance.random() < 0.85:
-            lines.append(f"{vendor.tax_label}{self.glue}{vendor.tax_id}")
+            lines.append(f"{vendor.tax_label}{self.glue}{vendor.printed_tax_id}")
             self.truth.note(vendor_tax_id=vendor.tax_id)
         if vendor.registration and chance.random() < 0.4:
             label, number = vendor.registration
@@ -208,7 +208,7 @@ class InvoiceLayout:
             address += f", {customer.country}"
         self.truth.note(customer_name=customer.name, customer_address=address)
         if chance.random() < 0.35 and customer.name not in people:
-            lines.append(f"{customer.tax_label}{self.glue}{customer.tax_id}")
+            lines.append(f"{customer.tax_label}{self.glue}{customer.printed_tax_id}")
             self.truth.note(customer_tax_id=customer.tax_id)
         for line in lines:
             sheet.text(x, y, line, self.size)

@@ -6,16 +6,19 @@ import random
 import unicodedata
 from dataclasses import dataclass
 
-from synthetic.identifiers import filled, tax_id
+from synthetic.identifiers import as_printed, filled, tax_id
 from synthetic.places import Country
 
 
 @dataclass(frozen=True)
 class Party:
+    """`tax_id` is the letters and digits of `printed_tax_id`; `registration` is label and number."""
+
     name: str
     address_lines: tuple[str, ...]
     country: str
     tax_id: str
+    printed_tax_id: str
     tax_label: str
     registration: tuple[str, str] | None
     phone: str
@@ -55,11 +58,13 @@ def _party(name: str, country: Country, chance: random.Random) -> Party:
     facts = country.facts
     domain = f"{_domain(name)}.example"
     register = facts["register"]
+    number = as_printed(country.code, tax_id(country.code, chance), chance)
     return Party(
         name=name,
         address_lines=_address(country, chance),
         country=facts["country"],
-        tax_id=tax_id(country.code, chance),
+        tax_id="".join(letter for letter in number if letter.isalnum()),
+        printed_tax_id=number,
         tax_label=chance.choice(facts["tax_label"]),
         registration=(register[0], filled(register[1], chance)) if register else None,
         phone=filled(chance.choice(facts["phone"]), chance),

@@ -34,6 +34,8 @@ class ReceiptLayout:
         self.marks = len({item.rate for item in bill.items}) > 1 or chance.random() < 0.25
         self.codes = chance.choice(("", "", "", "before", "line"))
         self.quantities = chance.choice(("after", "before", "prefix", "prefix", "column"))
+        self.times = chance.choice("xxX@*")
+        self.after_quantity = chance.choice(("x ", " ", "X "))
         self.item_gap = chance.random() < 0.1
         self.rule_sign = chance.choice("-=*-.-")
         self.printed: list[tuple[str, str, float]] = []  # text, style, height in lines
@@ -89,7 +91,7 @@ class ReceiptLayout:
             lines = vendor.address_lines if chance.random() < 0.7 else (vendor.address,)
             for line in lines:
                 self._centre(line)
-            self.truth.note(vendor_address=vendor.address)
+            self.truth.note(vendor_address=" ".join(lines))
         if chance.random() < 0.65:
             label = chance.choice(self.country.words["phone"])
             self._centre(f"{label}{chance.choice((': ', ' '))}{vendor.phone}")
@@ -105,7 +107,7 @@ class ReceiptLayout:
 
     def _tax_id(self) -> None:
         vendor = self.bill.vendor
-        self._centre(f"{vendor.tax_label}{self.chance.choice((': ', ' '))}{vendor.tax_id}")
+        self._centre(f"{vendor.tax_label}{self.chance.choice((': ', ' '))}{vendor.printed_tax_id}")
         self.truth.note(vendor_tax_id=vendor.tax_id)
 
     def _meta(self) -> None:
@@ -182,14 +184,13 @@ class ReceiptLayout:
             self._pair(left, amount)
             noted["quantity"] = noted["unit_price"] = None
         elif self.quantities == "prefix":
-            cross = self.chance.choice(("x ", " ", "X "))
-            self._pair(f"{quantity}{cross}{left}", amount)
+            self._pair(f"{quantity}{self.after_quantity}{left}", amount)
             noted["unit_price"] = None
         elif self.quantities == "after":
             self._add(left)
-            self._pair(f"   {quantity} {self.chance.choice('xX@*')} {price}", amount)
+            self._pair(f"   {quantity} {self.times} {price}", amount)
         else:
-            self._add(f"{quantity} {self.chance.choice('xX*')} {price}")
+            self._add(f"{quantity} {self.times} {price}")
             self._pair(left, amount)
         if self.codes == "line":
             self._add(f"  {code}")
