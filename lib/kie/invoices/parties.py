@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -47,6 +48,7 @@ _REPEATED = 0.08  # added for each time (two at most) that the page repeats the 
 _TOP, _BOTTOM = 0.2, 0.85  # of the page's height
 _LARGE = 1.25  # of the page's letter height
 _SMALL_WORDS = 2
+_MOST_NAMES = 50  # of one role that are compared with the rest of the document
 _WINDOW_GAP, _WINDOW_INDENT = 6.0, 8.0  # letter heights
 
 
@@ -187,15 +189,11 @@ def _is_title(reading: Reading, cell: Cell) -> bool:
 
 def _names(reading: Reading, parties: Sequence[Party], role: Role) -> list[Candidate]:
     best: dict[str, Candidate] = {}
-    for party in sorted(parties, key=lambda p: -p.score):
-        name = party.name
-        if party.role is not role or name is None:
-            continue
-        again = sum(
-            1
-            for cell in reading.layout.cells
-            if cell is not name.cell and name.text.casefold() in cell.text.casefold()
-        )
+    named = [(party, party.name) for party in parties if party.role is role and party.name]
+    texts = [(cell, cell.text.casefold()) for cell in reading.layout.cells] if named else []
+    for party, name in heapq.nlargest(_MOST_NAMES, named, key=lambda item: item[0].score):
+        words = name.text.casefold()
+        again = sum(cell is not name.cell and words in text for cell, text in texts)
         bonus = _REPEATED * min(2, again) if role is Role.VENDOR else 0.0
         candidate = reading.mentions.candidate([name], party.score + bonus, party.label)
         key = candidate.raw.casefold()

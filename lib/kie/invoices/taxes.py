@@ -34,14 +34,14 @@ class TaxLine:
 
 def find_tax_lines(reading: Reading) -> list[TaxLine]:
     """The tax lines outside the table of items, each rate and amount once."""
-    found: list[TaxLine] = []
+    unique: dict[tuple[Decimal | None, Decimal], TaxLine] = {}
     for row in reading.layout.rows:
         if row.index in reading.table_rows:
             continue
         line = _whole_line(reading, row) or _labelled_line(reading, row)
-        if line and not any(_same(line, other) for other in found):
-            found.append(line)
-    found = [line if line.base else _with_base(reading, line) for line in found]
+        if line:
+            unique.setdefault((line.rate_value, line.amount.value), line)
+    found = [line if line.base else _with_base(reading, line) for line in unique.values()]
     complete = [line for line in found if line.base]
     return complete or found
 
@@ -132,7 +132,3 @@ def _labelled_line(reading: Reading, row: Row) -> TaxLine | None:
         if rates and money and abs(money[-1].value) > 0:
             return TaxLine(rates[0].span, rates[0].value, None, money[-1])
     return None
-
-
-def _same(one: TaxLine, other: TaxLine) -> bool:
-    return one.rate_value == other.rate_value and one.amount.value == other.amount.value

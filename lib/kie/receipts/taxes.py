@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -40,11 +40,13 @@ def find_tax_lines(
     """
     lines = [*_beside_rates(mentions, amounts, items), *_from_tables(mentions, items)]
     seen: set[tuple[str, Decimal]] = set()
+    rows: set[int] = set()
     unique: list[TaxLine] = []
     for line in sorted(lines, key=lambda line: line.row.index):
         key = (line.rate.text if line.rate else "", line.tax.value)
-        if key not in seen and not any(other.row is line.row for other in unique):
+        if key not in seen and line.row.index not in rows:
             seen.add(key)
+            rows.add(line.row.index)
             unique.append(line)
     return tuple(unique)
 
@@ -82,6 +84,9 @@ def _beside_rates(
     such a row and its tax is the rate's share of its base.
     """
     lines: list[TaxLine] = []
+    roles: dict[int, set[Role]] = {}
+    for amount in amounts:
+        roles.setdefault(amount.row.index, set()).update(amount.roles)
     for row in mentions.layout.rows:
         if row.index in items:
             continue
@@ -97,14 +102,14 @@ def _beside_rates(
         if goes_on and base is not None and tax.value > 0 and _is_share(rates[0], base, tax):
             lines.append(TaxLine(row, rates[0].span, base, tax))
             continue
-        if not _names_tax(amounts, row.index) and not _proves_itself(rates[0], base, tax, money):
+        named = _names_tax(roles.get(row.index, set()))
+        if not named and not _proves_itself(rates[0], base, tax, money):
             continue
         lines.append(TaxLine(row, rates[0].span, base, tax))
     return lines
 
 
-def _names_tax(amounts: Sequence[LabelledAmount], row: int) -> bool:
-    roles = {role for a in amounts if a.row.index == row for role in a.roles}
+def _names_tax(roles: Set[Role]) -> bool:
     return bool(roles & {Role.TAX, Role.SUMMARY}) and Role.COUNT not in roles
 
 
