@@ -1,4 +1,4 @@
-"""The server as a process: workers killed and stopped, a stop with work in hand, a locked database."""
+"""The server as a process: workers killed and stopped, a stop at work, a locked database."""
 
 from __future__ import annotations
 

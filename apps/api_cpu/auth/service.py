@@ -12,6 +12,7 @@ from apps.api_cpu.auth.roles import Caller, Role
 from apps.api_cpu.auth.store import KeyStore, StoredKey
 from lib.errors import Error, Kind
 
+KEY_ID_LENGTH = 12
 _PREFIX = "ocr"
 _SECRET_BYTES = 32
 _LAST_USED_RESOLUTION = timedelta(minutes=1)
@@ -43,7 +44,7 @@ class KeyService:
 
     def create(self, name: str, role: Role, lifetime: timedelta | None = None) -> NewKey:
         """A new key that expires after `lifetime`, or never."""
-        key = _new_key(secrets.token_hex(6))
+        key = _new_key(secrets.token_hex(KEY_ID_LENGTH // 2))
         now = self._clock()
         expires_at = None if lifetime is None else now + lifetime
         self._store.add(StoredKey(key.key_id, name, role, self._mac(key.text), now, expires_at))
@@ -118,7 +119,7 @@ def _new_key(key_id: str) -> NewKey:
 
 def _key_id_of(text: str) -> str:
     parts = text.split("_", 2)
-    return parts[1][:12] if len(parts) == 3 else ""
+    return parts[1][:KEY_ID_LENGTH] if len(parts) == 3 else ""
 
 
 def _no_such_key() -> Error:

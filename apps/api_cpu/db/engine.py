@@ -14,8 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from lib.errors import Error, Kind
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-# A writer holds the lock for milliseconds. Who waits longer waits for a program that is not ours, and
-# a request that waits has a deadline.
+# A writer of ours holds the lock for milliseconds; a request that waits longer has a deadline.
 _BUSY_TIMEOUT_S = 5
 # More than there are threads to use them, so that none waits for a connection as well.
 _MOST_CONNECTIONS = 64

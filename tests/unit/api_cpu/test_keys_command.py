@@ -1,0 +1,23 @@
+"""`ocr keys list` on a narrow terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from apps.api_cpu.auth.command import keys_commands
+
+
+def test_key_ids_are_shown_whole_on_a_narrow_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA_ROOT", str(tmp_path))
+    monkeypatch.setenv("API_KEY_PEPPER", "a pepper for these tests only")
+    monkeypatch.setattr("apps.api_cpu.console.out.width", 60)
+    run = CliRunner().invoke
+    key_id = run(keys_commands, ["create", "--name", "till 7"]).stdout.split("_")[1]
+    listed = run(keys_commands, ["list"])
+    assert listed.exit_code == 0
+    assert key_id in listed.stdout
