@@ -26,8 +26,8 @@ from apps.api_cpu.extractions.service import ExtractionService
 from apps.api_cpu.extractions.store import ExtractIndex
 from apps.api_cpu.health.endpoints import router as health
 from apps.api_cpu.health.service import Readiness
-from apps.api_cpu.middleware import BodyLimitMiddleware, RequestMiddleware
-from apps.api_cpu.settings import Settings
+from apps.api_cpu.middleware import BodyLimitMiddleware, LocalHostMiddleware, RequestMiddleware
+from apps.api_cpu.settings import Settings, is_loopback
 from apps.api_cpu.shutdown import Shutdown
 from apps.api_cpu.stations import Reader, build_reader
 from apps.api_cpu.tasks.endpoints import router as tasks
@@ -71,6 +71,8 @@ def create_app(
     app.add_middleware(
         BodyLimitMiddleware, limit=body_limit, together=max(_BODIES_BYTES, 4 * body_limit)
     )
+    if not settings.asks_for_keys and is_loopback(settings.host):
+        app.add_middleware(LocalHostMiddleware)
     app.add_middleware(RequestMiddleware)
     errors.register(app)
     for router in (health, auth, tasks, extractions, artifacts):

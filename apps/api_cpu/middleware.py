@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,6 +13,7 @@ from apps.api_cpu.errors import error_response, internal_error, invalid
 from apps.api_cpu.request_context import (
     RequestContext,
     attach,
+    context_in,
     is_request_id,
     new_request_id,
 )
@@ -81,6 +83,31 @@ class RequestMiddleware:
             )
 
 
+class LocalHostMiddleware:
+    """Refuses a `Host` that is a name on the network: for a server on loopback without keys.
+
+    A page on the web can have its own name resolve to this machine (DNS rebinding), and its scripts
+    would then be the local admin. They cannot choose the header.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http" and not _names_this_machine(
+            Headers(scope=scope).get("host", "")
+        ):
+            error = Error(
+                "bad_request",
+                Kind.BAD_REQUEST,
+                "Without keys, this server answers only to an IP address or `localhost`.",
+            )
+            await error_response(error, context_in(scope).request_id)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
 class BodyLimitMiddleware:
     """Stops reading a body at `limit` bytes, whether or not its length was announced.
 
@@ -138,6 +165,18 @@ def _too_many_bodies() -> Error:
 def body_too_large(limit: int) -> Error:
     """413 with the limit in bytes."""
     return Error("payload_too_large", Kind.TOO_LARGE, "The request is too large.", {"limit": limit})
+
+
+def _names_this_machine(host: str) -> bool:
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    name = name.lower().rstrip(".")
+    if name in {"", "localhost"} or name.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _is_method(text: str) -> bool:

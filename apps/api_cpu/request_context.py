@@ -46,4 +46,9 @@ def attach(scope: Scope, context: RequestContext) -> None:
 
 def context_of(connection: HTTPConnection) -> RequestContext:
     """The context of a request; the middleware has attached it."""
-    return cast(RequestContext, connection.scope["state"][_STATE_KEY])
+    return context_in(connection.scope)
+
+
+def context_in(scope: Scope) -> RequestContext:
+    """The same, for who has the scope only."""
+    return cast(RequestContext, scope["state"][_STATE_KEY])

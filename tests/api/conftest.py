@@ -132,7 +132,7 @@ class Place:
         self.settings = settings
         self.pipeline = pipeline
         self.app = create_app(settings, lambda _settings: fake_reader())
-        self.client = TestClient(self.app, raise_server_exceptions=True)
+        self.client = TestClient(self.app, "http://localhost")
 
     def key(self, role: Role = Role.CLIENT) -> str:
         """A new key of that role."""

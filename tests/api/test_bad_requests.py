@@ -214,9 +214,27 @@ def test_json_of_too_many_parts_is_not_built(place: Place, body: bytes) -> None:
     "path", ["/v1/extract/", "/v1/health/", "/static", "//v1/health", "/v1//me"]
 )
 def test_no_redirect_repeats_the_host_header(place: Place, path: str) -> None:
-    answer = place.client.get(path, headers={"Host": "evil.example"}, follow_redirects=False)
-    assert "evil" not in str(answer.headers)
+    answer = place.client.get(path, headers={"Host": "a.localhost"}, follow_redirects=False)
+    assert "a.localhost" not in str(answer.headers)
     _error(answer, 404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/me", "/v1/extracts/x", "/openapi.json"])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "localhost.evil.example"])
+def test_without_keys_a_page_that_rebinds_its_name_gets_nothing(
+    place: Place, path: str, host: str
+) -> None:
+    _error(place.client.get(path, headers={"Host": host}), 400, "bad_request")
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1:8000", "[::1]:8000", "192.0.2.7"])
+def test_without_keys_addresses_of_the_machine_work(place: Place, host: str) -> None:
+    assert place.client.get("/v1/me", headers={"Host": host}).status_code == 200
+
+
+def test_with_keys_any_name_works(locked: Place) -> None:
+    headers = locked.headers() | {"Host": "ocr.example.org"}
+    assert locked.client.get("/v1/me", headers=headers).status_code == 200
 
 
 def test_an_upload_is_not_written_to_the_temporary_folder(
