@@ -115,11 +115,18 @@ def _code(chance: random.Random) -> str:
     return chance.choice((f"{serial}", f"{chance.choice('ABKMT')}-{serial}", f"40{serial:05d}"))
 
 
+def _rates(country: Country, chance: random.Random, *, several: float) -> list[Decimal]:
+    """All of the country's rates, or its first; a tax added to prices has one rate a document."""
+    if country.facts["tax_kind"] == "sales":
+        return [chance.choice(country.rates)]
+    return country.rates if chance.random() < several else country.rates[:1]
+
+
 def _invoice_items(country: Country, chance: random.Random, *, rebates: bool) -> tuple[Item, ...]:
     words = country.words
     stock = [*words["goods"], *words["services"]]
     count = chance.choice((1, 2, 3, 3, 4, 5, 6, 8, 12, 30, 45))
-    rates = country.rates if chance.random() < 0.45 else country.rates[:1]
+    rates = _rates(country, chance, several=0.45)
     items = []
     for _ in range(count):
         quantity = Decimal(chance.choice((1, 1, 2, 3, 5, 10, 12, 24, 100)))
@@ -196,8 +203,7 @@ def invoice(country: Country, chance: random.Random, rounds: random.Random) -> B
 
 def _receipt_items(country: Country, chance: random.Random, *, food: bool) -> tuple[Item, ...]:
     stock = list(country.words["dishes" if food else "grocery"])
-    rates = country.rates if chance.random() < 0.6 else country.rates[:1]
-    rates = rates[:1] if country.facts["tax_kind"] == "sales" else rates
+    rates = _rates(country, chance, several=0.6)
     items = []
     for _ in range(chance.choice((1, 2, 3, 4, 5, 6, 8, 11))):
         name = stock.pop(chance.randrange(len(stock)))

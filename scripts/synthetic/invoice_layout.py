@@ -9,7 +9,7 @@ from synthetic.fonts import Fonts
 from synthetic.identifiers import bic, iban
 from synthetic.invoice_table import InvoiceTable
 from synthetic.invoice_totals import draw_totals
-from synthetic.parties import Party
+from synthetic.parties import Party, company
 from synthetic.places import Words
 from synthetic.sheet import Colour, Sheet
 from synthetic.truth import Truth
@@ -25,7 +25,8 @@ class InvoiceLayout:
     def __init__(self, bill: Bill, chance: random.Random, fonts: Fonts) -> None:
         self.bill, self.chance, self.truth = bill, chance, Truth()
         self.country = bill.country
-        self.tax_name = chance.choice(self.country.facts["tax_names"] or [""])
+        facts = self.country.facts
+        self.tax_name = chance.choice(facts.get("invoice_tax_names") or facts["tax_names"] or [""])
         self.words = Words(self.country.words["invoice"], chance, self.tax_name)
         if bill.inclusive:
             self.words.leave_out_net()
@@ -163,6 +164,8 @@ class InvoiceLayout:
         end = buyer_end
         if shape in {"list", "stacked"}:
             end = self._list(pairs, self.left if buyer_right else middle, top, shape)
+        elif chance.random() < 0.4:
+            end = self._ship_to(middle, top)
         y = max(end, buyer_end) + 14
         if not title_first:
             sheet.text(self.left, y + 8, title, 14, bold=True, colour=self.accent)
@@ -213,6 +216,17 @@ class InvoiceLayout:
         for line in lines:
             sheet.text(x, y, line, self.size)
             y += step
+        return y
+
+    def _ship_to(self, x: float, y: float) -> float:
+        """Where the goods went: another address, beside the buyer's."""
+        step = self.size * 1.3
+        place = company(self.country, self.chance)
+        lines = [self.label("ship_to"), self.bill.customer.name, *place.address_lines]
+        for index, line in enumerate(lines):
+            self.sheet.text(x, y, line, self.size, bold=index == 0)
+            y += step
+        self.truth.note(shipping_address=place.address)
         return y
 
     def _list(self, pairs: list[tuple[str, str]], x: float, y: float, shape: str) -> float:

@@ -12,7 +12,7 @@ from synthetic.places import Country
 
 @dataclass(frozen=True)
 class Party:
-    """`tax_id` is the letters and digits of `printed_tax_id`; `registration` is label and number."""
+    """`tax_id` is `printed_tax_id` without separators; `registration` is label and number."""
 
     name: str
     address_lines: tuple[str, ...]
