@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import h11
+from starlette.datastructures import Headers
+from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from apps.api_cpu.errors import envelope
-from apps.api_cpu.request_context import new_request_id
+from apps.api_cpu.request_context import (
+    context_in,
+    has_context,
+    is_request_id,
+    new_request_id,
+)
 from apps.api_cpu.wire import dump
 from lib.errors import Error, Kind
 
@@ -66,7 +74,7 @@ class EnvelopeProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer 400 and close the connection; `msg` is uvicorn's own text and is not sent."""
-        request_id = new_request_id()
+        request_id = self._request_id()
         error = Error("bad_request", Kind.BAD_REQUEST, "The request is not valid HTTP.")
         body = dump(envelope(error, request_id))
         headers = [
@@ -86,6 +94,17 @@ class EnvelopeProtocol(H11Protocol):
     @property
     def _is_serving(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
+
+    def _request_id(self) -> str:
+        """Of a request whose body is what is broken: the id that its artifact will have."""
+        if not self._is_serving:
+            return new_request_id()
+        scope = cast(Scope, self.scope)
+        if has_context(scope):
+            return context_in(scope).request_id
+        # It arrived in one piece with its head, so nobody has looked at it yet.
+        sent = Headers(raw=self.headers).get("x-request-id", "")
+        return sent if is_request_id(sent) else new_request_id()
 
     def _wait_at_most(self, seconds: float | None) -> None:
         if self._patience is not None:

@@ -52,3 +52,8 @@ def context_of(connection: HTTPConnection) -> RequestContext:
 def context_in(scope: Scope) -> RequestContext:
     """The same, for who has the scope only."""
     return cast(RequestContext, scope["state"][_STATE_KEY])
+
+
+def has_context(scope: Scope) -> bool:
+    """Whether the middleware has seen this request already."""
+    return _STATE_KEY in scope.get("state", {})

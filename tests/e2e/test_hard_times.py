@@ -58,7 +58,7 @@ def test_a_stop_answers_what_outlasts_its_grace(start: Start, number: signal.Sig
         worker.suspend()
     thread, outcome = _in_background(server, RECEIPT)
     host, port = urlsplit(server.url).hostname, urlsplit(server.url).port
-    head = b"POST /v1/extract HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = b"POST /v1/extract HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     with socket.create_connection((host, port), timeout=30) as half_sent:
         half_sent.sendall(head + b"X-Request-ID: half\r\nContent-Length: 5000\r\n\r\n{")
         eventually(
@@ -117,3 +117,22 @@ def test_a_locked_database_is_a_named_error_and_passes(start: Start, tmp_path: P
         other.execute("ROLLBACK")
         other.close()
     assert _send(server, RECEIPT, request_id="locked-out").status_code == 200
+
+
+@pytest.mark.parametrize("pause", [False, True])
+def test_a_body_of_broken_chunks_is_answered_and_kept_under_its_id(
+    start: Start, pause: bool
+) -> None:
+    server = start(OCR_WORKERS="1")
+    host, port = urlsplit(server.url).hostname, urlsplit(server.url).port
+    head = b"POST /v1/extract HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += b"X-Request-ID: garbled\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection((host, port), timeout=20) as connection:
+        connection.sendall(head + b"1\r\n{\r\n")
+        if pause:
+            time.sleep(0.3)
+        connection.sendall(b"no length\r\n")
+        assert b"x-request-id: garbled" in connection.recv(65536).lower()
+    eventually(
+        lambda: server.client.get("/v1/extracts/garbled").status_code == 400, "the kept failure"
+    )

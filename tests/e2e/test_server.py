@@ -98,7 +98,9 @@ def test_a_client_that_leaves_disturbs_nobody(start: Start) -> None:
     server = start()
     server.wait_ready()
     host, port = urlsplit(server.url).hostname, urlsplit(server.url).port
-    head = "POST /v1/extract HTTP/1.1\r\nHost: x\r\nX-Request-ID: left\r\nContent-Length: 5000\r\n"
+    head = (
+        "POST /v1/extract HTTP/1.1\r\nHost: [::1]\r\nX-Request-ID: left\r\nContent-Length: 50\r\n"
+    )
     with socket.create_connection((host, port)) as connection:
         connection.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n{")
     eventually(
