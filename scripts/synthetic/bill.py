@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -62,7 +62,6 @@ class Bill:
     paid: Decimal = ZERO
     tendered: Decimal | None = None
     food: bool = False
-    extra: dict[str, str] = field(default_factory=dict)
     due: date | None = None
     delivered: date | None = None
     days: int = 30
@@ -257,10 +256,9 @@ def receipt(country: Country, chance: random.Random, rounds: random.Random) -> B
         tip = country.round(total * rounds.choice((15, 18, 20)) / HUNDRED)
         total += tip
     cash = tip == 0 and rounds.random() < 0.45
-    if cash and (step := country.facts.get("cash_step")):
-        unit = Decimal(str(step))
-        rounded = (total / unit).quantize(Decimal(1), ROUND_HALF_UP) * unit
-        rounding, total = rounded - total, country.round(rounded)
+    if cash:
+        exact, total = total, _payable_in_cash(total, country)
+        rounding = total - exact
     issued = date(2023, 1, 2) + timedelta(days=chance.randint(0, 1200))
     bill = Bill(
         kind="receipt",
@@ -284,6 +282,14 @@ def receipt(country: Country, chance: random.Random, rounds: random.Random) -> B
         food=food,
     )
     return replace(bill, tendered=_tendered(bill, rounds)) if cash else bill
+
+
+def _payable_in_cash(total: Decimal, country: Country) -> Decimal:
+    """Rounded to the smallest coin, where that is more than the currency's smallest unit."""
+    if not (step := country.facts.get("cash_step")):
+        return total
+    coin = Decimal(str(step))
+    return country.round((total / coin).quantize(Decimal(1), ROUND_HALF_UP) * coin)
 
 
 def _tendered(bill: Bill, chance: random.Random) -> Decimal:

@@ -73,7 +73,7 @@ def test_check_digits_hold(code):
 @pytest.mark.parametrize("code", sorted(COUNTRIES))
 def test_sums_are_exact(code, maker):
     country = COUNTRIES[code]
-    for seed in range(4):
+    for seed in range(3):
         one = maker(country, random.Random(seed), random.Random(seed + 100))
         assert sum(item.amount for item in one.items) == one.lines_total
         for item in one.items:
