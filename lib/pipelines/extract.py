@@ -70,9 +70,11 @@ def extract(
             pages = read_pages(document, numbers, stations.ocr, deadline)
         mime_type, page_count = document.mime_type, document.page_count
     interpreted, warnings = within_limit(pages)
+    _still_wanted(deadline)
     with watch.station("kie"):
         raw = stations.extractor.extract(interpreted, task, hints)
     chosen = raw.task or task
+    _still_wanted(deadline)
     with watch.station("post"):
         reading = finish(raw, chosen, interpreted, hints)
     return Extraction(
@@ -86,6 +88,17 @@ def extract(
         warnings=warnings,
         timings_ms=watch.timings_ms,
     )
+
+
+def _still_wanted(deadline: Deadline) -> None:
+    """KIE and post run to their end once begun: they are not begun for nobody."""
+    if deadline.passed:
+        raise Error(
+            "inference_timeout",
+            Kind.TIMEOUT,
+            "The document was not read in the time allowed.",
+            retryable=True,
+        )
 
 
 def _from_einvoice(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lib.domain.extraction import Check, CheckStatus, FieldValue
-from lib.domain.task import FieldSpec, FieldType, Task
+from lib.domain.task import DocumentType, FieldSpec, FieldType, Task
 from lib.post.options import Chosen
 
 # Without these a receipt or an invoice cannot be booked.
 _KEY_FIELDS = ("vendor_name", "document_number", "issue_date", "total")
-_NOT_ALWAYS_PRINTED = {"receipt_fields_v1": frozenset({"document_number"})}
+_NOT_ALWAYS_PRINTED = {DocumentType.RECEIPT: frozenset({"document_number"})}
 
 _LOW_CONFIDENCE = 0.6  # below: wrong often enough that looking is cheaper than booking it wrong
 
@@ -67,6 +67,7 @@ def ambiguity(spec: FieldSpec) -> str:
 
 
 def _key_fields(task: Task) -> tuple[str, ...]:
-    optional = _NOT_ALWAYS_PRINTED.get(task.id, frozenset())
+    kind = task.document_type
+    optional = _NOT_ALWAYS_PRINTED.get(kind, frozenset()) if kind else frozenset()
     scalar = tuple(spec.name for spec in task.fields if spec.type is not FieldType.TABLE)
     return tuple(n for n in _KEY_FIELDS if n in scalar and n not in optional) or scalar
