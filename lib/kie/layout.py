@@ -6,7 +6,6 @@ are pixels of the upright page image, turned by the page's median text angle so 
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +13,9 @@ from functools import cached_property
 from statistics import median
 
 from lib.domain.document import Line, Page, Word
-from lib.domain.geometry import Point
 from lib.kie.boxes import Box, bounding_box
+from lib.kie.deskew import Placed, median_angle, place
 
-_LARGEST_SKEW = 0.6  # radians; a steeper median angle is noise of very short lines, not a skew
 _SAME_ROW_OVERLAP = 0.5  # of the smaller height
 _COLUMN_CLASH = 0.35  # of the smaller width: more than that lies above or below, not beside
 _OPEN_ROWS = 8  # how many of the last rows may still take a cell
@@ -241,17 +239,10 @@ def lay_out(pages: Sequence[Page]) -> Layout:
     return Layout(tuple(laid))
 
 
-@dataclass(slots=True)
-class _Placed:
-    line: Line
-    box: Box
-    word_boxes: tuple[Box, ...]
-
-
 def _lay_out_page(page: Page, rows_before: int, cells_before: int) -> PageLayout:
     lines = [part for line in page.lines for part in _parts(line)]
-    angle = _median_angle(page, lines)
-    placed = [_place(page, line, angle) for line in lines]
+    angle = median_angle(page, lines)
+    placed = [place(page, line, angle) for line in lines]
     letter_height = median(p.box.height for p in placed) if placed else 1.0
     letter_height = max(letter_height, 1e-6)
     rows: list[Row] = []
@@ -296,50 +287,11 @@ def _parts(line: Line) -> Iterator[Line]:
         yield Line(tuple(part))
 
 
-def _median_angle(page: Page, lines: Sequence[Line]) -> float:
-    """Median direction of the lines at least three times as long as high, in radians."""
-    angles = []
-    for line in lines:
-        top_left = _pixels(page, line.words[0].polygon.corners[0])
-        top_right = _pixels(page, line.words[-1].polygon.corners[1])
-        bottom_left = _pixels(page, line.words[0].polygon.corners[3])
-        dx, dy = top_right[0] - top_left[0], top_right[1] - top_left[1]
-        if math.hypot(dx, dy) > 3 * math.dist(top_left, bottom_left):
-            angles.append(math.atan2(dy, dx))
-    angle = median(angles) if angles else 0.0
-    return angle if abs(angle) <= _LARGEST_SKEW else 0.0
-
-
-def _pixels(page: Page, point: Point) -> Point:
-    return point[0] * page.width, point[1] * page.height
-
-
-def _place(page: Page, line: Line, angle: float) -> _Placed:
-    cosine, sine = math.cos(angle), math.sin(angle)
-    boxes = []
-    for word in line.words:
-        turned = []
-        for corner in word.polygon.corners:
-            x, y = _pixels(page, corner)
-            turned.append((x * cosine + y * sine, y * cosine - x * sine))
-        (ax, ay), (bx, by), (cx, cy), (dx, dy) = turned
-        # Means of the sides, not the bounding box: a word turned against the page keeps its height.
-        x0, x1 = (ax + dx) / 2, (bx + cx) / 2
-        y0, y1 = (ay + by) / 2, (cy + dy) / 2
-        boxes.append(Box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
-    outer = bounding_box(boxes)
-    # The letter height is that of the words, not of a line that rises from left to right.
-    height = sum(b.height for b in boxes) / len(boxes)
-    middle = outer.center_y
-    box = Box(outer.x0, middle - height / 2, outer.x1, middle + height / 2)
-    return _Placed(line, box, tuple(boxes))
-
-
-def _group_rows(placed: Sequence[_Placed]) -> list[list[_Placed]]:
+def _group_rows(placed: Sequence[Placed]) -> list[list[Placed]]:
     """Cells by baseline; a cell joins the row whose horizontally nearest cell it overlaps most."""
-    rows: list[list[_Placed]] = []
+    rows: list[list[Placed]] = []
     for item in sorted(placed, key=lambda p: p.box.center_y):
-        best: tuple[float, list[_Placed]] | None = None
+        best: tuple[float, list[Placed]] | None = None
         for row in rows[-_OPEN_ROWS:]:
             if sum(len(p.word_boxes) for p in row) + len(item.word_boxes) > _WIDEST_ROW:
                 continue

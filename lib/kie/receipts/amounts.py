@@ -29,6 +29,8 @@ class Role(StrEnum):
 
 
 # Names of the lexicon, strongest meaning first: "total qty" is a count although it holds "total".
+_LABEL_REACH = 40  # characters of a row that can be its label
+_MARK_LETTERS = 3  # a currency code or a mark before a label
 _ROLES: tuple[tuple[Role, frozenset[str]], ...] = (
     (Role.COUNT, frozenset({"item_count"})),
     (Role.POINTS, frozenset({"points"})),
@@ -177,3 +179,20 @@ def _is_header(mentions: Mentions, row: Row) -> bool:
 
 def _labels_left(mentions: Mentions, row: Row, cell: Cell) -> list[LabelMention]:
     return [label for label in mentions.row_labels(row) if label.span.box.x0 < cell.box.x1]
+
+
+def leads_its_row(amount: LabelledAmount) -> bool:
+    """Whether the label opens the row and is much of its text: "Total", not "Organic rnd beans"."""
+    if amount.from_above or not amount.labels:
+        return False
+    text = amount.row.text[:_LABEL_REACH]
+    first = amount.labels[0].span
+    before = sum(c.isalpha() for c in first.cell.text[: first.start])
+    labelled = sum(c.isalpha() for label in amount.labels for c in label.span.text)
+    letters = sum(c.isalpha() for c in text)
+    return first.cell.column == 0 and before <= _MARK_LETTERS and labelled >= 0.3 * letters
+
+
+def is_count_of_all(amount: LabelledAmount) -> bool:
+    """Whether the row counts what was bought ("Total Qty 3") rather than being one of the items."""
+    return amount.head is Role.COUNT and "not_total" in amount.labels[0].match.cues

@@ -11,7 +11,7 @@ from lib.domain.extraction import Candidate
 from lib.kie.boxes import Box
 from lib.kie.layout import Row, Span
 from lib.kie.mentions import AmountMention, Mentions
-from lib.kie.receipts.amounts import LabelledAmount, Role
+from lib.kie.receipts.amounts import LabelledAmount, Role, is_count_of_all, leads_its_row
 
 _END_ROLES = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.PAID, Role.CHANGE, Role.ROUNDING})
 _TAX_ROLES = frozenset({Role.TAX, Role.SERVICE, Role.SUMMARY, Role.TIP})
@@ -25,7 +25,6 @@ _ORDINAL = re.compile(r"^(\d{1,3})[.)]\s+(?=[^\W\d])")
 _COUNT = re.compile(r"\d{1,3}")
 _WHOLE_PRICE = 100  # in currencies without decimals nothing costs less
 _MONEY_LETTERS = 3
-_LABEL_REACH = 40  # characters of a row that can be its label
 _LONGEST_WRAP = 3  # rows of text that may belong to one item
 
 
@@ -77,8 +76,8 @@ def _region(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> list[Row]:
         money = [a for a in by_row.get(row.index, []) if mentions.is_price(a.mention)]
         if not money:
             continue
-        roles = {a.head for a in money if _leads_its_row(a)}
-        counted = any(_is_count_of_all(a) for a in money)
+        roles = {a.head for a in money if leads_its_row(a)}
+        counted = any(is_count_of_all(a) for a in money)
         if start is not None and (counted or roles & (_END_ROLES | _TAX_ROLES)):
             end = row.index
             break
@@ -101,23 +100,6 @@ def _only_counts(mentions: Mentions, row: Row) -> bool:
     """Whether the row says how many items there are and holds no price."""
     counts = any("item_count" in label.match.cues for label in mentions.row_labels(row))
     return counts and not any(map(mentions.is_price, mentions.row_amounts(row)))
-
-
-def _leads_its_row(amount: LabelledAmount) -> bool:
-    """Whether the label opens the row and is much of its text: "Total", not "Organic rnd beans"."""
-    if amount.from_above or not amount.labels:
-        return False
-    text = amount.row.text[:_LABEL_REACH]
-    first = amount.labels[0].span
-    before = sum(c.isalpha() for c in first.cell.text[: first.start])
-    labelled = sum(c.isalpha() for label in amount.labels for c in label.span.text)
-    letters = sum(c.isalpha() for c in text)
-    return first.cell.column == 0 and before <= _MONEY_LETTERS and labelled >= 0.3 * letters
-
-
-def _is_count_of_all(amount: LabelledAmount) -> bool:
-    """Whether the row counts what was bought ("Total Qty 3") rather than being one of the items."""
-    return amount.head is Role.COUNT and "not_total" in amount.labels[0].match.cues
 
 
 def _is_heading(mentions: Mentions, row: Row) -> bool:
