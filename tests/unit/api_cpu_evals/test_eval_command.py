@@ -152,5 +152,5 @@ def test_the_pipeline_reader_gives_values_confidences_and_time(stations):
     assert prediction.result["total"] == Decimal("19.90")
     assert prediction.document_type is DocumentType.INVOICE
     assert prediction.confidences["total"] > 0.9
-    assert prediction.milliseconds is not None
+    assert prediction.milliseconds >= 0
     assert reader.read("b", "b.xml", b"b").error == "unreadable_document"

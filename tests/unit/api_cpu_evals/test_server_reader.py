@@ -27,7 +27,7 @@ def test_an_answer_becomes_a_prediction():
     assert prediction.result == {"total": Decimal("19.90"), "tip": None}
     assert prediction.confidences == {"total": 0.97}
     assert prediction.page_count == 2
-    assert prediction.milliseconds is not None
+    assert prediction.milliseconds >= 0
     assert prediction.error is None
 
 

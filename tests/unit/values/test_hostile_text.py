@@ -38,5 +38,4 @@ def test_time_grows_with_the_length_and_no_faster(finder: str) -> None:
         text = unit * 2_000
         started = time.process_time()
         FINDERS[finder](text)
-        # No measurement: what grows with the square takes far longer, linear is below 0.1 s.
-        assert time.process_time() - started < 10.0, unit
+        assert time.process_time() - started < 1.0, unit  # linear: below 0.1
