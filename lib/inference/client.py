@@ -1,0 +1,158 @@
+"""What an inference client is: what is asked of it, what comes back, what it says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from lib.domain.cancellation import Cancellation
+from lib.domain.deadline import Deadline
+from lib.inference.wire import AnswersRequest, ChatRequest, FinishReason, QuestionAnswer, score
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the model's text and its natural log-probability.
+
+    The pieces joined are the text, unless a character is split over several: then each of them
+    shows the replacement character. With a grammar the probabilities are those of the allowed
+    tokens only: optimistic, and not comparable with free text.
+    """
+
+    text: str
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a call took: requests sent (1 without a retry), seconds, and the model's tokens."""
+
+    attempts: int
+    seconds: float
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatAnswer:
+    """A model's answer to a chat request.
+
+    `text` is untrusted: `stop` promises neither valid JSON nor the schema; `length` means that it
+    was cut. `tokens` is empty unless log-probabilities were asked for. `model` as the server says.
+    """
+
+    text: str
+    finish_reason: FinishReason
+    model: str
+    call: Call
+    tokens: tuple[Token, ...] = ()
+
+    @property
+    def score(self) -> float | None:
+        """exp(least log-probability) in 0..1; None without `tokens`."""
+        return score(tuple(token.logprob for token in self.tokens))
+
+
+@dataclass(frozen=True, slots=True)
+class TiltAnswers:
+    """A model's answers to questions about a document, in the questions' order."""
+
+    answers: tuple[QuestionAnswer, ...]
+    model: str
+    call: Call
+
+
+class Circuit(StrEnum):
+    """Whether an upstream is asked: yes, no, or once to see whether it is back."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamState:
+    """One inference server as the client sees it. For operators: an address is not for callers.
+
+    `ready` is None before the first probe. `models` are those that it named at the last probe.
+    Counts are since the client knows the address.
+    """
+
+    address: str
+    circuit: Circuit
+    ready: bool | None
+    models: tuple[str, ...]
+    outstanding: int
+    requests: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The client's state and counts since its start, for health and metrics.
+
+    `errors` counts the calls that failed by error code, `retries` the attempts after the first by
+    what made them necessary. `addresses_stale`: the list of addresses could not be read again.
+    """
+
+    upstreams: tuple[UpstreamState, ...]
+    calls: int
+    errors: dict[str, int]
+    retries: dict[str, int]
+    retries_refused: int
+    canceled: int
+    prompt_tokens: int
+    completion_tokens: int
+    addresses_stale: bool
+
+    @property
+    def ready(self) -> bool:
+        """Whether some upstream answers and is asked."""
+        return any(up.ready and up.circuit is Circuit.CLOSED for up in self.upstreams)
+
+
+class InferenceClient(Protocol):
+    """Asks inference servers, from any thread, and waits for the answer.
+
+    Every method raises `Error`: `inference_unavailable` (nobody could answer; `details` has
+    `retry_after_s`), `inference_timeout` (past the deadline or a time-out),
+    `inference_bad_output` (an answer, but not one of the protocol; or a request that the model
+    refuses, then `details["reason"]` says why), and `Canceled` once `cancellation` is set: the
+    connection is closed then, which makes vLLM give the request up. Retries, the choice between
+    servers and the circuit breaker are the client's own; the caller asks once.
+    """
+
+    def complete(
+        self,
+        request: ChatRequest,
+        deadline: Deadline,
+        *,
+        cancellation: Cancellation | None = None,
+        request_id: str | None = None,
+    ) -> ChatAnswer:
+        """The answer to a chat request. `request_id` goes along as `X-Request-Id`."""
+        ...
+
+    def answers(
+        self,
+        request: AnswersRequest,
+        deadline: Deadline,
+        *,
+        cancellation: Cancellation | None = None,
+        request_id: str | None = None,
+    ) -> TiltAnswers:
+        """The answers of a TILT server to questions about one document."""
+        ...
+
+    def probe(self, deadline: Deadline) -> Snapshot:
+        """Ask every server now whether it is ready, and with which models."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """The state as of the last background probe; never waits."""
+        ...
+
+    def close(self) -> None:
+        """End calls that are under way and close every connection."""
+        ...
