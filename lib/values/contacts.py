@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import phonenumbers
 
+from lib.values.dates import find_dates, find_times
 from lib.values.matches import IdentifierMatch
 from lib.values.text import fold_width
 
@@ -24,7 +25,12 @@ _BARE_DOMAIN = re.compile(
     r"(?<![\w@.-])[a-z0-9][a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|info|biz|eu|de|at|ch|fr|es|it|nl|be|pt|pl|uk|my|sg|id|ru|us|ca|au|in|io)(?![\w@.-])",
     re.ASCII,
 )
-_PHONE = re.compile(r"(?<![\w.,/])(?:\+|\(\+?)?\d[\d ()./–-]{5,20}\d(?![\w%]|[.,]\d)")
+_PHONE = re.compile(
+    r"(?<![\w.,/])(?<!\d-)(?:\+|\(\+?)?\d[\d ()./–-]{5,30}\d(?![\w%]|[.,]\d{1,5}(?!\d))"
+)
+_MISREAD_BRACKET = re.compile(r"(?<=\(\d{3})[>}\]](?= ?\d)")
+_AMOUNTS = re.compile(r"\d+[.,]\d\d(?:[. ]\d+[.,]\d\d)+")
+_SHORTEST, _LONGEST = 7, 15  # digits; ITU-T E.164 allows 15
 
 
 def find_emails(text: str) -> tuple[IdentifierMatch, ...]:
@@ -59,17 +65,26 @@ def find_phones(text: str, regions: Sequence[str] = ()) -> tuple[IdentifierMatch
     `valid` when the numbering plan of a region knows the number (then `country` is set and `value`
     is E.164); otherwise `value` is the digits with a leading plus where printed.
     """
-    folded = fold_width(text)
+    folded = _MISREAD_BRACKET.sub(")", _without_dates(fold_width(text)))
     return tuple(_phones(folded, tuple(regions)))
 
 
+def _without_dates(text: str) -> str:
+    """The text with dates and times of day blotted out, position by position."""
+    spans = [(d.start, d.end) for d in find_dates(text) if "/" in text[d.start : d.end]]
+    if ":" in text:
+        spans += [(t.start, t.end) for t in find_times(text) if not text[: t.start][-1:].isalpha()]
+    for start, end in spans:
+        text = text[:start] + "_" * (end - start) + text[end:]
+    return text
+
+
 def _phones(folded: str, regions: tuple[str, ...]) -> Iterator[IdentifierMatch]:
-    for match in _PHONE.finditer(folded):
-        printed = match[0]
+    for start, end in _printed(folded):
+        printed = folded[start:end]
         digits = re.sub(r"\D", "", printed)
-        if not 7 <= len(digits) <= 15 or _is_date_like(printed):
+        if not _SHORTEST <= len(digits) <= _LONGEST or _is_date_like(printed):
             continue
-        start, end = match.span()
         if printed.count("(") > printed.count(")"):
             continue
         plus = printed.lstrip("(").startswith("+")
@@ -82,6 +97,22 @@ def _phones(folded: str, regions: tuple[str, ...]) -> Iterator[IdentifierMatch]:
                 break
         else:
             yield IdentifierMatch(start, end, ("+" if plus else "") + digits, False, None, "phone")
+
+
+def _printed(folded: str) -> Iterator[tuple[int, int]]:
+    """Where numbers stand; two that follow each other, grouped alike, are two."""
+    for match in _PHONE.finditer(folded):
+        start, end = match.span()
+        if _AMOUNTS.fullmatch(match[0]):
+            continue
+        groups = [(start + m.start(), start + m.end()) for m in re.finditer(r"\d+", match[0])]
+        sizes = [last - first for first, last in groups]
+        half = len(sizes) // 2
+        if sizes[:half] == sizes[half:] and sum(sizes[:half]) >= _SHORTEST and set(sizes) != {4}:
+            yield start, groups[half - 1][1]
+            yield groups[half][0], end
+        else:
+            yield start, end
 
 
 def _parsed(printed: str, region: str | None) -> phonenumbers.PhoneNumber | None:

@@ -76,10 +76,12 @@ _OWN_NUMBER = (
 _TITLE_NUMBER = re.compile(rf"(?:(?: [^\W\d_]+){{0,2}}\s*{_SIGN})?\s*[:.]?\s*{_OWN_NUMBER}")
 _SIGNED_NUMBER = re.compile(rf"\s*{_SIGN}\s*[:.]?\s*{_OWN_NUMBER}")
 _POSTCODE = re.compile(r"\d{5}-\d{3}")  # Brazil's; no phone number is grouped so
-_SHORT_LABEL = re.compile(r"(?:^|[\s(])(?:[PT]|[Pp]h|[Tt]f|H/P)[.:]?\s*$")
+_SHORT_LABEL = re.compile(r"(?:^|[\s(])(?:[PT]\)?|[Pp]h|[Tt]f|H/P)[.:]?\s*$")
 _FAX_LABEL = re.compile(r"(?:^|[\s(])(?:F|[Ff]x|FX)[.:]?\s*$")
 _AREA_CODE = re.compile(r"\(0?\d{2,4}\)|^\+|^0\d{1,4}[\s\-/]|^\d{3}[-. ]\d{3}[-. ]\d{4}$")
 _HEAD_SHARE = 0.45
+_PHONE_NAMES = frozenset({"vendor_phone", "contact"})
+_BESIDE_PHONES = frozenset({"contact_details", "street", "legal_form"})
 
 
 def _ranked(found: Sequence[tuple[float, Candidate]], none: float) -> tuple[Candidate, ...]:
@@ -146,17 +148,16 @@ def find_vendor_phone(mentions: Mentions) -> tuple[Candidate, ...]:
         span = _behind_a_code(Span(cell, match.start, match.end))
         if _overlaps(span, taken) or not 7 <= sum(c.isdigit() for c in span.text) <= 15:
             continue
-        names, _ = _label_names(mentions, span, reach_above=False)
+        names = _names_before(mentions, span)
         if _POSTCODE.fullmatch(span.text) and "vendor_phone" not in names:
             continue
         before, rest = cell.text[: span.start], cell.text[: span.start] + cell.text[span.end :]
         groups = re.findall(r"\d+", span.text)
+        labelled = bool(names & _PHONE_NAMES) or bool(_SHORT_LABEL.search(before))
+        other = bool(names - _BESIDE_PHONES) or bool(_FAX_LABEL.search(before))
         features = {
-            "label": float("vendor_phone" in names or bool(_SHORT_LABEL.search(before))),
-            "label of another number": float(
-                bool(names - {"vendor_phone", "contact_details", "street", "legal_form"})
-                or bool(_FAX_LABEL.search(before))
-            ),
+            "label": float(labelled),
+            "label of another number": float(other and not labelled),
             "head": float(_depth(mentions, cell) < _HEAD_SHARE),
             "order": float(min(order, 8)),
             "grouped": float(1 < len(groups) <= 5 and max(map(len, groups)) <= 8),
@@ -312,6 +313,15 @@ def _label_names(
             if (labels := mentions.labels(cell)) and not any(c.isdigit() for c in cell.text):
                 return _names(labels[-1]), True
     return frozenset(), False
+
+
+def _names_before(mentions: Mentions, span: Span) -> frozenset[str]:
+    """Names of the labels of a number: "Tel / Fax: 123" has two; else of the label left of it."""
+    digits = [i for i, c in enumerate(span.cell.text[: span.start]) if c.isdigit()]
+    since = digits[-1] if digits else -1
+    own = [la for la in mentions.labels(span.cell) if since < la.span.start < span.start]
+    names = frozenset(name for label in own for name in _names(label))
+    return names or _label_names(mentions, span, reach_above=False)[0]
 
 
 def _names(label: LabelMention) -> frozenset[str]:

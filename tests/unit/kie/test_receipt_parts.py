@@ -135,6 +135,10 @@ def test_issue_date(slip: str, printed_date: str) -> None:
         ("ACME\nF 212 966 7907\nP 212 966 7799", "212 966 7799"),
         ("ACME\nSTORE #204 (705) 745-3381", "(705) 745-3381"),
         ("ACME\n(612)  355-5500", "(612) 355-5500"),
+        ("ACME\n(P) 718-505-0565", "718-505-0565"),
+        ("ACME\nTelp/ Fax : 021 39831883", "021 39831883"),
+        ("ACME\nContact :0124-4231919", "0124-4231919"),
+        ("ACME\n09394-00059-4\nTEL# 706-782-5313", "706-782-5313"),
     ],
 )
 def test_vendor_phone(slip: str, phone: str) -> None:

@@ -127,6 +127,28 @@ def test_finds_phone_numbers(
     assert (match.value, match.country, match.valid) == (value, country, country is not None)
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        # A date and a time of day stand around it.
+        ("02/10/2015 (800)275-8777 12:38:49 PM", ["8002758777"]),
+        # Groups that come twice are two numbers; a card number's are not.
+        ("063 966 353/012 349 501", ["063966353", "012349501"]),
+        ("223 2890 223 2891", ["2232890", "2232891"]),
+        ("24923001,24924001", ["24923001", "24924001"]),
+        ("4111 1111 1111 1111", []),
+        ("+49 (0) 941 / 20 90 87 00", ["+4994120908700"]),
+        # A bracket that was misread.
+        ("(425>710-0278", ["4257100278"]),
+        # The end of a long code, a row of prices.
+        ("8-9345-0845-025-9260-9111-9112-1508-7148", []),
+        ("1.00.110.00", []),
+    ],
+)
+def test_tells_phone_numbers_from_what_stands_beside_them(text: str, values: list[str]) -> None:
+    assert [match.value for match in find_phones(text)] == values
+
+
 @pytest.mark.parametrize("text", ["12/05/2018 15:28", "25.12.2018", "2018-12-25", "1 234 567,00"])
 def test_dates_and_amounts_are_no_phone_numbers(text: str) -> None:
     assert find_phones(text) == ()
