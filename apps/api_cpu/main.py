@@ -18,6 +18,10 @@ from apps.api_cpu.artifacts.stores.local import LocalArtifactStore
 from apps.api_cpu.auth.endpoints import router as auth
 from apps.api_cpu.auth.service import KeyService
 from apps.api_cpu.auth.store import KeyStore
+from apps.api_cpu.corrections.endpoints import SHOWN_MODELS as CORRECTION_MODELS
+from apps.api_cpu.corrections.endpoints import router as corrections
+from apps.api_cpu.corrections.service import CorrectionService
+from apps.api_cpu.corrections.store import CorrectionIndex
 from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.extractions.admission import Admission
 from apps.api_cpu.extractions.endpoints import SHOWN_MODELS
@@ -31,6 +35,9 @@ from apps.api_cpu.settings import Settings, is_loopback
 from apps.api_cpu.shutdown import Shutdown
 from apps.api_cpu.stations import Reader, build_reader
 from apps.api_cpu.tasks.endpoints import router as tasks
+from apps.api_cpu.vendors.endpoints import router as vendors
+from apps.api_cpu.vendors.service import NoVendorMemory, VendorService
+from apps.api_cpu.vendors.store import VendorStore
 from apps.api_cpu.web.endpoints import mount as mount_page
 
 # Besides the document, a body holds options and the multipart frame or base64's third on top.
@@ -75,10 +82,10 @@ def create_app(
         app.add_middleware(LocalHostMiddleware)
     app.add_middleware(RequestMiddleware)
     errors.register(app)
-    for router in (health, auth, tasks, extractions, artifacts):
+    for router in (health, auth, tasks, extractions, corrections, vendors, artifacts):
         app.include_router(router)
     mount_page(app)
-    openapi.install(app, (*SHOWN_MODELS, Artifact))
+    openapi.install(app, (*SHOWN_MODELS, *CORRECTION_MODELS, Artifact))
     return app
 
 
@@ -109,6 +116,9 @@ def _start(
         store = build_artifact_store(settings)
         index_engine = open_database(settings.index_database, Schema.INDEX, Durability.POWER_LOSS)
         opened.callback(index_engine.dispose)
+        vendors_engine = open_database(settings.vendors_database, Schema.VENDORS, Durability.CRASH)
+        opened.callback(vendors_engine.dispose)
+        memory = VendorService(VendorStore(vendors_engine))
         keys = build_keys(settings)
         readiness = Readiness(store, reader.is_ready)
         readiness.start()
@@ -123,11 +133,17 @@ def _start(
         state.model_name = reader.stations.extractor.name
         state.tasks = reader.stations.tasks
         state.artifacts = ArtifactService(store)
+        state.vendors = memory
+        index = ExtractIndex(index_engine, settings.sync_deadline_s * _LEASE_FACTOR)
         state.extractions = ExtractionService(
             reader.stations,
             store,
-            ExtractIndex(index_engine, settings.sync_deadline_s * _LEASE_FACTOR),
+            index,
             settings.max_upload_bytes,
+            memory if settings.vendor_memory else NoVendorMemory(),
+        )
+        state.corrections = CorrectionService(
+            store, index, CorrectionIndex(index_engine), reader.stations.tasks, memory
         )
         if keys is not None and not keys.all():
             logs.warning("there are no API keys yet: make one with `ocr keys create`")

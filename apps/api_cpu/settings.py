@@ -53,7 +53,17 @@ NOT_IN_THIS_BUILD: Mapping[str, str] = {
     ),
 }
 
-_OWN_PREFIXES = ("OCR_", "AUTH_", "API_KEY_", "EXTRACT_", "INFERENCE_", "S3_", "SHUTDOWN_", "SYNC_")
+_OWN_PREFIXES = (
+    "OCR_",
+    "AUTH_",
+    "API_KEY_",
+    "EXTRACT_",
+    "INFERENCE_",
+    "S3_",
+    "SHUTDOWN_",
+    "SYNC_",
+    "VENDOR_",
+)
 # Kubernetes adds variables named after every service of a namespace, such as OCR_PORT_8000_TCP.
 _SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT(_\d+_(TCP|UDP)(_\w+)?)?$")
 _NEAR_MISS_MIN_LENGTH = 8
@@ -109,6 +119,10 @@ class Settings(BaseSettings):
     )
     inference_backend: Literal["cpu", "mock", "vllm"] = Field(
         description="Who reads fields. This build has `cpu`: OCR and extraction inside the server."
+    )
+    vendor_memory: bool = Field(
+        description="Remember, per API key, the vendors that corrections confirm or many documents "
+        "repeat, and spell them so where they are read almost so."
     )
     ocr_engine: Literal["ppocr", "paddle"] = Field(
         description="OCR engine: PP-OCR from RapidOCR's wheel, or PaddleOCR where it is installed."
@@ -174,6 +188,11 @@ class Settings(BaseSettings):
     def index_database(self) -> Path:
         """SQLite file that maps request ids and stored inputs to their artifacts and owners."""
         return self.data_root / "index.sqlite3"
+
+    @property
+    def vendors_database(self) -> Path:
+        """SQLite file of the remembered vendors."""
+        return self.data_root / "vendors.sqlite3"
 
     @property
     def artifacts_folder(self) -> Path:

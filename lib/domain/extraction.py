@@ -11,6 +11,7 @@ from enum import StrEnum
 from lib.domain.document import Page, Word
 from lib.domain.geometry import Polygon
 from lib.domain.task import DocumentType, Task
+from lib.domain.vendors import VendorBook
 
 Value = str | Decimal
 """A value as it goes into JSON: money, numbers, percentages as Decimal; dates as ISO 8601 text."""
@@ -37,14 +38,21 @@ class DateOrder(StrEnum):
     YMD = "YMD"
 
 
+_NO_VENDORS = VendorBook()
+
+
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What the caller knows beforehand, and the day on which the document was received."""
+    """What the caller knows beforehand, and the day on which the document was received.
+
+    `vendors` are those that the caller has met before.
+    """
 
     received_on: date
     language: str | None = None
     currency: str | None = None
     date_order: DateOrder | None = None
+    vendors: VendorBook = _NO_VENDORS
 
 
 @dataclass(frozen=True, slots=True)

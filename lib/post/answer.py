@@ -67,7 +67,9 @@ def _field(
     contradicted: float,
 ) -> FieldValue:
     others = _others(option, readings)
-    sure = confidence(option, others, kind, confirmed, contradicted)
+    # What a known vendor's spelling replaces is shown, but does not speak against it.
+    rivals = [o for o in others if not (option.recalled and o.candidate is option.candidate)]
+    sure = confidence(option, rivals, kind, confirmed, contradicted)
     candidate = option.candidate
     return FieldValue(
         value=option.value,
@@ -89,8 +91,6 @@ def _place(words: Sequence[Word]) -> Polygon | None:
 
 def _others(option: Option, readings: Sequence[Option]) -> list[Option]:
     """The options with another value, the best of each value, best first."""
-    if len(readings) < 2:
-        return []
     best: dict[object, Option] = {}
     for other in readings:
         if other.value == option.value:

@@ -16,6 +16,7 @@ from lib.post.currency import printed_currency
 from lib.post.dates import without_truncated
 from lib.post.derive import derive
 from lib.post.evidence import Evidence
+from lib.post.known_vendors import recall
 from lib.post.normalise import read
 from lib.post.options import Chosen, Option, Options, RowOptions
 from lib.post.review import ambiguity, doubts_lines_only, review_reasons
@@ -43,6 +44,7 @@ def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) 
     options = without_parts(options, rows.get("tax_lines", ()))
     chosen = choose(task, options, table_totals(rows))
     chosen |= complete(task, options, chosen)
+    chosen |= recall(options, chosen, hints.vendors)
     rows = fitting_rows(rows, chosen)
     derived = derive(Settled(task, chosen, rows, hints.received_on))
     settled = Settled(task, {**chosen, **derived}, rows, hints.received_on)
@@ -148,12 +150,17 @@ def _with_tax_row(
 def _warnings(
     settled: Settled, options: Options, unclear: Sequence[str], derived: Mapping[str, Option]
 ) -> list[str]:
-    """`ambiguous_date:issue_date: 2018-02-03 or 2018-03-02`, and what was computed."""
+    """`ambiguous_date:issue_date: 2018-02-03 or 2018-03-02`; what was recalled or computed."""
     warnings: list[str] = []
     for spec in settled.task.fields:
         option = settled.fields.get(spec.name)
         if (option and option.ambiguous) or spec.name in unclear:
             values = dict.fromkeys(str(o.value) for o in options[spec.name][:4])
             warnings.append(f"{ambiguity(spec)}: {' or '.join(values)}")
+    warnings += [
+        f"known_vendor:{name}: spelt as known; read as {option.candidate.raw}"
+        for name, option in settled.fields.items()
+        if option.recalled and option.value != option.candidate.raw
+    ]
     warnings += [f"derived:{name}: {option.value} is computed" for name, option in derived.items()]
     return warnings

@@ -14,7 +14,8 @@ class Option:
 
     `weight` in 0..1 is this reading's share of the candidate's score; `order` the order in which a
     numeric date was read; `ambiguous` that nothing on the document decided between the readings;
-    `valid` the verdict of a checksum (None: there is none); `repaired` that OCR damage was undone.
+    `valid` the verdict of a checksum (None: there is none); `repaired` that OCR damage was undone;
+    `recalled` that the spelling is a known vendor's.
     """
 
     value: Value
@@ -24,6 +25,7 @@ class Option:
     ambiguous: bool = False
     valid: bool | None = None
     repaired: bool = False
+    recalled: bool = False
 
     @property
     def score(self) -> float:

@@ -9,7 +9,7 @@ from typing import Protocol
 from lib.errors import Error, Kind
 
 _KEY = re.compile(
-    r"(extracts|evals|inputs)/[0-9]{4}-[0-9]{2}-[0-9]{2}/[A-Za-z0-9][A-Za-z0-9._-]{0,150}\Z"
+    r"(extracts|corrections|evals|inputs)/[0-9]{4}-[0-9]{2}-[0-9]{2}/[A-Za-z0-9][A-Za-z0-9._-]{0,150}\Z"
 )
 
 
@@ -57,6 +57,11 @@ def require_key(text: str) -> str:
 def extract_key(moment: datetime, request_id: str) -> str:
     """Where the artifact of an extraction goes."""
     return f"extracts/{moment:%Y-%m-%d}/{request_id}.json"
+
+
+def correction_key(moment: datetime, correction_id: str) -> str:
+    """Where the artifact of a correction goes."""
+    return f"corrections/{moment:%Y-%m-%d}/{correction_id}.json"
 
 
 def input_key(moment: datetime, sha256: str, extension: str) -> str:

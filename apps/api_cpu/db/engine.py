@@ -25,6 +25,7 @@ class Schema(StrEnum):
 
     KEYS = "keys"
     INDEX = "index"
+    VENDORS = "vendors"
 
 
 class Durability(StrEnum):

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, DateTime, Float, LargeBinary, MetaData, String, Table
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
 
 metadata = MetaData()
 
@@ -37,4 +48,36 @@ inputs = Table(
     metadata,
     Column("input_ref", String(200), primary_key=True),
     Column("owner_key_id", String(12), primary_key=True),
+)
+
+# In the order of their ids, which are UUIDs version 7.
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("correction_id", String(36), primary_key=True),
+    Column("request_id", String(128), nullable=False, index=True),
+    Column("artifact_rel", String(200), nullable=False),
+)
+
+# One row per spelling of a vendor's name and address; `source` says what speaks for it.
+vendors = Table(
+    "vendors",
+    metadata,
+    Column("vendor_id", String(36), primary_key=True),
+    Column("owner_key_id", String(12), nullable=False),
+    Column("name", String(500), nullable=False),
+    Column("address", String(1000), nullable=False),
+    Column("numbers", JSON, nullable=False),
+    Column("source", String(12), nullable=False),
+    Column("documents", Integer, nullable=False),
+    Column("first_seen_at", DateTime, nullable=False),
+    Column("last_seen_at", DateTime, nullable=False),
+)
+
+# Which documents were counted, as long as a vendor is known by repetition only.
+vendor_documents = Table(
+    "vendor_documents",
+    metadata,
+    Column("vendor_id", String(36), ForeignKey("vendors.vendor_id"), primary_key=True),
+    Column("sha256", String(64), primary_key=True),
 )

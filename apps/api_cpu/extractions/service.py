@@ -23,6 +23,7 @@ from apps.api_cpu.extractions.response import shown
 from apps.api_cpu.extractions.schemas import ExtractRequest
 from apps.api_cpu.extractions.store import ExtractIndex
 from apps.api_cpu.request_context import is_request_id
+from apps.api_cpu.vendors.service import VendorMemory
 from apps.api_cpu.wire import dump, load_stored, timestamp
 from lib.domain.deadline import Deadline
 from lib.domain.extraction import Extraction, Hints
@@ -73,12 +74,14 @@ class ExtractionService:
         store: ArtifactStore,
         index: ExtractIndex,
         max_bytes: int,
+        vendors: VendorMemory,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._stations = stations
         self._store = store
         self._index = index
         self._max_bytes = max_bytes
+        self._vendors = vendors
         self._clock = clock
 
     def understand(self, draft: Draft, received: Received) -> Order:
@@ -117,7 +120,7 @@ class ExtractionService:
                 data,
                 order.task,
                 self._stations,
-                self._hints(options),
+                self._hints(options, draft.caller),
                 deadline,
                 page_selection=options.pages,
                 stopwatch=draft.stopwatch,
@@ -125,7 +128,9 @@ class ExtractionService:
         finally:
             if options.persist_inputs:
                 self._persist(draft, data)
-        return self._finish(draft, options, extraction)
+        response = self._finish(draft, options, extraction)
+        self._vendors.seen(draft.caller.key_id, extraction.reading.fields, draft.image_sha256 or "")
+        return response
 
     def fail(self, draft: Draft, exc: Exception) -> Error:
         """The error to answer with; its artifact is written, unless the id was taken already."""
@@ -232,10 +237,11 @@ class ExtractionService:
             self._store.put(draft.artifact_rel, dump(artifact))
         return response | {"timings_ms": draft.timings_ms()}
 
-    def _hints(self, options: ExtractRequest) -> Hints:
+    def _hints(self, options: ExtractRequest, caller: Caller) -> Hints:
         return Hints(
             received_on=self._clock().date(),
             language=options.language,
             currency=options.currency_hint,
             date_order=options.date_order_hint,
+            vendors=self._vendors.book(caller.key_id),
         )

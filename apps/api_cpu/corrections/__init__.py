@@ -1,0 +1,1 @@
+"""What persons corrected: typed, kept beside the extraction, remembered."""

@@ -1,0 +1,76 @@
+"""`POST` and `GET /v1/extracts/{request_id}/corrections`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from apps.api_cpu.auth.endpoints import ExtractCaller
+from apps.api_cpu.corrections.schemas import (
+    REQUEST_EXAMPLE,
+    CorrectionList,
+    CorrectionRequest,
+    CorrectionView,
+)
+from apps.api_cpu.corrections.service import CorrectionService
+from apps.api_cpu.errors import from_validation
+from apps.api_cpu.openapi import answers, errors
+from apps.api_cpu.wire import WireResponse, load_untrusted_exact
+
+router = APIRouter(tags=["corrections"])
+
+SHOWN_MODELS = (CorrectionRequest, CorrectionView, CorrectionList)
+"""Models that the OpenAPI document would lack, or have without nulls."""
+
+_RequestId = Annotated[str, Path(openapi_examples={"an id": {"value": "receipt-1"}})]
+_FAILURES = ("unauthorized", "forbidden", "not_found", "conflict", "storage_unavailable")
+
+
+@router.post(
+    "/v1/extracts/{request_id}/corrections",
+    summary="Say what an extraction should have read",
+    status_code=201,
+    response_class=WireResponse,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": f"#/components/schemas/{CorrectionRequest.__name__}"},
+                    "examples": {"two fields": {"value": REQUEST_EXAMPLE}},
+                }
+            },
+        }
+    },
+    responses={
+        201: {"model": CorrectionView},
+        **errors("bad_request", "payload_too_large", "validation_error", *_FAILURES),
+    },
+)
+async def correct(request: Request, caller: ExtractCaller, request_id: _RequestId) -> WireResponse:
+    """The extraction stays as it was; the correction is kept beside it and read with it."""
+    service: CorrectionService = request.app.state.corrections
+    sent = load_untrusted_exact(await request.body())
+    try:
+        correction = CorrectionRequest.model_validate(sent)
+    except ValidationError as error:
+        raise from_validation(error) from None
+    kept = await run_in_threadpool(
+        service.add, request_id, sent["fields"], correction.comment, caller
+    )
+    return WireResponse(kept, status_code=201)
+
+
+@router.get(
+    "/v1/extracts/{request_id}/corrections",
+    summary="What was corrected, and the result with it",
+    response_class=WireResponse,
+    responses=answers(CorrectionList, *_FAILURES),
+)
+def corrections(request: Request, caller: ExtractCaller, request_id: _RequestId) -> WireResponse:
+    """The oldest correction first; a later one wins."""
+    service: CorrectionService = request.app.state.corrections
+    return WireResponse(service.all(request_id, caller))

@@ -1,0 +1,170 @@
+"""Corrections of an extraction: typed against its task, kept as artifacts of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from importlib.metadata import version
+from typing import Any
+
+from apps.api_cpu import logs
+from apps.api_cpu.artifacts.store import ArtifactStore, correction_key, store_unavailable
+from apps.api_cpu.auth.roles import Caller
+from apps.api_cpu.corrections.store import CorrectionIndex
+from apps.api_cpu.errors import invalid, not_found
+from apps.api_cpu.extractions.store import ExtractIndex
+from apps.api_cpu.request_context import new_request_id
+from apps.api_cpu.vendors.service import VendorService
+from apps.api_cpu.wire import dump, load_stored, timestamp
+from lib.domain.task import FieldSpec, FieldType, Task
+from lib.errors import Error, Kind
+from lib.post.schema import schema_errors
+
+# Of the artifact, not of the answer.
+_NOT_SHOWN = ("owner_key_id", "code_version", "input")
+
+
+@dataclass(frozen=True, slots=True)
+class _Extraction:
+    """The extraction that is corrected."""
+
+    request_id: str
+    owner_key_id: str
+    task: Task
+    result: Mapping[str, Any]
+    input: Mapping[str, Any]
+
+
+class CorrectionService:
+    """Takes and shows corrections. Safe to share between threads."""
+
+    def __init__(
+        self,
+        store: ArtifactStore,
+        extracts: ExtractIndex,
+        index: CorrectionIndex,
+        tasks: Mapping[str, Task],
+        vendors: VendorService,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._extracts = extracts
+        self._index = index
+        self._tasks = tasks
+        self._vendors = vendors
+        self._clock = clock
+
+    def add(
+        self, request_id: str, fields: Mapping[str, Any], comment: str | None, caller: Caller
+    ) -> dict[str, Any]:
+        """Keep a correction; the vendor that it confirms is remembered for the document's owner.
+
+        Raises `not_found`; `conflict` for a request that failed: it has no fields;
+        `validation_error` when the fields do not fit the task; `storage_unavailable`.
+        """
+        extraction = self._extraction(request_id, caller)
+        _require_fitting(extraction.task, extraction.result, fields)
+        now, correction_id = self._clock(), new_request_id()
+        artifact_rel = correction_key(now, correction_id)
+        artifact: dict[str, Any] = {
+            "correction_id": correction_id,
+            "request_id": request_id,
+            "owner_key_id": extraction.owner_key_id,
+            "corrected_by": caller.key_id,
+            "created_at": timestamp(now),
+            "code_version": version("ocr-service"),
+            "task_id": extraction.task.id,
+            "input": extraction.input,
+            "fields": fields,
+            "comment": comment,
+            "artifact_rel": artifact_rel,
+        }
+        self._store.put(artifact_rel, dump(artifact))
+        self._index.add(correction_id, request_id, artifact_rel)
+        self._remember(extraction, fields)
+        return _shown(artifact)
+
+    def all(self, request_id: str, caller: Caller) -> dict[str, Any]:
+        """The corrections of an extraction, and its result with all of them applied."""
+        extraction = self._extraction(request_id, caller)
+        corrections = [self._read(key) for key in self._index.of(request_id)]
+        result = dict(extraction.result)
+        for correction in corrections:
+            result |= correction["fields"]
+        return {
+            "request_id": request_id,
+            "corrections": [_shown(correction) for correction in corrections],
+            "result": result,
+        }
+
+    def _extraction(self, request_id: str, caller: Caller) -> _Extraction:
+        entry = self._extracts.find(request_id)
+        if entry is None or not caller.may_see(entry.owner_key_id):
+            raise not_found()
+        artifact = self._read(entry.artifact_rel)
+        response = artifact["response"]
+        task = None if response is None else self._tasks.get(response["task_id"])
+        if response is None or task is None:
+            raise Error(
+                "conflict",
+                Kind.CONFLICT,
+                "This request has no fields to correct: it failed, or its task is gone.",
+            )
+        return _Extraction(
+            request_id, entry.owner_key_id, task, response["result"], artifact["input"] or {}
+        )
+
+    def _read(self, key: str) -> dict[str, Any]:
+        try:
+            artifact: dict[str, Any] = load_stored(self._store.get(key))
+        except ValueError:
+            raise store_unavailable() from None
+        return artifact
+
+    def _remember(self, extraction: _Extraction, fields: Mapping[str, Any]) -> None:
+        """The vendor's other fields stand beside the corrected ones only if a person gave them."""
+        try:
+            self._vendors.confirm(
+                extraction.owner_key_id, fields, str(extraction.input.get("sha256", ""))
+            )
+        except Error as error:
+            # The correction itself is safe; the memory is an aid.
+            logs.warning(
+                "a vendor was not remembered", request_id=extraction.request_id, code=error.code
+            )
+
+
+def _shown(artifact: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in artifact.items() if name not in _NOT_SHOWN}
+
+
+def _require_fitting(task: Task, result: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
+    """Raise `validation_error` unless the fields are the task's and of their types."""
+    for name in fields:
+        if task.field(name) is None:
+            raise invalid(f"fields.{name[:100]}", f"is not a field of {task.id}")
+    # Only what is corrected is judged: what was read may be wrong, that is the point.
+    unjudged: dict[str, Any] = {
+        spec.name: [] if spec.type is FieldType.TABLE else None for spec in task.fields
+    }
+    for error in schema_errors(task, unjudged | dict(fields)):
+        place, _, rule = error.partition(": ")
+        raise invalid(f"fields.{place}", f"does not fit the task's schema: {rule}")
+    for spec in task.fields:
+        if spec.type is FieldType.TABLE:
+            for index, row in enumerate(fields.get(spec.name) or ()):
+                for column in spec.columns:
+                    _require_day(f"{spec.name}[{index}].{column.name}", column, row[column.name])
+        else:
+            _require_day(spec.name, spec, fields.get(spec.name))
+
+
+def _require_day(place: str, spec: FieldSpec, value: Any) -> None:
+    """The schema's pattern lets 2026-02-30 pass."""
+    if spec.type is not FieldType.DATE or value is None:
+        return
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        raise invalid(f"fields.{place}", "is not a day of the calendar") from None

@@ -1,0 +1,35 @@
+"""The index of corrections: which extraction has which, in the order in which they came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Engine, insert, select
+
+from apps.api_cpu.db.engine import reading, writing
+from apps.api_cpu.db.tables import corrections
+
+
+class CorrectionIndex:
+    """Where corrections are kept. Safe to share between threads and processes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add(self, correction_id: str, request_id: str, artifact_rel: str) -> None:
+        """Note a correction whose artifact has been written."""
+        statement = insert(corrections).values(
+            correction_id=correction_id, request_id=request_id, artifact_rel=artifact_rel
+        )
+        with writing(self._engine) as connection:
+            connection.execute(statement)
+
+    def of(self, request_id: str) -> Sequence[str]:
+        """The artifacts of an extraction's corrections, the oldest first."""
+        query = (
+            select(corrections.c.artifact_rel)
+            .where(corrections.c.request_id == request_id)
+            .order_by(corrections.c.correction_id)
+        )
+        with reading(self._engine) as connection:
+            return list(connection.scalars(query))

@@ -1,0 +1,1 @@
+"""Vendors that a key has met before: remembered, listed, erased."""

@@ -1,0 +1,182 @@
+"""The tables of vendors: one row a spelling, and the documents that were counted for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, Engine, Select, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from apps.api_cpu.db.engine import reading, writing
+from apps.api_cpu.db.tables import vendor_documents, vendors
+from apps.api_cpu.request_context import new_request_id
+
+MOST_VENDORS = 2000
+"""Of a key: when one more comes, the one that was not seen for the longest time is forgotten."""
+
+REPEATED = 3
+"""Different documents that must read the same before nobody's word is needed."""
+
+
+class VendorSource(StrEnum):
+    """What speaks for a spelling; the later one is the stronger."""
+
+    REPETITION = "repetition"
+    CORRECTION = "correction"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A vendor as one document shows it; `sha256` is the document's."""
+
+    name: str
+    address: str
+    numbers: tuple[str, ...]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVendor:
+    """A row. Times are naive and in UTC; an empty address means that none is known."""
+
+    vendor_id: str
+    owner_key_id: str
+    name: str
+    address: str
+    numbers: tuple[str, ...]
+    source: VendorSource
+    documents: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+    @property
+    def is_known(self) -> bool:
+        """Whether enough speaks for the spelling to use it as evidence."""
+        return self.source is VendorSource.CORRECTION or self.documents >= REPEATED
+
+
+_COLUMNS = [vendors.c[name] for name in StoredVendor.__dataclass_fields__]
+
+
+class VendorStore:
+    """Reads and writes vendors. Safe to share between threads and processes."""
+
+    def __init__(self, engine: Engine, most: int = MOST_VENDORS) -> None:
+        self._engine = engine
+        self._most = most
+
+    def all(self, owner_key_id: str) -> Sequence[StoredVendor]:
+        """The vendors of a key, the last seen first; those not yet known among them."""
+        query = (
+            select(*_COLUMNS)
+            .where(vendors.c.owner_key_id == owner_key_id)
+            .order_by(vendors.c.last_seen_at.desc(), vendors.c.vendor_id)
+        )
+        with reading(self._engine) as connection:
+            return [_from_row(row._mapping) for row in connection.execute(query)]
+
+    def revision(self, owner_key_id: str) -> tuple[int, int, int]:
+        """Changes whenever what `all` says of known vendors does."""
+        query = select(
+            func.count(),
+            func.coalesce(func.sum(vendors.c.documents), 0),
+            func.count().filter(vendors.c.source == VendorSource.CORRECTION.value),
+        ).where(vendors.c.owner_key_id == owner_key_id)
+        with reading(self._engine) as connection:
+            count, documents, corrected = connection.execute(query).one()
+        return count, documents, corrected
+
+    def add(
+        self, owner_key_id: str, sighting: Sighting, source: VendorSource, now: datetime
+    ) -> None:
+        """Count a document for the spelling; until it is known, the same document only once.
+
+        A correction makes the spelling known at once, and it stays so.
+        """
+        with writing(self._engine) as connection:
+            held = _row_of(connection, owner_key_id, sighting, now)
+            changes: dict[str, object] = {"last_seen_at": now}
+            if held.is_known or _is_new(connection, held.vendor_id, sighting.sha256):
+                changes["documents"] = vendors.c.documents + 1
+            if sighting.numbers:
+                changes["numbers"] = list(sighting.numbers)
+            if source is VendorSource.CORRECTION:
+                changes["source"] = source.value
+            row = vendors.c.vendor_id == held.vendor_id
+            connection.execute(update(vendors).where(row).values(**changes))
+            if held.is_known:
+                _forget_documents(connection, [held.vendor_id])
+            _forget_oldest(connection, owner_key_id, self._most)
+
+    def remove(self, owner_key_id: str, vendor_id: str | None = None) -> int:
+        """Erase one vendor of a key, or all of them; returns how many there were."""
+        mine = vendors.c.owner_key_id == owner_key_id
+        which = mine if vendor_id is None else mine & (vendors.c.vendor_id == vendor_id)
+        with writing(self._engine) as connection:
+            return _remove(connection, select(vendors.c.vendor_id).where(which))
+
+
+def _row_of(
+    connection: Connection, owner_key_id: str, sighting: Sighting, now: datetime
+) -> StoredVendor:
+    """The row of the spelling, made if there is none."""
+    connection.execute(
+        insert(vendors)
+        .values(
+            vendor_id=new_request_id(),
+            owner_key_id=owner_key_id,
+            name=sighting.name,
+            address=sighting.address,
+            numbers=list(sighting.numbers),
+            source=VendorSource.REPETITION.value,
+            documents=0,
+            first_seen_at=now,
+            last_seen_at=now,
+        )
+        .on_conflict_do_nothing()
+    )
+    query = (
+        select(*_COLUMNS)
+        .where(vendors.c.owner_key_id == owner_key_id)
+        .where(vendors.c.name == sighting.name)
+        .where(vendors.c.address == sighting.address)
+    )
+    return _from_row(connection.execute(query).one()._mapping)
+
+
+def _is_new(connection: Connection, vendor_id: str, sha256: str) -> bool:
+    """Whether the document was not counted yet; it is from now on."""
+    seen = insert(vendor_documents).values(vendor_id=vendor_id, sha256=sha256)
+    return connection.execute(seen.on_conflict_do_nothing()).rowcount == 1
+
+
+def _forget_oldest(connection: Connection, owner_key_id: str, most: int) -> None:
+    surplus = (
+        select(vendors.c.vendor_id)
+        .where(vendors.c.owner_key_id == owner_key_id)
+        .order_by(vendors.c.last_seen_at.desc(), vendors.c.vendor_id.desc())
+        .offset(most)
+        .limit(1000)
+    )
+    _remove(connection, surplus)
+
+
+def _remove(connection: Connection, which: Select[str]) -> int:
+    ids = list(connection.scalars(which))
+    _forget_documents(connection, ids)
+    return connection.execute(delete(vendors).where(vendors.c.vendor_id.in_(ids))).rowcount
+
+
+def _forget_documents(connection: Connection, vendor_ids: Sequence[str]) -> None:
+    of_them = vendor_documents.c.vendor_id.in_(vendor_ids)
+    connection.execute(delete(vendor_documents).where(of_them))
+
+
+def _from_row(row: object) -> StoredVendor:
+    values = dict(row)  # type: ignore[call-overload]  # a RowMapping
+    return StoredVendor(
+        **values | {"numbers": tuple(values["numbers"]), "source": VendorSource(values["source"])}
+    )
