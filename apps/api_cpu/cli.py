@@ -15,6 +15,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("apps.api_cpu.server", "serve_command"),
     "extract": ("apps.api_cpu.extractions.command", "extract_command"),
     "eval": ("apps.api_cpu.evals.command", "eval_command"),
+    "evals": ("apps.api_cpu.evals.compare_command", "evals_commands"),
     "keys": ("apps.api_cpu.auth.command", "keys_commands"),
 }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from apps.api_cpu.settings import CONFIGS, Settings
 from lib.kie.cpu_extractor import build_cpu_extractor
 from lib.loading.limits import LoadingLimits
-from lib.loading.loader import build_loader
+from lib.loading.loader import ProcessLoader, build_loader
 from lib.ocr.build import EngineChoice, EngineSettings, OcrSettings, build_ocr_pool
 from lib.ocr.paddle import PaddleModels
 from lib.ocr.runtime import RuntimeChoice
@@ -32,13 +32,7 @@ def build_reader(settings: Settings) -> Reader:
     """
     tasks = load_tasks(CONFIGS / "tasks")
     extractor = build_cpu_extractor()
-    loader = build_loader(
-        LoadingLimits(
-            max_bytes=settings.max_upload_bytes,
-            max_pages=settings.max_pages,
-            max_processes=settings.concurrency,
-        )
-    )
+    loader = build_document_loader(settings)
     pool = build_ocr_pool(_ocr_settings(settings))
 
     def close() -> None:
@@ -46,6 +40,17 @@ def build_reader(settings: Settings) -> Reader:
         loader.close()
 
     return Reader(Stations(loader, pool, extractor, tasks), lambda: pool.ready, close)
+
+
+def build_document_loader(settings: Settings) -> ProcessLoader:
+    """The loader alone, for who looks at documents without reading them."""
+    return build_loader(
+        LoadingLimits(
+            max_bytes=settings.max_upload_bytes,
+            max_pages=settings.max_pages,
+            max_processes=settings.concurrency,
+        )
+    )
 
 
 def _ocr_settings(settings: Settings) -> OcrSettings:

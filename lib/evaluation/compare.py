@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import date, time
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
@@ -26,7 +27,8 @@ def agree(truth: object, answer: object, field_type: FieldType) -> Agreement:
     """Compare an answer with the truth of a field of that type; None never agrees with anything.
 
     Only text tells exact from relaxed: exact after upper-casing and removing all white space,
-    relaxed when only letters and digits (of any script) are kept. Money agrees to the cent: within
+    relaxed when only letters and digits (of any script) are kept; composed and decomposed accents
+    are the same letter (Unicode NFC). Money agrees to the cent: within
     half of one, so that it does not matter how a price of more decimals was rounded. Numbers and
     percentages agree by value, dates and times by value (ISO 8601), phone numbers by their digits.
     """
@@ -84,10 +86,14 @@ def _both(truth: object | None, answer: object | None) -> Agreement:
 
 
 def _agree_as_text(truth: str, answer: str) -> Agreement:
-    wanted, got = "".join(truth.upper().split()), "".join(answer.upper().split())
+    wanted, got = _without_spaces(truth), _without_spaces(answer)
     exact = wanted == got
     kept, kept_of_answer = _letters_and_digits(wanted), _letters_and_digits(got)
     return Agreement(exact=exact, relaxed=exact or (bool(kept) and kept == kept_of_answer))
+
+
+def _without_spaces(text: str) -> str:
+    return "".join(unicodedata.normalize("NFC", text).upper().split())
 
 
 def _letters_and_digits(text: str) -> str:

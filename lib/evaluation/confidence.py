@@ -68,6 +68,30 @@ def expected_calibration_error(judgements: Sequence[Judgement], bins: int = 10) 
     ) / len(judgements)
 
 
+class RiskPoint(NamedTuple):
+    """Accepting the most confident share `coverage` of all answers, `risk` of them are wrong."""
+
+    coverage: float
+    risk: float
+    threshold: float
+
+
+def risk_coverage(judgements: Sequence[Judgement]) -> tuple[RiskPoint, ...]:
+    """A point for each stated confidence, from the highest down: what a threshold there accepts.
+
+    El-Yaniv, Wiener, "On the Foundations of Noise-free Selective Classification", JMLR 2010.
+    Answers of one confidence are accepted together.
+    """
+    ranked = sorted(judgements, key=lambda judgement: -judgement.confidence)
+    points: list[RiskPoint] = []
+    wrong = 0
+    for rank, judgement in enumerate(ranked, start=1):
+        wrong += not judgement.correct
+        if rank == len(ranked) or ranked[rank].confidence < judgement.confidence:
+            points.append(RiskPoint(rank / len(ranked), wrong / rank, judgement.confidence))
+    return tuple(points)
+
+
 def coverage_at(judgements: Sequence[Judgement], threshold: float) -> Coverage:
     """What accepting every answer at or above `threshold` without review would mean."""
     confident = [judgement for judgement in judgements if judgement.confidence >= threshold]

@@ -7,25 +7,39 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from lib.domain.document import Page
+from lib.domain.geometry import Polygon
 from lib.domain.task import DocumentType, FieldType, Task
-from lib.evaluation.compare import Agreement, agree
 from lib.evaluation.confidence import Judgement
 from lib.evaluation.line_items import LineItemScore, score_line_items
+from lib.evaluation.outcome import Outcome, outcome
 from lib.evaluation.tally import Score, Tally
 from lib.evaluation.truth import TruthDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where on a page (from 1) a value stands."""
+
+    page: int
+    polygon: Polygon
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """What was answered for one document. A document that failed has an `error` and no result.
 
-    `confidences` maps field names to 0..1. `milliseconds` is the time for the whole document.
+    `confidences` maps field names to 0..1, `places` to where the answers were read. `pages` are
+    those that were read; without words where only their sizes and turns are known. `milliseconds`
+    is the time for the whole document.
     """
 
     document_id: str
     document_type: DocumentType | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
     confidences: Mapping[str, float] = field(default_factory=dict)
+    places: Mapping[str, Place] = field(default_factory=dict)
+    pages: tuple[Page, ...] = ()
     page_count: int = 0
     milliseconds: float | None = None
     error: str | None = None
@@ -37,38 +51,79 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
-    """A field where truth and answer do not agree exactly; `relaxed` when they do so relaxed.
-
-    For `line_items` both are all rows of the document.
-    """
+class JudgedField:
+    """A header field of a document that its truth judges, and how it ended."""
 
     document_id: str
     field: str
     truth: Any
     answer: Any
-    relaxed: bool
+    confidence: float | None
+    outcome: Outcome
+
+    @property
+    def is_mistake(self) -> bool:
+        """Whether truth and answer do not agree exactly."""
+        return self.outcome not in (Outcome.EXACT, Outcome.ABSENT)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRows:
+    """The line items of a document whose truth judges them: all rows, true and answered."""
+
+    document_id: str
+    truth: tuple[Mapping[str, Any], ...]
+    answer: tuple[Mapping[str, Any], ...]
+    score: LineItemScore
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Everything measured. `fields` and `micro` are header fields only; line items stand apart.
+    """Everything measured. `judged` are header fields in the order of the truth, `rows` line items.
 
-    `answers_exact` and `answers_relaxed` hold one judgement per answered, judged header field that
-    states a confidence. `document_type` is right in `correct` of `judged` documents.
+    `document_type` is right in `correct` of `judged` documents.
     """
 
     documents: int
     failed: int
-    fields: Mapping[str, Score]
-    micro: Score
-    line_items: LineItemScore | None
+    judged: tuple[JudgedField, ...]
+    rows: tuple[JudgedRows, ...]
     document_type: Tally
-    answers_exact: tuple[Judgement, ...]
-    answers_relaxed: tuple[Judgement, ...]
     milliseconds_per_page: float | None
     milliseconds_per_document: float | None
-    mistakes: tuple[Mistake, ...]
+
+    @property
+    def fields(self) -> dict[str, Score]:
+        """Per header field; line items stand apart."""
+        scores: dict[str, Score] = {}
+        for one in self.judged:
+            scores[one.field] = scores.get(one.field, Score()) + one.outcome.score
+        return scores
+
+    @property
+    def micro(self) -> Score:
+        """All header fields together."""
+        return sum((one.outcome.score for one in self.judged), Score())
+
+    @property
+    def line_items(self) -> LineItemScore | None:
+        """All documents together; None where no document's rows are judged."""
+        if not self.rows:
+            return None
+        return sum((rows.score for rows in self.rows), LineItemScore())
+
+    def answers(self, *, relaxed: bool = False) -> tuple[Judgement, ...]:
+        """One judgement for each answered, judged header field that states a confidence."""
+        return tuple(
+            Judgement(one.confidence, one.outcome.is_correct(relaxed=relaxed))
+            for one in self.judged
+            if one.confidence is not None and one.outcome.is_answer
+        )
+
+    @property
+    def mistakes(self) -> tuple[JudgedField, ...]:
+        """The header fields that do not agree exactly."""
+        return tuple(one for one in self.judged if one.is_mistake)
 
 
 def field_types(tasks: Iterable[Task]) -> dict[str, FieldType]:
@@ -102,16 +157,7 @@ def evaluate(
     pairs = [
         (truth, by_id.get(truth.id, Prediction(truth.id, error="missing"))) for truth in truths
     ]
-    counter = _FieldCounter(field_types(tasks))
-    columns = line_item_types(tasks)
-    line_items: LineItemScore | None = None
-    for truth, prediction in pairs:
-        counter.count(truth, prediction)
-        if truth.line_items is not None:
-            rows = prediction.result.get("line_items") or ()
-            scored = score_line_items(truth.line_items, rows, columns)
-            line_items = scored if line_items is None else line_items + scored
-            counter.mistakes.extend(_row_mistakes(truth, rows, scored.rows))
+    types, columns = field_types(tasks), line_item_types(tasks)
     timed = [prediction for _, prediction in pairs if prediction.milliseconds is not None]
     timed = [prediction for prediction in timed if prediction.error is None]
     per_page = [prediction.milliseconds_per_page or 0.0 for prediction in timed]
@@ -119,57 +165,30 @@ def evaluate(
     return Evaluation(
         documents=len(pairs),
         failed=sum(prediction.error is not None for _, prediction in pairs),
-        fields=counter.scores,
-        micro=sum(counter.scores.values(), Score()),
-        line_items=line_items,
+        judged=tuple(one for pair in pairs for one in _judge_fields(*pair, types)),
+        rows=tuple(one for pair in pairs for one in _judge_rows(*pair, columns)),
         document_type=sum((_score_type(*pair) for pair in pairs), Tally()),
-        answers_exact=tuple(counter.answers_exact),
-        answers_relaxed=tuple(counter.answers_relaxed),
         milliseconds_per_page=median(per_page) if per_page else None,
         milliseconds_per_document=median(per_document) if per_document else None,
-        mistakes=tuple(counter.mistakes),
     )
 
 
-@dataclass(slots=True)
-class _FieldCounter:
-    types: Mapping[str, FieldType]
-    scores: dict[str, Score] = field(default_factory=dict)
-    answers_exact: list[Judgement] = field(default_factory=list)
-    answers_relaxed: list[Judgement] = field(default_factory=list)
-    mistakes: list[Mistake] = field(default_factory=list)
-
-    def count(self, truth: TruthDocument, prediction: Prediction) -> None:
-        for name, wanted in truth.fields.items():
-            got = prediction.result.get(name)
-            agreement = agree(wanted, got, self.types.get(name, FieldType.STRING))
-            self.scores[name] = self.scores.get(name, Score()) + _score(wanted, got, agreement)
-            confidence = prediction.confidences.get(name)
-            if got is not None and confidence is not None:
-                self.answers_exact.append(Judgement(confidence, agreement.exact))
-                self.answers_relaxed.append(Judgement(confidence, agreement.relaxed))
-            if not agreement.exact and not (wanted is None and got is None):
-                self.mistakes.append(Mistake(truth.id, name, wanted, got, agreement.relaxed))
+def _judge_fields(
+    truth: TruthDocument, prediction: Prediction, types: Mapping[str, FieldType]
+) -> Iterator[JudgedField]:
+    for name, wanted in truth.fields.items():
+        got = prediction.result.get(name)
+        found = outcome(wanted, got, types.get(name, FieldType.STRING))
+        yield JudgedField(truth.id, name, wanted, got, prediction.confidences.get(name), found)
 
 
-def _row_mistakes(
-    truth: TruthDocument, rows: Sequence[Mapping[str, Any]], scored: Score
-) -> Iterator[Mistake]:
-    if not _all_right(scored.exact):
-        wanted, got = [dict(row) for row in truth.line_items or ()], [dict(row) for row in rows]
-        yield Mistake(truth.id, "line_items", wanted, got, _all_right(scored.relaxed))
-
-
-def _all_right(tally: Tally) -> bool:
-    return tally.judged == tally.predicted == tally.correct
-
-
-def _score(wanted: object, got: object, agreement: Agreement) -> Score:
-    judged, predicted = int(wanted is not None), int(got is not None)
-    return Score(
-        Tally(judged, predicted, int(agreement.exact)),
-        Tally(judged, predicted, int(agreement.relaxed)),
-    )
+def _judge_rows(
+    truth: TruthDocument, prediction: Prediction, columns: Mapping[str, FieldType]
+) -> Iterator[JudgedRows]:
+    if truth.line_items is not None:
+        rows = tuple(prediction.result.get("line_items") or ())
+        scored = score_line_items(truth.line_items, rows, columns)
+        yield JudgedRows(truth.id, truth.line_items, rows, scored)
 
 
 def _score_type(truth: TruthDocument, prediction: Prediction) -> Tally:

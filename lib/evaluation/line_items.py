@@ -40,13 +40,14 @@ def score_line_items(
     """Score all rows of one document.
 
     Each true row is paired with at most one answered row, so that as many cells as possible agree
-    (relaxed), whole rows first among equals: a row answered twice is right once. A column is judged
-    in this document when any true row holds it; answered cells of other columns do not count.
+    (relaxed), among equals as many whole rows, then as many exact cells: a row answered twice is
+    right once. A column is judged in this document when any true row holds it; answered cells of
+    other columns do not count.
     """
     pairs = _pair_rows(truth, answer, types)
     columns = list(dict.fromkeys(name for row in truth for name in row if row[name] is not None))
     scores = {name: _score_column(name, truth, answer, pairs, types) for name in columns}
-    whole = [_whole_row(truth[i], answer[j], types) for i, j in pairs]
+    whole = [_whole_row(_cells(truth[i], answer[j], types)) for i, j in pairs]
     return LineItemScore(
         Score(
             Tally(len(truth), len(answer), sum(agreement.exact for agreement in whole)),
@@ -61,13 +62,18 @@ def _pair_rows(
 ) -> list[tuple[int, int]]:
     if not truth or not answer:
         return []
-    # A whole row is worth less than any cell even when all rows are whole, so it only breaks ties.
-    bonus = 1.0 / (1 + len(truth))
+    # All whole rows together are worth less than one cell, and all exact cells together less than
+    # one whole row, so each only breaks ties. In whole numbers, so that no tie is lost to rounding.
+    most_cells = sum(len(row) for row in truth)
+    a_row = most_cells + 1
+    a_cell = a_row * (len(truth) + 1)
     gain = np.zeros((len(truth), len(answer)))
     for i, wanted in enumerate(truth):
         for j, got in enumerate(answer):
-            gain[i, j] = sum(agreement.relaxed for agreement in _cells(wanted, got, types))
-            gain[i, j] += bonus * _whole_row(wanted, got, types).relaxed
+            cells = _cells(wanted, got, types)
+            gain[i, j] = a_cell * sum(agreement.relaxed for agreement in cells)
+            gain[i, j] += a_row * _whole_row(cells).relaxed
+            gain[i, j] += sum(agreement.exact for agreement in cells)
     chosen = linear_sum_assignment(gain, maximize=True)
     return [(int(i), int(j)) for i, j in zip(*chosen, strict=True)]
 
@@ -80,8 +86,7 @@ def _cells(wanted: Row, got: Row, types: Mapping[str, FieldType]) -> list[Agreem
     ]
 
 
-def _whole_row(wanted: Row, got: Row, types: Mapping[str, FieldType]) -> Agreement:
-    cells = _cells(wanted, got, types)
+def _whole_row(cells: Sequence[Agreement]) -> Agreement:
     return Agreement(
         exact=bool(cells) and all(cell.exact for cell in cells),
         relaxed=bool(cells) and all(cell.relaxed for cell in cells),

@@ -36,6 +36,11 @@ class Tally:
         either = self.predicted + self.judged
         return 2 * self.correct / either if either else None
 
+    @property
+    def is_perfect(self) -> bool:
+        """Whether everything judged was answered, rightly, and nothing else."""
+        return self.judged == self.predicted == self.correct
+
     def as_dict(self) -> dict[str, int | float | None]:
         """Counts and rates, for a report."""
         return {

@@ -19,6 +19,8 @@ class TruthDocument:
     `file` is relative to the truth file. A key that `fields` lacks is not judged; a key that is
     null says that the document has no such value, so any answer is wrong. `line_items` is None when
     the rows are not judged, and otherwise holds all of them. Numbers are int or decimal strings.
+    `vendor_known` says whether the reader has seen this vendor's documents before (in training, or
+    in its memory of vendors); None where that is not said.
     """
 
     id: str
@@ -26,6 +28,7 @@ class TruthDocument:
     document_type: DocumentType | None
     fields: Mapping[str, Any]
     line_items: tuple[Mapping[str, Any], ...] | None
+    vendor_known: bool | None = None
 
 
 _READERS: dict[FieldType, Callable[[object], object | None]] = {
@@ -40,10 +43,11 @@ _READERS: dict[FieldType, Callable[[object], object | None]] = {
 def read_truth(
     lines: Iterable[str], types: Mapping[str, FieldType] | None = None
 ) -> tuple[TruthDocument, ...]:
-    """Read lines of `{"id", "file", "document_type", "fields", "line_items"}`, skipping blank ones.
+    """Read lines of `{"id", "file", "document_type", "fields", "line_items", "vendor_known"}`.
 
-    With `types`, a money, number or date truth that is not one is refused, since no answer could
-    ever agree with it. Raises `validation_error` naming the line and what is wrong with it.
+    Blank lines are skipped. With `types`, a money, number or date truth that is not one is refused,
+    since no answer could ever agree with it. Raises `validation_error` naming the line and what is
+    wrong with it.
     """
     documents: list[TruthDocument] = []
     seen: set[str] = set()
@@ -88,12 +92,16 @@ def _document(line: Mapping[str, Any], number: int) -> TruthDocument:
         kind = DocumentType(line["document_type"]) if line.get("document_type") else None
     except ValueError as error:
         raise _bad(number, "`document_type` is not a known type") from error
+    known = line.get("vendor_known")
+    if known is not None and not isinstance(known, bool):
+        raise _bad(number, "`vendor_known` must be true, false or null")
     return TruthDocument(
         id=line["id"],
         file=line["file"],
         document_type=kind,
         fields=fields,
         line_items=None if rows is None else tuple(rows),
+        vendor_known=known,
     )
 
 

@@ -9,7 +9,7 @@ from lib.domain.deadline import Deadline
 from lib.domain.extraction import Extraction, Hints
 from lib.domain.task import Task
 from lib.errors import Error
-from lib.evaluation.evaluate import Prediction
+from lib.evaluation.evaluate import Place, Prediction
 from lib.pipelines.extract import Stations, extract
 
 
@@ -43,6 +43,12 @@ def _prediction(document_id: str, extraction: Extraction, milliseconds: float) -
         document_type=reading.document_type,
         result=reading.result,
         confidences={name: field.confidence for name, field in reading.fields.items()},
+        places={
+            name: Place(field.page, field.polygon)
+            for name, field in reading.fields.items()
+            if field.page and field.polygon
+        },
+        pages=extraction.pages,
         page_count=extraction.page_count,
         milliseconds=milliseconds,
     )

@@ -21,7 +21,8 @@ from lib.evaluation.confidence import (
     expected_calibration_error,
     reliability,
 )
-from lib.evaluation.evaluate import Evaluation, Prediction
+from lib.evaluation.evaluate import Evaluation, JudgedField, JudgedRows, Prediction
+from lib.evaluation.outcome import Outcome
 from lib.evaluation.tally import Score
 
 COVERAGE_THRESHOLDS = (0.9, 0.95)
@@ -46,9 +47,13 @@ def artifact(
         "fields": {name: score.as_dict() for name, score in found.fields.items()},
         "line_items": _line_items(found),
         "document_type": found.document_type.as_dict(),
+        "vendors": {
+            name: {"documents": part.documents, "micro": part.micro.as_dict()}
+            for name, part in run.vendors.items()
+        },
         "confidence": {
-            "exact": _calibration(found.answers_exact),
-            "relaxed": _calibration(found.answers_relaxed),
+            "exact": _calibration(found.answers()),
+            "relaxed": _calibration(found.answers(relaxed=True)),
         },
         "median_ms_per_page": found.milliseconds_per_page,
         "median_ms_per_document": found.milliseconds_per_document,
@@ -75,22 +80,49 @@ def _calibration(judgements: Sequence[Judgement]) -> dict[str, Any]:
 
 
 def _items(run: EvaluationRun) -> Iterator[dict[str, Any]]:
-    mistakes: dict[str, list[dict[str, Any]]] = {}
-    for mistake in run.evaluation.mistakes:
-        entry = asdict(mistake)
-        mistakes.setdefault(entry.pop("document_id"), []).append(entry)
+    judged: dict[str, list[JudgedField]] = {}
+    for one in run.evaluation.judged:
+        judged.setdefault(one.document_id, []).append(one)
+    rows = {one.document_id: one for one in run.evaluation.rows}
     for document, prediction in zip(run.truth.documents, run.predictions, strict=True):
+        fields = judged.get(document.id, [])
         yield {
             "id": document.id,
             "file": document.file,
+            "vendor_known": document.vendor_known,
             "document_type": prediction.document_type,
             "error": prediction.error,
             "page_count": prediction.page_count,
             "ms": prediction.milliseconds,
             "result": _plain(prediction),
             "confidences": dict(prediction.confidences),
-            "mistakes": mistakes.get(document.id, []),
+            "outcomes": {one.field: one.outcome for one in fields},
+            "mistakes": [_mistake(one) for one in fields if one.is_mistake]
+            + _row_mistakes(rows.get(document.id)),
         }
+
+
+def _mistake(one: JudgedField) -> dict[str, Any]:
+    return {
+        "field": one.field,
+        "truth": one.truth,
+        "answer": one.answer,
+        "relaxed": one.outcome is Outcome.RELAXED,
+    }
+
+
+def _row_mistakes(rows: JudgedRows | None) -> list[dict[str, Any]]:
+    """One entry that holds all rows, true and answered, where they do not all agree exactly."""
+    if rows is None or rows.score.rows.exact.is_perfect:
+        return []
+    return [
+        {
+            "field": "line_items",
+            "truth": [dict(row) for row in rows.truth],
+            "answer": [dict(row) for row in rows.answer],
+            "relaxed": rows.score.rows.relaxed.is_perfect,
+        }
+    ]
 
 
 def _plain(prediction: Prediction) -> Mapping[str, Any] | None:
@@ -146,13 +178,16 @@ def _facts(run: EvaluationRun) -> Iterator[str]:
     found = run.evaluation
     kind = found.document_type
     yield f"documents {found.documents}, failed {found.failed}"
+    for name, part in run.vendors.items():
+        rates = f"{_rate(part.micro.exact.f1)} exact, {_rate(part.micro.relaxed.f1)} relaxed"
+        yield f"  {name} vendors: {part.documents} documents, micro-F1 {rates}"
     for code, count in _errors(run.predictions).items():
         yield f"  {code}: {count}"
     yield f"document type right {kind.correct} of {kind.judged} ({_rate(kind.recall)})"
-    error = expected_calibration_error(found.answers_exact)
+    error = expected_calibration_error(found.answers())
     yield f"calibration error (exact) {_rate(error)}"
     for at in COVERAGE_THRESHOLDS:
-        yield "  " + _coverage(coverage_at(found.answers_exact, at))
+        yield "  " + _coverage(coverage_at(found.answers(), at))
     yield (
         f"median {_milliseconds(found.milliseconds_per_page)} a page, "
         f"{_milliseconds(found.milliseconds_per_document)} a document"

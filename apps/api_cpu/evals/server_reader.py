@@ -10,9 +10,11 @@ from typing import Any
 
 import httpx
 
+from lib.domain.document import Page, PageSource
+from lib.domain.geometry import Polygon
 from lib.domain.task import DocumentType
 from lib.errors import Error, Kind
-from lib.evaluation.evaluate import Prediction
+from lib.evaluation.evaluate import Place, Prediction
 
 _ATTEMPTS = 4
 _LONGEST_PAUSE_S = 30.0
@@ -114,8 +116,25 @@ def _prediction(document_id: str, body: Mapping[str, Any], milliseconds: float) 
             document_type=DocumentType(body["document_type"]),
             result=body["result"],
             confidences={name: float(f["confidence"]) for name, f in body["fields"].items()},
+            places={
+                name: Place(int(f["page"]), _polygon(f["polygon"]))
+                for name, f in body["fields"].items()
+                if f.get("page") and f.get("polygon")
+            },
+            pages=tuple(map(_page, body["pages"])),
             page_count=len(body["pages"]),
             milliseconds=milliseconds,
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return Prediction(document_id, error="not_the_api_contract")
+
+
+def _polygon(corners: list[list[Decimal]]) -> Polygon:
+    first, second, third, fourth = ((float(x), float(y)) for x, y in corners)
+    return Polygon((first, second, third, fourth))
+
+
+def _page(page: Mapping[str, Any]) -> Page:
+    """A page without its words, which only some keys may ask for."""
+    size = int(page["width"]), int(page["height"])
+    return Page(int(page["number"]), *size, int(page["rotation"]), PageSource(page["source"]), ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +27,17 @@ class TruthSet:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRun:
-    """What was asked, what was answered and how it compares. `unknown_fields` are judged, but no
-    task has them: they can only be misspelt or not read yet."""
+    """What was asked, what was answered and how it compares.
+
+    `vendors`: the same for documents of `known` and of `unseen` vendors, where the truth says.
+    `unknown_fields` are judged, but no task has them: misspelt, or not read yet.
+    """
 
     truth: TruthSet
     reader: str
     predictions: tuple[Prediction, ...]
     evaluation: Evaluation
+    vendors: Mapping[str, Evaluation]
     unknown_fields: tuple[str, ...]
 
 
@@ -94,8 +98,20 @@ def run_evaluation(
         reader=reader.name,
         predictions=predictions,
         evaluation=evaluate(truth.documents, predictions, tasks),
+        vendors=_by_vendor(truth, predictions, tasks),
         unknown_fields=tuple(name for name in judged if name not in known),
     )
+
+
+def _by_vendor(
+    truth: TruthSet, predictions: Sequence[Prediction], tasks: Sequence[Task]
+) -> dict[str, Evaluation]:
+    groups: dict[str, Evaluation] = {}
+    for name, known in (("known", True), ("unseen", False)):
+        documents = [d for d in truth.documents if d.vendor_known is known]
+        if documents:
+            groups[name] = evaluate(documents, predictions, tasks)
+    return groups
 
 
 def _invalid(message: str) -> Error:

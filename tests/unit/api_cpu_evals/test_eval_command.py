@@ -24,7 +24,7 @@ ANSWER = {
     "document_type": "invoice",
     "result": {"total": 19.90, "currency": "EUR"},
     "fields": {"total": {"value": 19.90, "confidence": 0.9}},
-    "pages": [{}],
+    "pages": [{"number": 1, "width": 4, "height": 3, "rotation": 0, "source": "ocr"}],
 }
 
 

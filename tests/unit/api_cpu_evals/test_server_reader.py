@@ -12,7 +12,9 @@ from lib.domain.task import DocumentType
 from lib.errors import Error
 
 ANSWER = b"""{"document_type": "receipt", "result": {"total": 19.90, "tip": null},
-  "fields": {"total": {"value": 19.90, "confidence": 0.97}}, "pages": [{}, {}]}"""
+  "fields": {"total": {"value": 19.90, "confidence": 0.97}},
+  "pages": [{"number": 1, "width": 4, "height": 3, "rotation": 0, "source": "ocr"},
+    {"number": 2, "width": 4, "height": 3, "rotation": 90, "source": "ocr"}]}"""
 
 
 def read(handler, **options):

@@ -111,3 +111,8 @@ def test_phones_agree_by_their_digits(truth, answer, same):
 def test_text_agrees_exactly_or_relaxed(truth, answer, exact, relaxed):
     for field_type in (FieldType.STRING, FieldType.NAME, FieldType.ADDRESS, FieldType.IDENTIFIER):
         assert agree(truth, answer, field_type) == (exact, relaxed)
+
+
+def test_composed_and_decomposed_accents_are_the_same_letter():
+    assert agree("Café", "Cafe\u0301", FieldType.NAME).exact
+    assert not agree("Café", "Cafe", FieldType.NAME).relaxed

@@ -7,6 +7,7 @@ from lib.evaluation.confidence import (
     coverage_at,
     expected_calibration_error,
     reliability,
+    risk_coverage,
 )
 
 ANSWERS = [
@@ -60,3 +61,14 @@ def test_no_answers_give_no_figures():
     assert expected_calibration_error([]) is None
     assert coverage_at([], 0.9).coverage is None
     assert coverage_at([Judgement(0.1, True)], 0.9).precision is None
+
+
+def test_risk_at_each_coverage_counts_ties_together():
+    judgements = [
+        Judgement(0.9, True),
+        Judgement(0.5, False),
+        Judgement(0.7, True),
+        Judgement(0.7, False),
+    ]
+    assert risk_coverage(judgements) == ((0.25, 0.0, 0.9), (0.75, 1 / 3, 0.7), (1.0, 0.5, 0.5))
+    assert risk_coverage([]) == ()

@@ -103,3 +103,9 @@ def test_documents_add_up_even_with_other_columns():
     assert both.rows.exact == Tally(2, 1, 1)
     assert both.columns["amount"].exact == Tally(2, 1, 1)
     assert both.columns["quantity"].exact == Tally(1, 0, 0)
+
+
+def test_of_rows_that_agree_relaxed_the_exact_one_is_taken():
+    truth = [row("Tea.", "2.00"), row("Tea", "2.00")]
+    found = score(truth, [row("Tea", 2), row("Tea.", 2)])
+    assert found.rows.exact == Tally(2, 2, 2)

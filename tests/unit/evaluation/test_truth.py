@@ -76,3 +76,10 @@ def test_a_truth_that_no_answer_could_match_is_refused(name, field_type, value):
     with pytest.raises(Error, match=name):
         read_truth(lines(fields={name: value}), {name: field_type})
     assert read_truth(lines(fields={name: value}))[0].fields == {name: value}
+
+
+def test_a_truth_may_say_whether_its_vendor_is_known():
+    assert read_truth(lines())[0].vendor_known is None
+    assert read_truth(lines(vendor_known=False))[0].vendor_known is False
+    with pytest.raises(Error, match="vendor_known"):
+        read_truth(lines(vendor_known="yes"))
