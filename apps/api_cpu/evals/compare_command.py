@@ -19,8 +19,7 @@ from lib.evaluation.outcome import Outcome
 evals_commands = typer.Typer(
     help="Evaluations that were kept.", no_args_is_help=True, add_completion=False
 )
-_COLUMNS = ("field", "n", "F1 of A", "F1 of B", "B - A", "95 %", "only A", "only B", "p")
-_LEAST_WIDTH = 110
+_COLUMNS = ("field", "n", "F1 A", "F1 B", "B - A", "from", "to", "only A", "only B", "p")
 
 
 @evals_commands.callback()
@@ -42,8 +41,7 @@ def compare_command(
         raise console.stopped("the two evaluations have no document in common")
     if before.get("truth_sha256") != after.get("truth_sha256"):
         console.err.print("the truth files differ: fields that both judge are compared")
-    width = max(_LEAST_WIDTH, console.out.width)  # figures cut off are worse than a wide line
-    console.out.print(_table(comparison), width=width, crop=False)
+    console.out.print(_table(comparison))
     console.out.print(f"{comparison.documents} documents, {len(comparison.changes)} changes")
     if html is not None:
         rule = "letters and digits (relaxed)" if relaxed else "exact"
@@ -79,7 +77,7 @@ def _outcomes(content: Mapping[str, Any], path: Path) -> Outcomes:
 
 
 def _table(comparison: Comparison) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in _COLUMNS:
         table.add_column(name, justify="left" if name == "field" else "right", no_wrap=True)
     for one in (*comparison.fields, comparison.micro):
@@ -89,12 +87,12 @@ def _table(comparison: Comparison) -> Table:
 
 def _cells(one: Compared) -> list[str]:
     found = one.difference
+    figures = (found.value, *found.interval) if found else (None, None, None)
     return [
         one.name,
         str(one.a.judged),
         *("-" if tally.f1 is None else f"{tally.f1:.3f}" for tally in (one.a, one.b)),
-        f"{found.value:+.3f}" if found else "-",
-        f"{found.interval.low:+.3f} to {found.interval.high:+.3f}" if found else "-",
+        *("-" if figure is None else f"{figure:+.3f}" for figure in figures),
         str(one.only_a),
         str(one.only_b),
         f"{one.p:.3f}",

@@ -139,6 +139,6 @@ def _times(run: EvaluationRun) -> list[tuple[str, float]]:
     spent = sorted(p.milliseconds for p in run.predictions if p.milliseconds and not p.error)
     if not spent:
         return []
-    names = ("half", "90 %", "99 %", "all")
+    names = ("median", "90th percentile", "99th", "longest")
     ranks = [max(0, math.ceil(share * len(spent)) - 1) for share in _TIMES]
     return [(name, spent[rank]) for name, rank in zip(names, ranks, strict=True)]
