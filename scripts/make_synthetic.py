@@ -1,7 +1,7 @@
 """Makes labelled synthetic receipts and invoices for training and measuring.
 
     python scripts/make_synthetic.py --out DIR --count N --seed S [--kind receipt|invoice]
-        [--language de ...] [--form pdf|scan|photo|pages]
+        [--language de ...] [--form pdf|scan|photo|pages] [--split development|held_out]
 
 Writes the documents and `truth.jsonl` for `ocr eval --truth DIR/truth.jsonl`. With `--form pages`
 it writes no files but `pages.pkl`: a pickled `{id: tuple[lib.domain.document.Page, ...]}` of the
@@ -20,13 +20,19 @@ from synthetic import render
 from synthetic.documents import SUFFIX, Synthetic, compose, file_bytes
 from synthetic.fonts import FOLDER, Fonts
 from synthetic.places import load_countries
+from synthetic.styles import DEVELOPMENT, SPLITS
 
 KINDS = ("receipt", "invoice")
 FORMS = (*SUFFIX, "pages")
 
 
 def documents(
-    count: int, seed: int, kinds: tuple[str, ...], languages: set[str] | None, fonts: Fonts
+    count: int,
+    seed: int,
+    kinds: tuple[str, ...],
+    languages: set[str] | None,
+    fonts: Fonts,
+    split: str = DEVELOPMENT,
 ) -> Iterator[Synthetic]:
     """`count` documents, kinds and languages in turn. SystemExit for a language without data."""
     known = load_countries().values()
@@ -35,7 +41,7 @@ def documents(
         raise SystemExit(f"no data for {', '.join(sorted(unknown))}: see scripts/synthetic/data")
     for index in range(count):
         kind = kinds[index % len(kinds)]
-        yield compose(index // len(kinds), kind, seed, wanted, fonts)
+        yield compose(index // len(kinds), kind, seed, wanted, fonts, split)
 
 
 def make(made: Iterator[Synthetic], form: str, out: Path) -> int:
@@ -67,6 +73,7 @@ def main() -> None:
     parser.add_argument("--kind", choices=KINDS, help="default: both in turn")
     parser.add_argument("--language", action="append", help="repeatable; default: all in turn")
     parser.add_argument("--form", choices=FORMS, default="pdf")
+    parser.add_argument("--split", choices=SPLITS, default=DEVELOPMENT, help="layouts and labels")
     parser.add_argument("--fonts", type=Path, default=FOLDER)
     arguments = parser.parse_args()
     fonts = Fonts(arguments.fonts)
@@ -74,7 +81,7 @@ def main() -> None:
         print(f"less variety: fonts {', '.join(fonts.missing)} are missing (fonts-liberation)")
     kinds = (arguments.kind,) if arguments.kind else KINDS
     languages = set(arguments.language) if arguments.language else None
-    made = documents(arguments.count, arguments.seed, kinds, languages, fonts)
+    made = documents(arguments.count, arguments.seed, kinds, languages, fonts, arguments.split)
     print(f"{make(made, arguments.form, arguments.out)} documents in {arguments.out}")
 
 

@@ -73,6 +73,6 @@ def _taxes(settled: Settled) -> list[Decimal]:
         rows = settled.rows("tax_lines")
         if len(rows) > 1 and explains(rows, before_tip - values.get("rounding", Decimal(0)), None):
             ways.append(totals.tax_amounts)
-    if "subtotal" in values and values.get("total", Decimal(0)) > values["subtotal"]:
+    if values.keys() >= {"total", "subtotal"} and values["total"] > values["subtotal"]:
         ways.append(values["total"] - values["subtotal"])
     return ways

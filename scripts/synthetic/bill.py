@@ -27,6 +27,7 @@ class Item:
     rate: Decimal
     amount: Decimal
     weighed: bool = False
+    discount_rate: Decimal = ZERO
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Bill:
     due: date | None = None
     delivered: date | None = None
     days: int = 30
+    reverse_charge: bool = False
 
     @property
     def tax_total(self) -> Decimal:
@@ -102,6 +104,13 @@ def _taxes(sums: dict[Decimal, Decimal], country: Country, *, inclusive: bool) -
     return tuple(rows)
 
 
+def _halves(tax: Tax, country: Country) -> tuple[Tax, Tax]:
+    """One tax as the equal shares of two levels of government."""
+    rate = tax.rate / 2
+    half = Tax(rate, tax.base, country.round(tax.base * rate / HUNDRED))
+    return half, half
+
+
 def _sums(items: tuple[Item, ...]) -> dict[Decimal, Decimal]:
     sums: dict[Decimal, Decimal] = {}
     for item in items:
@@ -135,8 +144,10 @@ def _invoice_items(country: Country, chance: random.Random, *, rebates: bool) ->
         price = max(country.price(euros), country.price(Decimal("0.5")))
         full = country.round(quantity * price)
         discount = ZERO
+        percent = ZERO
         if rebates and chance.random() < 0.4:
-            discount = country.round(full * chance.choice((5, 10, 15)) / HUNDRED)
+            percent = Decimal(chance.choice((5, 10, 15)))
+            discount = country.round(full * percent / HUNDRED)
         items.append(
             Item(
                 chance.choice(stock)
@@ -149,9 +160,24 @@ def _invoice_items(country: Country, chance: random.Random, *, rebates: bool) ->
                 discount,
                 chance.choice(rates),
                 full - discount,
+                discount_rate=percent,
             )
         )
     return tuple(items)
+
+
+def negated(bill: Bill) -> Bill:
+    """A credit note with a minus before all quantities and amounts, and unit prices as they are."""
+    return replace(
+        bill,
+        items=tuple(
+            replace(item, quantity=-item.quantity, amount=-item.amount) for item in bill.items
+        ),
+        taxes=tuple(Tax(tax.rate, -tax.base, -tax.amount) for tax in bill.taxes),
+        lines_total=-bill.lines_total,
+        subtotal=-bill.subtotal,
+        total=-bill.total,
+    )
 
 
 def invoice(country: Country, chance: random.Random, rounds: random.Random) -> Bill:
@@ -160,6 +186,10 @@ def invoice(country: Country, chance: random.Random, rounds: random.Random) -> B
     untaxed = country.facts["tax_kind"] == "none"
     inclusive = country.facts["tax_kind"] == "vat" and rounds.random() < 0.15
     items = _invoice_items(country, chance, rebates=rounds.random() < 0.2)
+    reverse_charge = country.facts["tax_kind"] == "vat" and rounds.random() < 0.06
+    if reverse_charge:
+        inclusive = False
+        items = tuple(replace(item, rate=ZERO) for item in items)
     sums = _sums(items)
     lines_total = sum(sums.values(), ZERO)
     discount = shipping = ZERO
@@ -171,13 +201,15 @@ def invoice(country: Country, chance: random.Random, rounds: random.Random) -> B
             shipping = country.price(Decimal(rounds.choice(("4.90", "6.50", "12", "35"))))
         sums = {rate: lines_total - discount + shipping}
     taxes = () if untaxed else _taxes(sums, country, inclusive=inclusive)
+    if country.facts["tax_kind"] == "split":
+        taxes = tuple(half for tax in taxes for half in _halves(tax, country))
     tax_total = sum((tax.amount for tax in taxes), ZERO)
     net = sum(sums.values(), ZERO) - (tax_total if inclusive else ZERO)
     total = net + tax_total
     issued = date(2023, 1, 2) + timedelta(days=chance.randint(0, 1200))
     days = chance.choice((7, 10, 14, 21, 30, 30, 45, 60))
     paid = country.round(total * rounds.choice((20, 30, 50)) / HUNDRED)
-    return Bill(
+    bill = Bill(
         kind=kind,
         country=country,
         vendor=company(country, chance),
@@ -197,7 +229,11 @@ def invoice(country: Country, chance: random.Random, rounds: random.Random) -> B
         due=issued + timedelta(days=days),
         delivered=issued - timedelta(days=chance.randint(0, 9)),
         days=days,
+        reverse_charge=reverse_charge,
     )
+    plain = not discount and not shipping and not any(item.discount for item in items)
+    minus = kind == "credit_note" and plain and rounds.random() < 0.4
+    return negated(bill) if minus else bill
 
 
 def _receipt_items(country: Country, chance: random.Random, *, food: bool) -> tuple[Item, ...]:

@@ -14,6 +14,7 @@ from synthetic.invoice_layout import InvoiceLayout
 from synthetic.places import Country
 from synthetic.receipt_layout import ReceiptLayout
 from synthetic.sheet import Sheet
+from synthetic.styles import DEVELOPMENT, choose_styles
 from synthetic.truth import Truth
 
 SCAN_DPI = (150, 200, 200, 300)
@@ -32,11 +33,17 @@ class Synthetic:
 
 
 def compose(
-    index: int, kind: str, seed: int, countries: Sequence[Country], fonts: Fonts
+    index: int,
+    kind: str,
+    seed: int,
+    countries: Sequence[Country],
+    fonts: Fonts,
+    split: str = DEVELOPMENT,
 ) -> Synthetic:
     """Document `index` of a set: languages in turn, then one of the language's countries.
 
-    The same arguments give the same document, whatever else is made along with it.
+    The same arguments give the same document, whatever else is made along with it. `split` says
+    which layouts of invoices, and which labels, are used (see `synthetic.styles`).
     """
     key = f"{seed}:{kind}:{index}"
     chance, rounds = random.Random(key), random.Random(f"{key}:rare")
@@ -46,10 +53,11 @@ def compose(
     layout: InvoiceLayout | ReceiptLayout
     if kind == "receipt":
         made = bill.receipt(country, chance, rounds)
-        layout = ReceiptLayout(made, chance, fonts)
+        layout = ReceiptLayout(made, chance, fonts, split)
     else:
         made = bill.invoice(country, chance, rounds)
-        layout = InvoiceLayout(made, chance, fonts)
+        styles = choose_styles(split, random.Random(f"{key}:style"))
+        layout = InvoiceLayout(made, chance, fonts, styles)
     sheets = tuple(layout.draw())
     name = f"{kind}_{country.language}_{country.code.lower()}_{seed}_{index:05d}"
     return Synthetic(name, made.kind, key, sheets, layout.truth)

@@ -26,6 +26,9 @@ TAX_IDS = {
     "PL": ("stdnum.pl.nip", "PL##########"),
     "RU": ("stdnum.ru.inn", "77########"),
     "AU": ("stdnum.au.abn", "###########"),
+    "IN": ("stdnum.in_.gstin", "27AA@C@####@1Z#"),
+    "CA": ("stdnum.ca.bn", "#########RT0001"),
+    "SG": ("stdnum.sg.uen", "20#######@"),
 }
 UNCHECKED = {
     "MY": ("W10-####-########", "00##########"),

@@ -13,6 +13,8 @@ from typing import Any
 import yaml
 from babel.dates import format_date
 
+from synthetic.styles import DEVELOPMENT, labels_of
+
 NET = re.compile(r"\b(HT|netto|Netto|Net|neto|excl)\b")  # words of the label files
 DATA = Path(__file__).parent / "data"
 
@@ -89,6 +91,7 @@ class Words:
     chance: random.Random
     tax: str
     upper: bool = False
+    split: str = DEVELOPMENT
 
     def __post_init__(self) -> None:
         self._chosen: dict[str, str] = {}
@@ -103,6 +106,6 @@ class Words:
 
     def __call__(self, key: str, **values: str) -> str:
         if key not in self._chosen:
-            self._chosen[key] = self.chance.choice(self.texts[key])
+            self._chosen[key] = self.chance.choice(labels_of(self.split, self.texts[key]))
         text = self._chosen[key].format(tax=self.tax, **values)
         return text.upper() if self.upper else text

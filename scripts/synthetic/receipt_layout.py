@@ -9,6 +9,7 @@ from synthetic.bill import Bill, Item
 from synthetic.fonts import Fonts
 from synthetic.places import Words
 from synthetic.sheet import Sheet
+from synthetic.styles import DEVELOPMENT
 from synthetic.truth import Truth
 
 MARKS = "ABCD"
@@ -17,13 +18,19 @@ MARKS = "ABCD"
 class ReceiptLayout:
     """Draws one receipt; what it prints is noted in `truth`."""
 
-    def __init__(self, bill: Bill, chance: random.Random, fonts: Fonts) -> None:
+    def __init__(
+        self, bill: Bill, chance: random.Random, fonts: Fonts, split: str = DEVELOPMENT
+    ) -> None:
         self.bill, self.chance, self.truth = bill, chance, Truth()
         self.country = bill.country
         names = self.country.facts["tax_names"] or [""]
         self.tax_name = chance.choice(names)
         self.words = Words(
-            self.country.words["receipt"], chance, self.tax_name, upper=chance.random() < 0.25
+            self.country.words["receipt"],
+            chance,
+            self.tax_name,
+            upper=chance.random() < 0.25,
+            split=split,
         )
         self.columns = chance.choice((32, 38, 40, 42, 48))
         self.family = chance.choice(fonts.fixed)

@@ -104,6 +104,11 @@ def test_totals_with_what_may_stand_between(
     assert (found.status, found.message) == (CheckStatus.PASSED, message)
 
 
+def test_a_negative_subtotal_without_a_total_derives_nothing() -> None:
+    result = read({"subtotal": "-83,00"}).result
+    assert (result["subtotal"], result["tax_total"]) == (Decimal("-83.00"), None)
+
+
 def test_a_wrong_total_fails_its_check_and_is_doubted() -> None:
     sound, wrong = read(INVOICE), read(INVOICE | {"total": "99,99"})
     found = check(wrong, "total_is_subtotal_plus_tax")

@@ -21,12 +21,20 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import make_synthetic  # noqa: E402 - the path comes first
-from synthetic import bill, identifiers, render  # noqa: E402
+from synthetic import bill, identifiers, render, styles  # noqa: E402
 from synthetic.documents import compose, file_bytes  # noqa: E402
 from synthetic.fonts import FOLDER, Fonts  # noqa: E402
 from synthetic.places import load_countries  # noqa: E402
 
 COUNTRIES = load_countries()
+SPLIT_TABLES = (
+    styles.LETTERHEADS,
+    styles.PAIRS,
+    styles.COLUMNS,
+    styles.RULING,
+    styles.CODES,
+    styles.SUMS,
+)
 LANGUAGES = {"de", "en", "es", "fr", "id", "it", "ms", "nl", "pl", "pt", "ru"}
 fonts_needed = pytest.mark.skipif(
     not (FOLDER / "dejavu/DejaVuSansMono.ttf").is_file(), reason="needs fonts-dejavu"
@@ -78,7 +86,8 @@ def test_sums_are_exact(code, maker):
         assert sum(item.amount for item in one.items) == one.lines_total
         for item in one.items:
             full = country.round(item.quantity * item.unit_price)
-            assert item.amount == full - item.discount
+            sign = -1 if one.total < 0 else 1
+            assert item.amount == full - sign * item.discount
         for tax in one.taxes:
             assert abs(tax.base * tax.rate / 100 - tax.amount) <= country.round(
                 Decimal(1)
@@ -87,6 +96,39 @@ def test_sums_are_exact(code, maker):
         charges = one.shipping + one.service + one.tip + one.rounding - one.discount
         assert one.lines_total + charges + added == one.total
         assert one.change is None or one.change >= 0
+
+
+def test_held_out_layouts_and_labels_are_none_of_the_others():
+    for table in SPLIT_TABLES:
+        assert not set(table[styles.DEVELOPMENT]) & set(table[styles.HELD_OUT])
+    for country in COUNTRIES.values():
+        for texts in country.words["invoice"].values():
+            seen = set(styles.labels_of(styles.DEVELOPMENT, texts))
+            held = set(styles.labels_of(styles.HELD_OUT, texts))
+            assert not seen & held or seen == set(texts) or held == set(texts)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_credit_note_with_minus_signs_keeps_its_sums(seed):
+    plain = bill.invoice(COUNTRIES["DE"], random.Random(seed), random.Random(seed))
+    turned = bill.negated(plain)
+    assert turned.total == -plain.total == turned.subtotal + turned.tax_total
+    for item in turned.items:
+        full = COUNTRIES["DE"].round(item.quantity * item.unit_price)
+        assert item.amount == full + item.discount
+
+
+@fonts_needed
+@pytest.mark.parametrize("split", styles.SPLITS)
+def test_lines_of_an_invoice_are_printed(fonts, split):
+    for index in range(22):
+        document = compose(index, "invoice", 3, list(COUNTRIES.values()), fonts, split)
+        text = " ".join(word.text for page in render.pages(document.sheets) for word in page.words)
+        kept = "".join(letter for letter in text if letter.isalnum())
+        for row in document.truth.rows:
+            for cell in ("product_code", "position"):
+                wanted = "".join(letter for letter in row.get(cell, "") if letter.isalnum())
+                assert wanted in kept, (document.id, cell)
 
 
 @fonts_needed
