@@ -150,8 +150,29 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A field of which the XML says `xml` and the printed page something else."""
+
+    field: str
+    xml: Value
+    printed: FieldValue
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """An e-invoice's XML beside its pages: names of fields, in the task's order."""
+
+    agreeing: tuple[str, ...]
+    mismatches: tuple[Mismatch, ...]
+    not_found: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Extraction:
-    """The whole answer for one document. `backend` is cpu, vllm, mock or einvoice."""
+    """The whole answer for one document. `backend` is cpu, vllm, mock or einvoice.
+
+    `comparison` only where it was asked for and the document has both XML and pages.
+    """
 
     task_id: str
     backend: str
@@ -162,3 +183,4 @@ class Extraction:
     page_count: int
     warnings: tuple[str, ...] = ()
     timings_ms: Mapping[str, int] = field(default_factory=dict)
+    comparison: Comparison | None = None

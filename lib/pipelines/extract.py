@@ -14,6 +14,7 @@ from lib.domain.task import Task
 from lib.errors import Error, Kind
 from lib.kie.extractor import Extractor
 from lib.ocr.pages import OcrPool, read_pages
+from lib.pipelines.comparison import compared
 from lib.pipelines.word_limit import within_limit
 from lib.post.finish import finish
 
@@ -53,18 +54,25 @@ def extract(
     deadline: Deadline,
     page_selection: str | None = None,
     stopwatch: Stopwatch | None = None,
+    *,
+    compare: bool = False,
 ) -> Extraction:
     """Read one document.
 
     `page_selection` is a list of pages and ranges such as `1-3,5`; None means all. The caller may
-    pass a `stopwatch` of its own to keep the timings of a document that failed. Raises `Error`.
+    pass a `stopwatch` of its own to keep the timings of a document that failed. With `compare` the
+    pages of an e-invoice are read too and held against its XML. Raises `Error`.
     """
+    exact: Extraction | None = None
     watch = stopwatch or Stopwatch()
     with watch.station("load"):
         document = stations.loader.open(data, deadline)
     with document:
         if document.einvoice is not None:
-            return _from_einvoice(document, document.einvoice, task, hints, watch)
+            exact = _from_einvoice(document, document.einvoice, task, hints, watch)
+            if not (compare and document.page_count):
+                return exact
+            task = task.for_document(exact.reading.document_type)
         numbers = select_pages(page_selection, document.page_count)
         with watch.station("ocr"):
             pages = read_pages(document, numbers, stations.ocr, deadline)
@@ -77,6 +85,8 @@ def extract(
     _still_wanted(deadline)
     with watch.station("post"):
         reading = finish(raw, chosen, interpreted, hints)
+    if exact is not None:
+        return compared(exact, chosen, reading, pages)
     return Extraction(
         task_id=chosen.id,
         backend="cpu",

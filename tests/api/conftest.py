@@ -112,8 +112,18 @@ class FakePipeline:
         deadline: Any,
         page_selection: str | None = None,
         stopwatch: Any = None,
+        *,
+        compare: bool = False,
     ) -> Extraction:
-        self.calls.append({"data": data, "task": task, "hints": hints, "pages": page_selection})
+        self.calls.append(
+            {
+                "data": data,
+                "task": task,
+                "hints": hints,
+                "pages": page_selection,
+                "compare": compare,
+            }
+        )
         with stopwatch.station("load"):
             if data == b"crash":
                 raise RuntimeError("secret words of a document")

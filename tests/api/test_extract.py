@@ -222,7 +222,11 @@ def test_the_artifact_holds_what_the_contract_says_and_no_document(place: Place)
     assert artifact["task"]["id"] == "auto"
     assert artifact["task"]["ran"] == "receipt_fields_v1"
     assert artifact["attempts"][0]["error"] is None
-    assert artifact["options"] == {"task_id": "auto", "persist_inputs": True}
+    assert artifact["options"] == {
+        "task_id": "auto",
+        "persist_inputs": True,
+        "compare": False,
+    }
     for path in place.settings.artifacts_folder.rglob("*.json"):
         assert B64 not in path.read_text()
     assert json.loads(kept.text)["response"]["result"]["total"] == 19.9

@@ -44,6 +44,9 @@ def extract_command(
     files: Annotated[list[Path], typer.Argument(help="Documents: PDF, images, XML e-invoices.")],
     task: Annotated[str, typer.Option(help="Task id.")] = "auto",
     pages: Annotated[str | None, typer.Option(help="Pages, such as 1-3,5; default all.")] = None,
+    compare: Annotated[
+        bool, typer.Option(help="Hold the pages of e-invoices against their XML.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A line a field.")] = False,
     as_table: Annotated[bool, typer.Option("--table", help="Tables for people (default).")] = False,
@@ -69,7 +72,7 @@ def extract_command(
 
         def read(path: Path) -> Outcome:
             deadline = Deadline.after(settings.sync_deadline_s)
-            return _read(path, wanted, reader.stations, deadline, pages)
+            return _read(path, wanted, reader.stations, deadline, pages, compare=compare)
 
         write = _writer(output)
 
@@ -123,7 +126,13 @@ def _in_parallel(
 
 
 def _read(
-    path: Path, task: Task, stations: Stations, deadline: Deadline, pages: str | None
+    path: Path,
+    task: Task,
+    stations: Stations,
+    deadline: Deadline,
+    pages: str | None,
+    *,
+    compare: bool,
 ) -> Outcome:
     hints = Hints(received_on=datetime.now(UTC).date())
     try:
@@ -135,7 +144,7 @@ def _read(
         error = Error("not_found", Kind.NOT_FOUND, "The file cannot be read.")
         return {"file": str(path), **_failure(error)}
     try:
-        extraction = extract(data, task, stations, hints, deadline, page_selection=pages)
+        extraction = extract(data, task, stations, hints, deadline, pages, compare=compare)
     except Error as error:
         return {"file": str(path), **_failure(error)}
     return {"file": str(path), **shown(extraction), "timings_ms": dict(extraction.timings_ms)}

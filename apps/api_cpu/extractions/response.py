@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from lib.domain.document import Page
-from lib.domain.extraction import Extraction, FieldValue, Result
+from lib.domain.extraction import Comparison, Extraction, FieldValue, Result
 from lib.domain.geometry import Polygon
 
 CSV_COLUMNS = ("field", "value", "raw", "confidence", "page", "source")
@@ -45,6 +45,7 @@ def shown(extraction: Extraction, *, with_words: bool = False) -> dict[str, Any]
         "review_reasons": list(reading.review_reasons),
         "pages": [_page(page, with_words=with_words) for page in extraction.pages],
         "warnings": [*extraction.warnings, *reading.warnings],
+        "comparison": _comparison(extraction.comparison),
     }
 
 
@@ -116,6 +117,19 @@ def _field(value: FieldValue) -> dict[str, Any]:
             }
             for other in value.alternatives
         ],
+    }
+
+
+def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
+    if comparison is None:
+        return None
+    return {
+        "agreeing": list(comparison.agreeing),
+        "mismatches": [
+            {"field": found.field, "xml": found.xml, "printed": _field(found.printed)}
+            for found in comparison.mismatches
+        ],
+        "not_found": list(comparison.not_found),
     }
 
 

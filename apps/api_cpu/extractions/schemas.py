@@ -114,6 +114,11 @@ class ExtractOptions(BaseModel):
     date_order_hint: DateOrder | None = Field(
         default=None, description="Order of numeric dates where the document leaves it open."
     )
+    compare: bool = Field(
+        default=False,
+        description="Read the pages of an e-invoice as well and list where they differ from its "
+        "XML; without effect on other documents.",
+    )
     callback_url: None = Field(
         default=None, description="Only for asynchronous requests; anything but null is refused."
     )
@@ -187,6 +192,22 @@ class PageOut(_Shown):
     words: list[WordOut] | None = Field(default=None, description="Only with `include_words`.")
 
 
+class MismatchOut(_Shown):
+    """A field that the page prints differently."""
+
+    field: str
+    xml: Value
+    printed: FieldOut
+
+
+class ComparisonOut(_Shown):
+    """An e-invoice's XML beside its pages."""
+
+    agreeing: list[str] = Field(description="Fields that the page confirms.")
+    mismatches: list[MismatchOut]
+    not_found: list[str] = Field(description="Fields that were not surely read from the page.")
+
+
 class ExtractResponse(_Shown):
     """What was read."""
 
@@ -211,6 +232,9 @@ class ExtractResponse(_Shown):
     review_reasons: list[str]
     pages: list[PageOut]
     warnings: list[str]
+    comparison: ComparisonOut | None = Field(
+        default=None, description="Only for an e-invoice with pages, when `compare` asks for it."
+    )
     input_ref: str | None = Field(description="Where the document is kept, if it is.")
     timings_ms: dict[str, int] = Field(
         description="Per station. `store` is known only to the first answer, not to its artifact."

@@ -124,6 +124,7 @@ class ExtractionService:
                 deadline,
                 page_selection=options.pages,
                 stopwatch=draft.stopwatch,
+                compare=options.compare,
             )
         finally:
             if options.persist_inputs:

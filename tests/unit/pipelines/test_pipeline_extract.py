@@ -119,6 +119,35 @@ def test_an_einvoice_is_answered_from_its_xml_and_no_page_is_read() -> None:
     assert document.closed
 
 
+def test_the_pages_of_an_einvoice_are_read_when_they_are_to_be_compared() -> None:
+    found = Found(raw(DocumentType.INVOICE))
+    document = Opened(einvoice=EInvoice("cii", "urn:x", raw(DocumentType.INVOICE, Source.XML)))
+    extraction = extract(
+        b"%PDF",
+        TASKS["auto"],
+        stations(document, found),
+        HINTS,
+        Deadline.after(60),
+        "1-2",
+        compare=True,
+    )
+    assert extraction.backend == "einvoice"
+    assert found.seen == [1, 2]
+    assert extraction.comparison is not None
+    assert extraction.comparison.agreeing == ("total",)
+    assert extraction.reading.fields["total"].page == 1
+
+
+def test_without_pages_or_without_xml_there_is_nothing_to_compare() -> None:
+    bare = Opened(0, EInvoice("ubl", "urn:x", raw(DocumentType.INVOICE, Source.XML)))
+    for document in (bare, Opened()):
+        found = Found(raw(DocumentType.INVOICE))
+        extraction = extract(
+            b"", TASKS["auto"], stations(document, found), HINTS, Deadline.after(60), compare=True
+        )
+        assert extraction.comparison is None
+
+
 def test_what_nobody_waits_for_any_longer_is_not_begun() -> None:
     now = 0.0
 
