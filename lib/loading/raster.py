@@ -17,6 +17,7 @@ from lib.errors import Error
 from lib.loading import failures
 from lib.loading.limits import LoadingLimits
 from lib.loading.media_type import MediaType
+from lib.loading.pixel_modes import on_white
 
 pillow_heif.register_heif_opener()
 
@@ -46,8 +47,6 @@ _BROKEN: Final = (
     struct.error,
 )
 
-# Full scales of the usual sample depths above 8 bits: 10, 12, 14 and 16.
-_FULL_SCALES: Final = (1023, 4095, 16383, 65535)
 _FAX_RATIOS: Final = (1.5, 2.5)
 _MIRRORED_SIDES: Final = range(5, 9)
 _ORIENTATION_TAG: Final = 0x0112
@@ -159,7 +158,7 @@ class RasterFile:
             factor //= round(max(width, height) / max(picture.size))
         picture.load()
         orientation = 1 if self._multiple else _orientation(picture)
-        rgb = _to_rgb(picture)
+        rgb = on_white(picture, "RGB")
         if self._multiple and rgb.size != (width, height):
             rgb = rgb.resize((width, height), Image.Resampling.BILINEAR)
         return _turned(rgb.reduce(factor) if factor > 1 else rgb, orientation)
@@ -206,32 +205,3 @@ def _turned(picture: Image.Image, orientation: int) -> Image.Image:
     """The picture as the camera was held (EXIF 2.32, tag Orientation)."""
     turn = _TURNS.get(orientation)
     return picture if turn is None else picture.transpose(turn)
-
-
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    """Any mode as 8-bit RGB: deep samples scaled, transparency laid on white."""
-    if picture.mode.startswith("I") or picture.mode == "F":
-        picture = _to_eight_bits(picture)
-    if picture.has_transparency_data:
-        layer = picture.convert("RGBA")
-        paper = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(paper, layer).convert("RGB")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
-
-
-def _to_eight_bits(picture: Image.Image) -> Image.Image:
-    """Samples above 8 bits scaled by their full scale.
-
-    The depth in use is the smallest usual one that holds the brightest sample, since a 12-bit scan
-    often comes in 16-bit words. Floating-point samples are taken as 0..1 where none exceeds 1.
-    """
-    wide = picture.convert("F")
-    high = wide.getextrema()[1]
-    brightest = float(high) if isinstance(high, (int, float)) else 65535.0
-    if picture.mode == "F" and brightest <= 1.0:
-        full = 1.0
-    elif brightest <= 255 and picture.mode in {"F", "I"}:
-        full = 255.0
-    else:
-        full = float(next((s for s in _FULL_SCALES if brightest <= s), brightest))
-    return wide.point(lambda sample: sample * (255.0 / full) + 0.5).convert("L")
