@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 
 from apps.api_gpu.server import NOT_STARTED, end, serve
 from apps.api_gpu.settings import SettingsError, load_settings
 from apps.api_gpu.tilt_engine import ForkEngine, TiltOptions
+
+_NO_FORK = "vllm is not installed here: Arctic-TILT needs its own environment (docs/gpu.md)"
 
 
 def main() -> None:
@@ -16,6 +19,10 @@ def main() -> None:
         settings = load_settings(os.environ)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
+        end(NOT_STARTED)
+        return
+    if find_spec("vllm") is None:
+        sys.stderr.write(f"{_NO_FORK}\n")
         end(NOT_STARTED)
         return
     options = TiltOptions(

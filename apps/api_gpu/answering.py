@@ -81,7 +81,9 @@ class Answering:
         """
         with self._metrics.prepare_seconds.time():
             prompts = await self._prompts(document, questions, param)
-        most = min(max_tokens or self._engine.limits.answer_tokens, self._engine.limits.answer_tokens)
+        most = min(
+            max_tokens or self._engine.limits.answer_tokens, self._engine.limits.answer_tokens
+        )
         tasks = [
             asyncio.ensure_future(self._answer(f"{request_id}-{number}", prompt, most))
             for number, prompt in enumerate(prompts)

@@ -44,7 +44,8 @@ def check_text(
     """The pages to be read, once all that is text has been found good; no pixel is decoded yet.
 
     A page without words is left out: the model answers from words alone. `param` names the document
-    in the request. Blocking, and never two at once: the tokenizer has one state. Raises `Error` (400).
+    in the request. Blocking, and never two at once: the tokenizer has one state.
+    Raises `Error` (400).
     """
     limits = engine.limits
     if len(document.pages) > limits.pages:
@@ -111,9 +112,7 @@ def _check_question(engine: TiltEngine, question: Question) -> None:
         raise refused("The question is empty.", question.param)
     tokens = engine.count_question_tokens(question.text)
     if tokens > limit:
-        raise refused(
-            f"The question has {tokens} tokens; {limit} are allowed.", question.param
-        )
+        raise refused(f"The question has {tokens} tokens; {limit} are allowed.", question.param)
 
 
 def _engine_page(readable: Readable, limits: Limits) -> EnginePage:

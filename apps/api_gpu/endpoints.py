@@ -135,7 +135,7 @@ class Desk:
     async def _served(
         self, request: Request, work: Callable[[bytes], Coroutine[Any, Any, Response]]
     ) -> Response:
-        """`work`'s answer to the body, unless there is no room, no time, or nobody there any more."""
+        """`work`'s answer to the body, unless there is no room, no time or nobody there."""
         try:
             if not self._vitals.well:
                 raise errors.unwell()
@@ -210,8 +210,7 @@ class Desk:
         if body.logprobs:
             logprobs = ChoiceLogprobs(
                 content=tuple(
-                    TokenLogprob(token=token.text, logprob=token.logprob)
-                    for token in answer.tokens
+                    TokenLogprob(token=token.text, logprob=token.logprob) for token in answer.tokens
                 )
             )
         return ChatResponse(
@@ -280,8 +279,7 @@ def _refuse_unsupported(body: ChatRequest) -> None:
     unsupported = {
         "stream": bool(body.stream),
         "temperature": bool(body.temperature),
-        "response_format": body.response_format is not None
-        and body.response_format.type != "text",
+        "response_format": body.response_format is not None and body.response_format.type != "text",
         "top_logprobs": bool(body.top_logprobs),
         "stop": bool(body.stop),
     }

@@ -115,9 +115,7 @@ class TiltEngine(Protocol):
         """Tokens that a question takes, its separator included. Called like `count_tokens`."""
         ...
 
-    def prepare(
-        self, pages: Sequence[EnginePage], questions: Sequence[str]
-    ) -> tuple[Prompt, ...]:
+    def prepare(self, pages: Sequence[EnginePage], questions: Sequence[str]) -> tuple[Prompt, ...]:
         """A prompt for each question. Called like `count_tokens`."""
         ...
 

@@ -62,7 +62,9 @@ def not_found(message: str, param: str | None = None) -> Error:
 
 def too_large(limit_bytes: int) -> Error:
     """413: the body."""
-    return Error("payload_too_large", Kind.TOO_LARGE, f"The body has more than {limit_bytes} bytes.")
+    return Error(
+        "payload_too_large", Kind.TOO_LARGE, f"The body has more than {limit_bytes} bytes."
+    )
 
 
 def busy(retry_after_s: float) -> Error:
@@ -95,7 +97,10 @@ def unwell() -> Error:
 def timed_out(seconds: float) -> Error:
     """504: the whole request took too long."""
     return Error(
-        "inference_timeout", Kind.TIMEOUT, f"Not answered within {seconds:g} seconds.", retryable=True
+        "inference_timeout",
+        Kind.TIMEOUT,
+        f"Not answered within {seconds:g} seconds.",
+        retryable=True,
     )
 
 

@@ -21,7 +21,9 @@ class Metrics:
         self._registry = registry
         self.ready = Gauge("tilt_engine_ready", "1 while the engine answers.", registry=registry)
         self.held = Gauge(
-            "tilt_documents_held", "Documents being received, waiting or answered.", registry=registry
+            "tilt_documents_held",
+            "Documents being received, waiting or answered.",
+            registry=registry,
         )
         self.waiting = Gauge(
             "tilt_questions_waiting", "Questions waiting for the engine.", registry=registry

@@ -70,9 +70,7 @@ def pillow_image(picture: Picture) -> Image.Image:
 def _bytes_of(url: str, param: str) -> bytes:
     head, comma, body = url.partition(",")
     if not comma or not head.startswith(_DATA_URI) or not head.endswith(_BASE64):
-        raise refused(
-            "The page image has to be a data URI with base64; nothing is fetched.", param
-        )
+        raise refused("The page image has to be a data URI with base64; nothing is fetched.", param)
     try:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
@@ -93,7 +91,7 @@ def _check_size(picture: Image.Image, page_size: tuple[float, float], param: str
     if width * height > MAX_PIXELS or max(width, height) > _MAX_SIDE_PX:
         raise _too_large(param)
     page_width, page_height = page_size
-    # The boxes are laid over the image by the page's width alone, so its shape has to be the page's.
+    # Boxes are laid over the image by the page's width alone, so it has to have the page's shape.
     expected = page_height * width / page_width
     if abs(height - expected) > max(2.0, _ASPECT_TOLERANCE * expected):
         raise refused(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from typing import Final
 
 import uvicorn
@@ -21,8 +22,16 @@ NOT_STARTED: Final = 3
 _AFTER_DEATH_S: Final = 3
 
 
-def serve(settings: Settings, engine: TiltEngine) -> int:
-    """Serve until SIGTERM, SIGINT or the engine's death; the exit status."""
+def serve(
+    settings: Settings,
+    engine: TiltEngine,
+    *,
+    started: Callable[[uvicorn.Server], None] = lambda _: None,
+) -> int:
+    """Serve until SIGTERM, SIGINT or the engine's death; the exit status.
+
+    `started` is called with the server before it runs: who starts it in a thread stops it by that.
+    """
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.INFO,
@@ -50,6 +59,7 @@ def serve(settings: Settings, engine: TiltEngine) -> int:
             timeout_graceful_shutdown=settings.tilt_shutdown_grace_s,
         )
     )
+    started(server)
     server.run()
     if died:
         return ENGINE_DIED

@@ -110,9 +110,7 @@ class ForkEngine:
         encoding = self._tokenizer.encode(question + self._separator, add_special_tokens=False)
         return len(encoding.ids)
 
-    def prepare(
-        self, pages: Sequence[EnginePage], questions: Sequence[str]
-    ) -> tuple[Prompt, ...]:
+    def prepare(self, pages: Sequence[EnginePage], questions: Sequence[str]) -> tuple[Prompt, ...]:
         """The document is tensorised once; each prompt holds it together with one question."""
         document = self._parts.Document(
             ident="",
@@ -143,7 +141,7 @@ class ForkEngine:
             )
             async for output in stream:
                 last = output
-        except Exception as error:  # noqa: BLE001 whatever ended the engine's loop comes out here
+        except Exception as error:
             if self._engine.errored:
                 raise EngineDiedError from error
             raise RefusedByEngineError from error
@@ -158,7 +156,7 @@ class ForkEngine:
         """Raise `EngineDiedError` when the fork's background loop has ended."""
         try:
             await self._engine.check_health()
-        except Exception as error:  # noqa: BLE001 the fork raises what ended its loop, of any type
+        except Exception as error:
             raise EngineDiedError from error
 
     async def stop(self) -> None:
@@ -168,9 +166,7 @@ class ForkEngine:
 
     def _as_answer(self, completion: Any) -> EngineAnswer:
         tokens = []
-        for token_id, found in zip(
-            completion.token_ids, completion.logprobs or (), strict=False
-        ):
+        for token_id, found in zip(completion.token_ids, completion.logprobs or (), strict=False):
             entry = found[token_id]
             text = "" if token_id == self._end_token else entry.decoded_token or ""
             tokens.append(Token(text, float(entry.logprob)))
