@@ -15,8 +15,8 @@ from lib.inference.wire import AnswersRequest, ChatRequest, FinishReason, Questi
 class Token:
     """A piece of the model's text and its natural log-probability.
 
-    The pieces joined are the text, unless a character is split over several: then each of them
-    shows the replacement character. With a grammar the probabilities are those of the allowed
+    The pieces joined are the text; of a character split over several, the last one has it and the
+    others are empty. With a grammar the probabilities are those of the allowed
     tokens only: optimistic, and not comparable with free text.
     """
 
@@ -26,9 +26,11 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a call took: requests sent (1 without a retry), seconds, and the model's tokens."""
+    """What a call took: the attempts that failed before the good one (why, in
+    `lib.inference.failures.Cause`'s words), seconds with all of them, and the model's tokens.
+    """
 
-    attempts: int
+    failed_attempts: tuple[str, ...]
     seconds: float
     prompt_tokens: int = 0
     completion_tokens: int = 0

@@ -1,0 +1,318 @@
+"""The client against servers that misbehave on the wire: every row ends in time, with its code."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+
+import anyio
+import pytest
+from bad_upstream import (
+    GOOD_BODY,
+    BadServer,
+    Step,
+    answer,
+    bad_server,
+    drip,
+    endless,
+    gzip_bomb,
+    hang,
+    raw,
+    refusing_address,
+    then_close,
+    then_reset,
+)
+
+from lib.domain.cancellation import Canceled, Cancellation
+from lib.domain.deadline import Deadline
+from lib.errors import Error
+from lib.inference.addresses import AddressBook
+from lib.inference.async_client import AsyncInferenceClient, ClientSettings
+from lib.inference.blocking_client import BlockingInferenceClient
+from lib.inference.breaker import BreakerPolicy
+from lib.inference.client import ChatAnswer
+from lib.inference.exchange import Secret, Timeouts
+from lib.inference.retry import RetryPolicy
+from lib.inference.wire import ChatRequest, Message
+
+# Nothing here may hang: the bound is pytest's, well above what the client is allowed to take.
+pytestmark = pytest.mark.timeout(20)
+
+KEY = "very-secret-key"
+REQUEST = ChatRequest(model="m", messages=(Message(role="user", content="total?"),))
+SETTINGS = ClientSettings(
+    timeouts=Timeouts(connect_s=0.3, read_s=0.3, write_s=0.3, pool_s=0.3),
+    retry=RetryPolicy(first_pause_s=0.001, longest_pause_s=0.002, longest_retry_after_s=0.01),
+    breaker=BreakerPolicy(threshold=50),
+    max_body_bytes=1 << 20,
+)
+OK_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+CHUNK = b"10000\r\n" + b" " * 65536 + b"\r\n"
+SERVER_ERROR = b'{"error": {"message": "EngineCore", "type": "InternalServerError", "code": 500}}'
+
+
+def ask(
+    *addresses: str,
+    settings: ClientSettings = SETTINGS,
+    deadline_s: float = 5.0,
+    calls: int = 1,
+) -> ChatAnswer:
+    """The last of `calls` calls one after the other, without background probes."""
+
+    async def asking() -> ChatAnswer:
+        client = AsyncInferenceClient(AddressBook(",".join(addresses)), Secret(KEY), settings)
+        try:
+            for _ in range(calls):
+                given = await client.complete(REQUEST, Deadline.after(deadline_s), "r-1")
+            return given
+        finally:
+            await client.close()
+
+    return anyio.run(asking)
+
+
+def failing(server: BadServer, **how: float) -> Error:
+    with pytest.raises(Error) as failed:
+        ask(server.address, **how)  # type: ignore[arg-type]
+    assert failed.value.details["attempts"]
+    return failed.value
+
+
+RETRIED = {
+    "reset before the answer": (then_reset(), "reset"),
+    "closed without an answer": (then_close(), "reset"),
+    "reset in the headers": (then_reset(raw(OK_HEAD)), "reset"),
+    "reset in the body": (then_reset(answer(GOOD_BODY, length=9999)), "reset"),
+    "closed in the body": (then_close(answer(GOOD_BODY, length=9999)), "reset"),
+    "cut chunk": (
+        then_close(raw(OK_HEAD + b"Transfer-Encoding: chunked\r\n\r\nffff\r\n{")),
+        "reset",
+    ),
+    "not HTTP": (then_close(raw(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")), "reset"),
+    "300 kB header": (then_close(raw(OK_HEAD + b"X: " + b"a" * 300_000 + b"\r\n\r\n")), "reset"),
+    "500": (answer(SERVER_ERROR, "500 Internal Server Error"), "server_error"),
+    "500 in HTML": (answer(b"<html>", "500 Internal Server Error"), "server_error"),
+    "502 of a proxy": (answer(b"<html>", "502 Bad Gateway"), "server_error"),
+    "503": (answer(b"", "503 Service Unavailable"), "busy"),
+    "503, Retry-After in seconds": (
+        answer(b"", "503 Service Unavailable", "Retry-After: 86400"),
+        "busy",
+    ),
+    "429, Retry-After as a date": (
+        answer(b"", "429 Too Many Requests", "Retry-After: Wed, 21 Oct 2026 07:28:00 GMT"),
+        "busy",
+    ),
+    "503, Retry-After is nonsense": (
+        answer(b"", "503 Service Unavailable", "Retry-After: -soon"),
+        "busy",
+    ),
+    "200 in HTML": (answer(b"<html>please wait</html>"), "not_the_protocol"),
+    "200, empty": (answer(b""), "not_the_protocol"),
+    "cut JSON": (answer(GOOD_BODY[:-20]), "not_the_protocol"),
+    "invalid UTF-8": (answer(GOOD_BODY.replace(b"fine", b"\xff\xfe")), "not_the_protocol"),
+    "NaN": (answer(GOOD_BODY.replace(b'"index": 0', b'"index": NaN')), "not_the_protocol"),
+    "200,000 [": (answer(b"[" * 200_000), "not_the_protocol"),
+    "5,000-digit integer": (
+        answer(GOOD_BODY.replace(b'"index": 0', b'"index": ' + b"9" * 5000)),
+        "not_the_protocol",
+    ),
+    "no choices": (answer(b'{"choices": []}'), "not_the_protocol"),
+    "gzip bomb": (gzip_bomb(), "not_the_protocol"),
+    "204": (raw(b"HTTP/1.1 204 No Content\r\n\r\n"), "not_the_protocol"),
+}
+
+
+@pytest.mark.parametrize(("step", "reason"), RETRIED.values(), ids=RETRIED)
+def test_what_passes_is_tried_again(step: Step, reason: str) -> None:
+    with bad_server(step, answer()) as server:
+        given = ask(server.address)
+        assert given.text == "fine"
+        assert given.call.failed_attempts == (reason,)
+        assert given.call.prompt_tokens == 3
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(("step", "reason"), RETRIED.values(), ids=RETRIED)
+def test_what_stays_fails_after_three_attempts(step: Step, reason: str) -> None:
+    with bad_server(step) as server:
+        error = failing(server)
+        assert error.details["reason"] == reason
+        assert error.code == (
+            "inference_bad_output" if reason == "not_the_protocol" else "inference_unavailable"
+        )
+        assert error.retryable
+        if error.code == "inference_unavailable":
+            assert error.details["retry_after_s"] >= 1
+        assert len(server.requests) == len(error.details["attempts"])
+        assert error.details["attempts"].count(reason) == 3
+
+
+FINAL = {
+    "hang": (hang, "inference_timeout", "timeout"),
+    "headers dripped": (drip(b"HTTP/1.1 200 OK\r\nX:"), "inference_timeout", "timeout"),
+    "body dripped": (
+        drip(OK_HEAD + b"Content-Length: 99999\r\n\r\n"),
+        "inference_timeout",
+        "timeout",
+    ),
+    "504": (answer(b"", "504 Gateway Timeout"), "inference_timeout", "timeout"),
+    "redirect to the metadata address": (
+        answer(b"", "307 Temporary Redirect", "Location: http://169.254.169.254/latest/"),
+        "inference_unavailable",
+        "redirect",
+    ),
+    "401, the error a string": (
+        answer(b'{"error": "Unauthorized"}', "401 Unauthorized"),
+        "inference_unavailable",
+        "key_refused",
+    ),
+    "403": (answer(b"<html>", "403 Forbidden"), "inference_unavailable", "key_refused"),
+    "an endless answer": (
+        endless(OK_HEAD + CHUNKED, CHUNK),
+        "inference_bad_output",
+        "answer_too_large",
+    ),
+    "an endless error": (
+        endless(b"HTTP/1.1 400 Bad Request\r\n" + CHUNKED, CHUNK),
+        "inference_bad_output",
+        "request_refused",
+    ),
+}
+
+
+@pytest.mark.parametrize(("step", "code", "reason"), FINAL.values(), ids=FINAL)
+def test_what_no_repetition_helps_is_asked_once(step: Step, code: str, reason: str) -> None:
+    with bad_server(step) as server:
+        error = failing(server)
+        assert (error.code, error.details["reason"]) == (code, reason)
+        assert len(server.requests) == 1
+
+
+def test_what_no_repetition_helps_on_one_server_another_may_do() -> None:
+    for step in (hang, answer(b'{"error": "Unauthorized"}', "401 Unauthorized")):
+        with bad_server(step) as bad, bad_server(answer()) as good:
+            assert ask(bad.address, good.address).text == "fine"
+            assert len(bad.requests) == 1
+
+
+def test_refused_connections_are_tried_again_then_reported() -> None:
+    with pytest.raises(Error) as failed:
+        ask(refusing_address())
+    assert failed.value.code == "inference_unavailable"
+    assert failed.value.details["attempts"] == ["connect"] * 3
+
+
+def test_the_deadline_bounds_everything() -> None:
+    patient = ClientSettings(timeouts=Timeouts(read_s=600))
+    for step in (
+        hang,
+        drip(b"HTTP/1.1 200 OK\r\nX:"),
+        drip(OK_HEAD + b"Content-Length: 999\r\n\r\n"),
+    ):
+        with bad_server(step) as server, pytest.raises(Error) as failed:
+            ask(server.address, settings=patient, deadline_s=0.2)
+        assert failed.value.code == "inference_timeout"
+
+
+def test_a_pause_that_the_deadline_does_not_allow_is_not_begun() -> None:
+    polite = ClientSettings(retry=RetryPolicy(longest_retry_after_s=600))
+    busy = answer(b"", "503 Service Unavailable", "Retry-After: 60")
+    with bad_server(busy) as server, pytest.raises(Error) as failed:
+        ask(server.address, settings=polite, deadline_s=30)
+    assert failed.value.code == "inference_unavailable"
+    assert failed.value.details["retry_after_s"] == 60
+    assert len(server.requests) == 1
+
+
+def test_a_stale_connection_costs_no_attempt() -> None:
+    once_only = ClientSettings(retry=RetryPolicy(max_attempts=1, reserve=0, ratio=0, per_second=0))
+    for end in (then_reset(), then_close()):
+        with bad_server(answer(), end, answer()) as server:
+            given = ask(server.address, settings=once_only, calls=2)
+            assert given.text == "fine"
+            assert given.call.failed_attempts == ("stale_connection",)
+            assert len(server.requests) == 3
+            assert server.connections == 2
+
+
+def test_a_new_connection_that_breaks_is_not_stale() -> None:
+    once_only = ClientSettings(retry=RetryPolicy(max_attempts=1))
+    with bad_server(then_reset()) as server, pytest.raises(Error) as failed:
+        ask(server.address, settings=once_only)
+    assert failed.value.details["attempts"] == ["reset"]
+
+
+def test_the_budget_keeps_an_outage_from_being_multiplied() -> None:
+    small = ClientSettings(
+        retry=RetryPolicy(first_pause_s=0, longest_pause_s=0, reserve=2, ratio=0.1, per_second=0),
+        breaker=BreakerPolicy(threshold=10_000),
+    )
+
+    async def storm(address: str) -> tuple[int, int]:
+        client = AsyncInferenceClient(AddressBook(address), Secret(""), small)
+        for _ in range(50):
+            with pytest.raises(Error):
+                await client.complete(REQUEST, Deadline.after(5))
+        await client.close()
+        told = client.snapshot()
+        return sum(told.retries.values()), told.retries_refused
+
+    with bad_server(answer(SERVER_ERROR, "500 Internal Server Error")) as server:
+        retries, refused = anyio.run(storm, server.address)
+        assert len(server.requests) == 50 + retries
+        assert 2 < retries <= 2 + 50 * 0.1
+        assert refused == 49  # all but the first call, which had its three attempts
+
+
+def test_a_cancel_closes_the_connection() -> None:
+    with bad_server(hang) as server:
+        cancellation = Cancellation()
+        outcome: list[BaseException] = []
+        book = AddressBook(server.address)
+        with BlockingInferenceClient(book, Secret(KEY), ClientSettings()) as client:
+
+            def call() -> None:
+                try:
+                    client.complete(REQUEST, Deadline.after(15), cancellation=cancellation)
+                except Canceled as canceled:
+                    outcome.append(canceled)
+
+            caller = threading.Thread(target=call)
+            caller.start()
+            assert server.asked.wait(10)
+            cancellation.set()
+            caller.join(10)
+            assert server.broken_off.wait(10)
+            assert len(outcome) == 1
+            with pytest.raises(Canceled):
+                client.complete(REQUEST, Deadline.after(15), cancellation=cancellation)
+
+
+def test_what_is_sent() -> None:
+    with bad_server(answer()) as server:
+        ask(server.address + "/v1/")
+        head = server.requests[0].lower()
+        assert head.startswith(b"post /v1/chat/completions http/1.1")
+        assert b"accept-encoding: identity" in head
+        assert b"authorization: bearer very-secret-key" in head
+        assert b"x-request-id: r-1" in head
+
+
+def test_the_key_shows_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    steps = (answer(b'{"error": "Unauthorized"}', "401 Unauthorized"), then_reset(), hang, answer())
+    for step in steps:
+        with bad_server(step) as server:
+            try:
+                ask(server.address, deadline_s=0.5)
+            except Error as error:
+                shown = "".join(traceback.format_exception(error))
+                assert KEY not in shown + repr(error) + str(error.details)
+    assert caplog.records
+    assert KEY not in caplog.text
+    assert KEY not in repr(Secret(KEY)) + str(Secret(KEY)) + f"{Secret(KEY)!r}"
+    with pytest.raises(ValueError) as refused:
+        Secret("two\r\nlines")
+    assert "lines" not in str(refused.value)
