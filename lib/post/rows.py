@@ -79,7 +79,11 @@ def _payment_rows(rows: Rows, values: Mapping[str, Decimal]) -> Rows:
 
 
 def _only_subset(rows: Rows, fits: Callable[[Decimal], bool]) -> Rows:
-    """All rows if their amounts fit, else the one smaller choice of rows that does, else all."""
+    """All rows if their amounts fit, else the one smaller choice of rows that does, else all.
+
+    Of choices with the same amounts (a tax printed under the total and again in the summary) the
+    one with most cells is taken.
+    """
     amounts = [numbers(row).get("amount") for row in rows]
     if not 1 < len(rows) <= _MAX_ROWS_TRIED or None in amounts or fits(_sum(amounts)):
         return rows
@@ -89,7 +93,10 @@ def _only_subset(rows: Rows, fits: Callable[[Decimal], bool]) -> Rows:
         for subset in combinations(range(len(rows)), size)
         if fits(_sum([amounts[i] for i in subset]))
     ]
-    return tuple(rows[i] for i in fitting[0]) if len(fitting) == 1 else rows
+    if len({tuple(sorted(amounts[i] for i in s if amounts[i])) for s in fitting}) != 1:
+        return rows
+    fullest = max(fitting, key=lambda subset: sum(len(rows[i]) for i in subset))
+    return tuple(rows[i] for i in fullest)
 
 
 def _line_rows(rows: Rows, values: Mapping[str, Decimal]) -> Rows:

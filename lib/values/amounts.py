@@ -15,6 +15,7 @@ from lib.values.numerals import (
     Numeral,
     Spans,
     end_of_run,
+    is_lost_mark,
     join_groups,
     numeral,
     numeral_with_spaces,
@@ -88,7 +89,7 @@ _ENOUGH_GROUPED = 3
 
 @cache
 def _currency_before() -> re.Pattern[str]:
-    return re.compile(rf"(?<![^\W\d_])({currencies.symbol_pattern()})[.:]? ?$")
+    return re.compile(rf"(?<![^\W\d_])({currencies.symbol_pattern()}|R)[.:]? ?$")
 
 
 @cache
@@ -187,7 +188,7 @@ def _at(
     Characters before `taken` belong to the amount before it.
     """
     before = _symbol_before(text, start, taken)
-    spaced = numeral_with_spaces(text, start, sure=bool(before))
+    spaced = numeral_with_spaces(text, start, sure=bool(before) or is_lost_mark(text))
     if spaced is None and whole:
         spaced = numeral_with_spaces(text, start, sure=True)
     for number in (spaced, numeral(text, start)):
@@ -206,6 +207,8 @@ def _in_context(
     end = dash.end() if dash else number.end
     if before and currencies.is_legal_form(before[0]) and not number.separated:
         before = None  # "Sdn Bhd 123456"
+    if before and before[0] == "R" and not number.decimals:
+        before = None  # rand have cents; "R2" is a code
     symbol, end_of_symbol = (before[0], end) if before else _symbol_after(text, end, number)
     percent = None if symbol else _PERCENT.match(text, end)
     if not (symbol or percent or whole or stands_free(text, start, end, number)):

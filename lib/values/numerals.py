@@ -41,6 +41,8 @@ _RUN = re.compile(r"\d+(?:[.,']\d+)*")
 _BARE_FRACTION = re.compile(r"[.,]\d{2}(?!\d|[.,]\d)")
 _SPACED = re.compile(r"\d{1,3}(?: \d{3}){1,4}(?! \d{3}(?!\d))(?:[.,]\d{1,4})?(?![.,']?\d)")
 _SPLIT_MARK = re.compile(r"(\d{1,3}(?:[.,']\d{3})*)(?: ([.,])|([.,]) )(\d{2})(?![.,']?\d)")
+# A decimal mark too faint to be read: nothing but a tax code may follow.
+_LOST_MARK = re.compile(r"(\d{1,4}) (\d{2})(?= ?[A-Z]{0,2}$)")
 _EURO_AS_MARK = re.compile(r"(\d{1,5})€(\d{2})(?!\d)")
 _WESTERN = re.compile(r"\d{1,3}(?:([.,'])\d{3})(?:\1\d{3})*")
 _INDIAN = re.compile(r"\d{1,2}(?:,\d{2})+,\d{3}")
@@ -51,6 +53,7 @@ _GROUPING_SPACE = re.compile("(?<=\\d)[\u00a0\u2007\u2009\u202f](?=\\d{3}(?!\\d)
 # Letters read for digits, only in a token shaped like a price with at least as many digits.
 _LETTERS = str.maketrans("OoQIl|SsB", "000111558")
 _DOUBTFUL = re.compile(r"[OoQIl|SsB]")
+_DOLLAR = re.compile(r"(?<![^\W_])S(?=\d{1,5}(?:[.,]\d\d(?!\d)| \d\d$))")
 _DAMAGED = re.compile(
     r"(?:(?<![^\W_])|(?<=RM)|(?<=Rp))(?=[^\s]{0,15}[OoQIl|SsB])[\dOoQIl|SsB]{1,3}"
     r"(?:[.,']?[\dOoQIl|SsB]{3}){0,4}[.,][\dOoQIl|SsB]{2}(?![^\W_])"
@@ -72,7 +75,9 @@ def repair(text: str) -> tuple[str, Spans]:
     """The text with letters read for digits undone, place by place, and where that was done."""
     if not _DOUBTFUL.search(text):
         return text, ()
-    spans: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = [match.span() for match in _DOLLAR.finditer(text)]
+    if spans:
+        text = _DOLLAR.sub("$", text)
 
     def undo(match: re.Match[str]) -> str:
         token = match[0]
@@ -83,7 +88,8 @@ def repair(text: str) -> tuple[str, Spans]:
         spans.append(match.span())
         return token.translate(_LETTERS)
 
-    return _DAMAGED.sub(undo, text), tuple(spans)
+    undone = _DAMAGED.sub(undo, text)
+    return undone, tuple(sorted(spans))
 
 
 def touches(spans: Spans, start: int, end: int) -> bool:
@@ -95,9 +101,14 @@ def touches(spans: Spans, start: int, end: int) -> bool:
 def numeral_with_spaces(text: str, start: int, *, sure: bool) -> Numeral | None:
     """A numeral with a space inside that starts at `start`: `1 234,56`, `12 .50`, `1,234. 56`.
 
-    `sure`: a currency or the whole text speaks for its being one number and not two.
+    `sure`: a currency or the whole text speaks for its being one number and not two; then a space
+    may stand where the decimal mark is.
     """
-    return _spaced(text, start, sure) or _split_mark(text, start, sure)
+    return (
+        _spaced(text, start, sure)
+        or _split_mark(text, start, sure)
+        or (_lost_mark(text, start) if sure else None)
+    )
 
 
 def numeral(text: str, start: int) -> Numeral | None:
@@ -192,6 +203,17 @@ def _split_mark(text: str, start: int, sure: bool) -> Numeral | None:
     if (grouped and mark in token[1]) or not (token[2] or grouped or sure):
         return None
     return Numeral(token.end(), (_number(token[1], token[4]),), mark, repaired=True)
+
+
+def _lost_mark(text: str, start: int) -> Numeral | None:
+    """`80 91` and `3 61` where money is expected: 80.91 and 3.61."""
+    token = _LOST_MARK.match(text, start)
+    return Numeral(token.end(), (_number(token[1], token[2]),), repaired=True) if token else None
+
+
+def is_lost_mark(text: str) -> bool:
+    """Whether the whole text is digits, a space and two digits."""
+    return bool(_LOST_MARK.fullmatch(text))
 
 
 def _number(whole: str, fraction: str = "") -> Decimal:

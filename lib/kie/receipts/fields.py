@@ -15,6 +15,7 @@ from lib.kie.receipts.identity import (
     find_vendor_tax_id,
 )
 from lib.kie.receipts.items import find_items
+from lib.kie.receipts.ladder import find_ladders
 from lib.kie.receipts.sums import find_parts, find_payments
 from lib.kie.receipts.taxes import find_tax_lines, sole_tax, tax_rows
 from lib.kie.receipts.total import find_total, summary_rows
@@ -52,7 +53,8 @@ def find_receipt_fields(mentions: Mentions, hints: Hints) -> Findings:
     amounts = labelled_amounts(mentions)
     summary = summary_rows(mentions)
     items = find_items(mentions, amounts)
-    total = find_total(mentions, amounts)
+    ladders = find_ladders(mentions, amounts)
+    total = find_total(mentions, amounts, ladders)
     taxes = find_tax_lines(mentions, amounts, items.row_indexes)
     names, addresses = find_vendor(mentions)
     dates = find_issue_date(mentions, hints)
@@ -65,7 +67,9 @@ def find_receipt_fields(mentions: Mentions, hints: Hints) -> Findings:
         "issue_date": dates,
         "issue_time": find_issue_time(mentions, dates[0] if dates else None),
         "total": total,
-        **find_parts(mentions, amounts, total[0] if total else None, summary, items.row_indexes),
+        **find_parts(
+            mentions, amounts, total[0] if total else None, summary, items.row_indexes, ladders
+        ),
     }
     if "tax_total" not in found and (only := sole_tax(mentions, taxes)):
         found["tax_total"] = only

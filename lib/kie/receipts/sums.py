@@ -10,6 +10,7 @@ from lib.kie.layout import Span
 from lib.kie.mentions import LabelMention, Mentions
 from lib.kie.ranking import ranked, weigh
 from lib.kie.receipts.amounts import LabelledAmount, Role
+from lib.kie.receipts.ladder import Ladder, ladders_to
 
 # Set by hand, one table for all parts: the label is the evidence, the rest breaks ties.
 PART_WEIGHTS = {
@@ -24,6 +25,8 @@ PART_WEIGHTS = {
     "behind the total": -0.7,
     "above the total's value": -3.0,
     "order": -0.1,
+    "in the sum": 4.5,
+    "something else in the sum": -3.0,
 }
 NO_PART = 1.8
 
@@ -44,22 +47,29 @@ def find_parts(
     total: Candidate | None,
     summary: frozenset[int],
     items: frozenset[int],
+    ladders: Sequence[Ladder] = (),
 ) -> dict[str, tuple[Candidate, ...]]:
     """Candidates for each part of the sum, best first.
 
-    `summary` and `items` are the rows of tax summaries and of line items.
+    `summary` and `items` are the rows of tax summaries and of line items; `ladders` say what an
+    amount is by arithmetic, whatever label stands beside it.
     """
     limit, total_row = _total(mentions, amounts, total)
+    proven = _proven(ladders_to(ladders, limit), items) if limit is not None else {}
     found: dict[str, tuple[Candidate, ...]] = {}
     for name, role in _FIELDS.items():
-        fitting = [a for a in amounts if role in a.roles and _fits(a, role, items)]
-        scored = [
-            (
-                a.mention.value,
-                weigh(_features(a, role, order, limit, total_row, summary), PART_WEIGHTS),
-            )
-            for order, a in enumerate(fitting)
+        fitting = [
+            a
+            for a in amounts
+            if proven.get(a, role) is not None
+            and (proven.get(a) is role or (role in a.roles and _fits(a, role, items)))
         ]
+        scored = []
+        for order, a in enumerate(fitting):
+            features = _features(a, role, order, limit, total_row, summary)
+            features["in the sum"] = float(proven.get(a) is role)
+            features["something else in the sum"] = float(a in proven and proven[a] is not role)
+            scored.append((a.mention.value, weigh(features, PART_WEIGHTS)))
         candidates = tuple(
             mentions.candidate([fitting[index].mention.span], share, fitting[index].label_text)
             for index, share in ranked(scored, NO_PART)[:5]
@@ -67,6 +77,28 @@ def find_parts(
         if candidates:
             found[name] = candidates
     return found
+
+
+def _proven(chain: Sequence[Ladder], items: frozenset[int]) -> dict[LabelledAmount, Role | None]:
+    """What the amounts of the sums that lead to the total are; the total itself is left out.
+
+    A sum that starts among the items says nothing about the subtotal, and of several taxes none is
+    the document's.
+    """
+    roles: dict[LabelledAmount, Role | None] = {}
+    for ladder in chain:
+        if not ladder.ends_with_total or (len(chain) == 1 and ladder.first.head is not Role.TOTAL):
+            nameless = ladder.first.head is None and not ladder.labels_are_low
+            if not nameless or ladder.sums_up or ladder.first.row.index not in items:
+                roles[ladder.first] = Role.SUBTOTAL
+        taxes = [
+            s.mention.value
+            for (_, s), role in zip(ladder.steps, ladder.roles, strict=True)
+            if role is Role.TAX and s.mention.value
+        ]
+        for (_, step), role in zip(ladder.steps, ladder.roles, strict=True):
+            roles[step] = None if role is Role.TAX and len(taxes) > 1 else role
+    return roles
 
 
 def _fits(amount: LabelledAmount, role: Role, items: frozenset[int]) -> bool:

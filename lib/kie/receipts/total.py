@@ -11,6 +11,7 @@ from lib.domain.extraction import Candidate
 from lib.kie.mentions import Mentions
 from lib.kie.ranking import ranked, weigh
 from lib.kie.receipts.amounts import LabelledAmount, Role
+from lib.kie.receipts.ladder import Ladder
 
 # A conditional logit over all amounts of a receipt and "no total is printed", fitted by
 # scripts/fit_receipt_weights.py on 612 receipts of two public sets, each set weighing the same.
@@ -23,6 +24,7 @@ WEIGHTS: dict[str, float] = {
     "cash minus change": 2.2,
     "subtotal plus extras": 2.1,
     "place": 2.0,
+    "after tax": 2.0,
     "after rounding": 2.0,
     "sum of two totals": 1.8,
     "currency": 1.8,
@@ -51,6 +53,7 @@ WEIGHTS: dict[str, float] = {
     "label adjustment": -0.8,
     "not the first of its row": -0.9,
     "label count": -1.0,
+    "before tax": -1.0,
     "before rounding": -1.5,
     "not the last of its row": -1.8,
     "no decimals among decimals": -2.5,
@@ -66,8 +69,16 @@ _LARGEST_ROUNDING = Decimal(1)  # cash rounding is under one unit of any currenc
 class TotalEvidence:
     """Features of every amount of one receipt, as `WEIGHTS` names them."""
 
-    def __init__(self, mentions: Mentions, amounts: Sequence[LabelledAmount]) -> None:
+    def __init__(
+        self,
+        mentions: Mentions,
+        amounts: Sequence[LabelledAmount],
+        ladders: Sequence[Ladder] = (),
+    ) -> None:
         self.mentions = mentions
+        taxed = [ladder for ladder in ladders if ladder.adds]
+        self._after_tax = {ladder.last for ladder in taxed}
+        self._before_tax = {ladder.first for ladder in taxed} - self._after_tax
         self.amounts = self._all = amounts
         self._values: dict[Role, set[Decimal]] = defaultdict(set)
         self._heads: dict[Decimal, set[Role]] = defaultdict(set)
@@ -126,6 +137,8 @@ class TotalEvidence:
             "after rounding": value in self._explained["rounded"],
             "before rounding": value in self._explained["unrounded"],
             "sum of two totals": head is Role.TOTAL and value in self._explained["two"],
+            "after tax": amount in self._after_tax,
+            "before tax": amount in self._before_tax,
             "last total label": head is Role.TOTAL and amount.row.index == self._last_total,
             "in tax summary": amount.row.index in self._summary,
             "negative": value < 0,
@@ -241,12 +254,14 @@ def _is_tendered(amount: LabelledAmount) -> bool:
     return amount.head in (Role.PAID, Role.CHANGE, Role.POINTS, Role.COUNT)
 
 
-def find_total(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> tuple[Candidate, ...]:
+def find_total(
+    mentions: Mentions, amounts: Sequence[LabelledAmount], ladders: Sequence[Ladder] = ()
+) -> tuple[Candidate, ...]:
     """Candidates for the total, best first, one for each value.
 
     The score is the value's share in a softmax over all amounts and "no total is printed".
     """
-    evidence = TotalEvidence(mentions, amounts)
+    evidence = TotalEvidence(mentions, amounts, ladders)
     rivals = [a for a in amounts if a.mention.is_money or a.head is not None]
     scored = [(a.mention.value, weigh(evidence.features(a), WEIGHTS)) for a in rivals]
     return tuple(
