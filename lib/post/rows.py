@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import accumulate, combinations
 
@@ -93,10 +93,14 @@ def _only_subset(rows: Rows, fits: Callable[[Decimal], bool]) -> Rows:
         for subset in combinations(range(len(rows)), size)
         if fits(_sum([amounts[i] for i in subset]))
     ]
-    if len({tuple(sorted(amounts[i] for i in s if amounts[i])) for s in fitting}) != 1:
+    if len({_figures(amounts[i] for i in subset) for subset in fitting}) != 1:
         return rows
     fullest = max(fitting, key=lambda subset: sum(len(rows[i]) for i in subset))
     return tuple(rows[i] for i in fullest)
+
+
+def _figures(amounts: Iterable[Decimal | None]) -> tuple[Decimal, ...]:
+    return tuple(sorted(amount for amount in amounts if amount))
 
 
 def _line_rows(rows: Rows, values: Mapping[str, Decimal]) -> Rows:

@@ -75,7 +75,7 @@ def repair(text: str) -> tuple[str, Spans]:
     """The text with letters read for digits undone, place by place, and where that was done."""
     if not _DOUBTFUL.search(text):
         return text, ()
-    spans: list[tuple[int, int]] = [match.span() for match in _DOLLAR.finditer(text)]
+    spans: list[tuple[int, int]] = [(m.start(), m.end() + 1) for m in _DOLLAR.finditer(text)]
     if spans:
         text = _DOLLAR.sub("$", text)
 

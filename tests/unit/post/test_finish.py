@@ -490,3 +490,15 @@ def test_many_candidates_of_equal_score_keep_the_first_of_each_field() -> None:
     )
     assert reading.result["subtotal"] == Decimal("83.00")
     assert reading.result["total"] == Decimal("98.77")
+
+
+def test_a_tax_printed_under_the_total_and_in_the_summary_is_one_tax() -> None:
+    tables = {
+        "tax_lines": [
+            {"rate": "6%", "amount": "1.72"},
+            {"rate": "6%", "base": "28.58", "amount": "1.72"},
+            {"rate": "0%", "base": "0.00", "amount": "0.00"},
+        ]
+    }
+    reading = read({"subtotal": "28.58", "tax_total": "1.72", "total": "30.30"}, tables)
+    assert [str(row["base"]) for row in reading.result["tax_lines"]] == ["28.58", "0.00"]

@@ -144,12 +144,29 @@ def test_a_comma_amount_after_a_plain_space_may_have_a_quantity_before_it() -> N
         ("12 .50", "12.50"),
         ("1,234. 56", "1234.56"),
         ("1.234.56", "1234.56"),
+        ("80 91", "80.91"),
+        ("$3 61", "3.61"),
+        ("S43 70", "43.70"),
+        ("S34.50", "34.50"),
     ],
 )
 def test_repairs_what_recognisers_do_to_clear_amounts(text: str, value: str) -> None:
     match = parse_amount(text)
     assert match is not None
     assert (str(match.value), match.repaired) == (value, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "amounts"),
+    [
+        ("Total: R288.40", [("288.40", "R")]),
+        ("$5 20 off", [("5", "$"), ("20", "")]),
+        ("2 10 00", [("2", ""), ("10", "")]),
+        ("Room R2", []),
+    ],
+)
+def test_signs_and_spaces(text: str, amounts: list[tuple[str, str]]) -> None:
+    assert [(str(m.value), m.symbol) for m in find_amounts(text)] == amounts
 
 
 @pytest.mark.parametrize("text", ["SOB.OO", "BILLS", "53, 55", "LOT 5O"])
