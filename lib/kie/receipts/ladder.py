@@ -165,7 +165,7 @@ def _is_named(mentions: Mentions, ladder: Ladder) -> bool:
     """Whether a row says that it is part of a sum, and the nameless steps are no prices."""
     steps = [step for _, step in ladder.steps]
     rows = [ladder.first, *steps, ladder.last]
-    named = any(a.head in _NAMED for a in rows) or any(has_rate(mentions, a) for a in steps)
+    named = any(a.head in _NAMED for a in rows) or any(_has_rate(mentions, a) for a in steps)
     return named and _taxes_are_small(ladder)
 
 
@@ -188,9 +188,9 @@ def _is_sum_of(above: Sequence[LabelledAmount], amount: LabelledAmount) -> bool:
     return False
 
 
-def has_rate(mentions: Mentions, amount: LabelledAmount) -> bool:
-    """Whether a rate stands in the amount's row."""
-    return any(_is_rate(a) for a in mentions.row_amounts(amount.row))
+def _has_rate(mentions: Mentions, amount: LabelledAmount) -> bool:
+    """Whether a rate stands before the only amount of a row; tables of taxes have more."""
+    return amount.position == 0 and any(_is_rate(a) for a in mentions.row_amounts(amount.row))
 
 
 def _is_rate(amount: AmountMention) -> bool:
