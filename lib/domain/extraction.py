@@ -62,7 +62,8 @@ class Candidate:
     `raw` is the text as printed; `words` are the words it came from, all on page `page` (empty and
     0 for XML). `score` in 0..1 ranks candidates of one field and is not a probability.
     `value` is set only where the source is exact (XML). `label` is the printed label that spoke for
-    it, if any.
+    it, if any. `reading`, when set, is what a model that saw the image reads in these words: the
+    value is made of it instead of `raw`.
     """
 
     raw: str
@@ -72,6 +73,7 @@ class Candidate:
     words: tuple[Word, ...] = ()
     value: Value | None = None
     label: str = ""
+    reading: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ class RawExtraction:
     """What an extractor found: per field its candidates, best first; per table its rows in order.
 
     `task` is the one that was answered: for `auto`, its choice for this document; None where the
-    source answers every task (an e-invoice).
+    source answers every task (an e-invoice). `doubts` are values that a model gave and that are not
+    on the page: they are never answers. `lost_cells` counts those of each table.
     """
 
     document_type: DocumentType
@@ -89,6 +92,8 @@ class RawExtraction:
     language: str | None = None
     warnings: tuple[str, ...] = ()
     task: Task | None = None
+    doubts: Mapping[str, tuple[Candidate, ...]] = field(default_factory=dict)
+    lost_cells: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

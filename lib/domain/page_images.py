@@ -1,0 +1,54 @@
+"""Page images as a model sees them: limits, encoded bytes, and who makes them."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from lib.domain.document import Page
+from lib.domain.geometry import Polygon
+
+WHOLE_PAGE = Polygon.from_box(0.0, 0.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """How large a page may be when it is sent.
+
+    `dpi` is the resolution of an A4 page: the longer side of a page is at most `dpi` x 11.69 in;
+    a crop is as large as it is within its page. `multiple`: both sides are multiples of it (a
+    vision model's patch). `quality` is JPEG's.
+    """
+
+    dpi: int
+    max_pixels: int
+    max_width: int | None = None
+    multiple: int = 1
+    quality: int = 90
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedImage:
+    """An image file in memory; `width` and `height` in pixels."""
+
+    media_type: str
+    width: int
+    height: int
+    data: bytes = field(repr=False)
+
+    @property
+    def data_uri(self) -> str:
+        """As it goes into a request: a model server is never given an address to fetch."""
+        return f"data:{self.media_type};base64,{base64.b64encode(self.data).decode()}"
+
+
+class PageImages(Protocol):
+    """Makes images of an open document's pages."""
+
+    def encoded(self, page: Page, part: Polygon, limits: ImageLimits) -> EncodedImage:
+        """`part` of a page, upright as it is read, within the limits; never enlarged.
+
+        Raises `Error` as the document's `image` does.
+        """
+        ...

@@ -1,0 +1,162 @@
+"""What is printed on the pages, by kind of value: where a model's value may have come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from lib.domain.document import Page, PageSource, Word
+from lib.domain.geometry import bounding_polygon
+from lib.values.amounts import AmountMatch, find_amounts
+from lib.values.currencies import candidates, find_symbols
+from lib.values.dates import DateMatch, TimeMatch, find_dates, find_times
+from lib.values.text import fold_ocr, fold_width
+
+_NOT_CODE = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Words on one page that print a value.
+
+    `fit` in 0..1: 1 where the words say exactly the value, less where letters differ. `raw` is the
+    text as printed.
+    """
+
+    page: int
+    words: tuple[Word, ...]
+    raw: str
+    fit: float = 1.0
+
+    @property
+    def middle(self) -> float:
+        """Height of the place on its page, 0 at the top."""
+        box = bounding_polygon(word.polygon for word in self.words)
+        return (box.y0 + box.y1) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedLine:
+    """A line's text, and which of its words each character belongs to (spaces: the one before)."""
+
+    page: int
+    words: tuple[Word, ...]
+    text: str
+
+    def place(self, start: int, end: int, fit: float = 1.0) -> Place:
+        """The words that text[start:end] touches, and exactly that text as printed."""
+        found: list[Word] = []
+        at = 0
+        for word in self.words:
+            if at < end and at + len(word.text) > start:
+                found.append(word)
+            at += len(word.text) + 1
+        return Place(self.page, tuple(found), self.text[start:end].strip(), fit)
+
+
+class Printed:
+    """An index over the pages' lines; each kind of value is looked for once, when first asked."""
+
+    def __init__(self, pages: Sequence[Page], language: str | None) -> None:
+        self.pages = tuple(pages)
+        self.language = language
+
+    @cached_property
+    def lines(self) -> tuple[PrintedLine, ...]:
+        """Every line in reading order."""
+        return tuple(
+            PrintedLine(page.number, line.words, line.text)
+            for page in self.pages
+            for line in page.lines
+            if line.words
+        )
+
+    @cached_property
+    def line_height(self) -> float:
+        """The median height of a word, as a share of its page's height."""
+        heights = sorted(
+            word.polygon.y1 - word.polygon.y0 for line in self.lines for word in line.words
+        )
+        return heights[len(heights) // 2] if heights else 0.02
+
+    @cached_property
+    def sources(self) -> dict[int, PageSource]:
+        """Where each page's words came from."""
+        return {page.number: page.source for page in self.pages}
+
+    @cached_property
+    def amounts(self) -> tuple[tuple[PrintedLine, AmountMatch], ...]:
+        """Every number that may be an amount, a quantity or a rate."""
+        return tuple((line, m) for line in self.lines for m in find_amounts(line.text))
+
+    @cached_property
+    def dates(self) -> tuple[tuple[PrintedLine, DateMatch], ...]:
+        """Every date."""
+        return tuple((line, m) for line in self.lines for m in find_dates(line.text, self.language))
+
+    @cached_property
+    def times(self) -> tuple[tuple[PrintedLine, TimeMatch], ...]:
+        """Every time of day."""
+        return tuple((line, m) for line in self.lines for m in find_times(line.text))
+
+    def currencies(self, code: str) -> Iterator[Place]:
+        """Printed signs and codes that may mean a currency (ISO 4217)."""
+        for line in self.lines:
+            for word in line.words:
+                for symbol in dict.fromkeys((*find_symbols(word.text), word.text)):
+                    if code in candidates(symbol):
+                        yield Place(line.page, (word,), symbol)
+
+    def codes(self, text: str, fold: Callable[[str], str]) -> Iterator[Place]:
+        """Places of a code of letters and digits, whatever spaces and punctuation stand in it.
+
+        `fold` makes one character comparable, or nothing of it. A code must not be cut out of a
+        longer run of the same sort of character.
+        """
+        wanted = "".join(map(fold, text))
+        if not wanted:
+            return
+        for line in self.lines:
+            yield from _codes_in(line, wanted, fold)
+
+
+def exact_code(character: str) -> str:
+    """A character of a code for comparing: letters without case, digits; punctuation is nothing."""
+    return _NOT_CODE.sub("", fold_width(character).casefold())
+
+
+def similar_code(character: str) -> str:
+    """The same with characters that recognisers confuse made one."""
+    return _NOT_CODE.sub("", fold_ocr(character))
+
+
+def digits_only(character: str) -> str:
+    """The same for numbers whose letters and signs do not matter, such as phone numbers."""
+    folded = fold_width(character)
+    return folded if folded.isascii() and folded.isdigit() else ""
+
+
+def _codes_in(line: PrintedLine, wanted: str, fold: Callable[[str], str]) -> Iterator[Place]:
+    compact: list[str] = []
+    origin: list[int] = []
+    for index, character in enumerate(line.text):
+        for part in fold(character):
+            compact.append(part)
+            origin.append(index)
+    joined = "".join(compact)
+    start = joined.find(wanted)
+    while start >= 0:
+        first, last = origin[start], origin[start + len(wanted) - 1]
+        if _begins(line.text, first) and _begins(line.text[::-1], len(line.text) - 1 - last):
+            yield line.place(first, last + 1)
+        start = joined.find(wanted, start + 1)
+
+
+def _begins(text: str, index: int) -> bool:
+    """Whether the character before is no letter where a letter stands, no digit where a digit."""
+    if index == 0:
+        return True
+    here, before = text[index], text[index - 1]
+    return not ((here.isdigit() and before.isdigit()) or (here.isalpha() and before.isalpha()))

@@ -1,0 +1,75 @@
+"""What a model is asked with for one document: its images, its time, and what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lib.domain.cancellation import Cancellation
+from lib.domain.deadline import Deadline
+from lib.domain.document import Page, Word
+from lib.domain.geometry import Polygon
+from lib.domain.model_calls import Journal
+from lib.domain.page_images import WHOLE_PAGE, PageImages
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What a caller may want of a model, and where its calls are noted.
+
+    `model` is a served name other than the usual one, `temperature` one other than the card's.
+    """
+
+    journal: Journal = field(default_factory=Journal)
+    model: str | None = None
+    temperature: float | None = None
+    cancellation: Cancellation | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The open document as the model may see it, and until when."""
+
+    images: PageImages
+    deadline: Deadline
+    asking: Asking = field(default_factory=Asking)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A part of a page that is shown to the model, in 0..1 of the page as it is read."""
+
+    page: Page
+    part: Polygon = WHOLE_PAGE
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """The page's words whose middles lie in the part, in reading order."""
+        if self.part == WHOLE_PAGE:
+            return self.page.words
+        return tuple(word for word in self.page.words if self._holds(word.polygon))
+
+    @property
+    def text(self) -> str:
+        """The lines of the part."""
+        lines = (
+            " ".join(word.text for word in line.words if self._holds(word.polygon))
+            for line in self.page.lines
+        )
+        return "\n".join(line for line in lines if line)
+
+    def _holds(self, polygon: Polygon) -> bool:
+        x, y = (polygon.x0 + polygon.x1) / 2, (polygon.y0 + polygon.y1) / 2
+        part = self.part
+        return part.x0 <= x <= part.x1 and part.y0 <= y <= part.y1
+
+
+def whole_pages(pages: Sequence[Page], most: int) -> tuple[View, ...]:
+    """Views of at most `most` pages: of a longer document the first ones and the last.
+
+    Letterhead, parties and dates stand on the first page, sums on the last.
+    """
+    if len(pages) > most:
+        pages = (*pages[: most - 1], pages[-1]) if most > 1 else pages[:1]
+    return tuple(View(page) for page in pages)
