@@ -107,9 +107,13 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class FieldValue:
-    """An answered field: the value, its text and place, and how sure we are (calibrated, 0..1)."""
+    """An answered field: the value, its text and place, and how sure we are (calibrated, 0..1).
 
-    value: Value
+    `value` is None where there is no answer but a doubt: what a model said that is not on the page
+    is among the alternatives then.
+    """
+
+    value: Value | None
     raw: str
     confidence: float
     source: Source

@@ -12,7 +12,7 @@ class ModelCall:
     """One question to a model server, answered or not.
 
     `card` says how it was asked, `purpose` what for. `prompt_sha256` is of everything that was sent
-    but the pixels. `seconds` is the wall clock, `requests` how often the client had to send it.
+    but the pixels. `seconds` is the wall clock; `failed_attempts` say why it had to be sent again.
     `error` is a code of the contract where there was no answer; `problem` says in our words why an
     answer could not be used. `text` is what the model wrote: it may hold anything that is on the
     document and is shown to nobody without the scope for it.
@@ -24,7 +24,7 @@ class ModelCall:
     prompt_sha256: str
     images: int
     seconds: float
-    requests: int = 0
+    failed_attempts: tuple[str, ...] = ()
     prompt_tokens: int = 0
     completion_tokens: int = 0
     finish_reason: str | None = None

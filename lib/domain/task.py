@@ -43,7 +43,8 @@ class FieldSpec:
     """One field of a task.
 
     `business_term` is the EN 16931 term (BT-1, BG-25...) where one exists; `question` is what a
-    question-answering model is asked; `description` goes into a prompt. `columns` only for a TABLE.
+    question-answering model is asked, in English; `translations` are (language, question) for
+    documents in others. `description` goes into a prompt. `columns` only for a TABLE.
     """
 
     name: str
@@ -52,6 +53,12 @@ class FieldSpec:
     question: str = ""
     business_term: str | None = None
     columns: tuple[FieldSpec, ...] = ()
+    translations: tuple[tuple[str, str], ...] = ()
+
+    def question_in(self, language: str | None) -> str:
+        """The question in a language (BCP 47); in English where there is no other."""
+        spoken = (language or "").split("-", maxsplit=1)[0].lower()
+        return dict(self.translations).get(spoken, self.question)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def compare(task: Task, xml: Reading, printed: Reading, pages: Sequence[Page]) -
     not_found: list[str] = []
     for spec in task.fields:
         value = xml.fields.get(spec.name)
-        if value is None:
+        if value is None or value.value is None:
             continue
         seen = printed.fields.get(spec.name)
         if _agrees(spec, value, seen, text):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from lib.domain.deadline import Deadline
 from lib.domain.extraction import Extraction, Hints
@@ -13,40 +11,31 @@ from lib.domain.source import DocumentLoader, EInvoice, OpenDocument
 from lib.domain.task import Task
 from lib.errors import Error, Kind
 from lib.kie.extractor import Extractor
+from lib.kie.models.sight import Asking, Sight
+from lib.loading.page_images import DocumentImages
 from lib.ocr.pages import OcrPool, read_pages
 from lib.pipelines.comparison import compared
+from lib.pipelines.field_reading import ModelStation, read_fields, still_wanted
+from lib.pipelines.stopwatch import Stopwatch
 from lib.pipelines.word_limit import within_limit
 from lib.post.finish import finish
 
 
 @dataclass(frozen=True, slots=True)
 class Stations:
-    """The implementations that were chosen at start-up."""
+    """The implementations that were chosen at start-up.
+
+    `extractor` needs no model; `model` is asked besides it, where there is one.
+    """
 
     loader: DocumentLoader
     ocr: OcrPool
     extractor: Extractor
     tasks: Mapping[str, Task]
+    model: ModelStation | None = None
 
 
-@dataclass(slots=True)
-class Stopwatch:
-    """Milliseconds per station, as `timings_ms` shows them."""
-
-    timings_ms: dict[str, int] = field(default_factory=dict)
-
-    @contextmanager
-    def station(self, name: str) -> Iterator[None]:
-        """Add the block's duration to `name`, also when it raises."""
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            spent = round((time.monotonic() - started) * 1000)
-            self.timings_ms[name] = self.timings_ms.get(name, 0) + spent
-
-
-def extract(
+def extract(  # noqa: PLR0913 - the last four are what most callers leave out
     data: bytes,
     task: Task,
     stations: Stations,
@@ -56,12 +45,14 @@ def extract(
     stopwatch: Stopwatch | None = None,
     *,
     compare: bool = False,
+    asking: Asking | None = None,
 ) -> Extraction:
     """Read one document.
 
     `page_selection` is a list of pages and ranges such as `1-3,5`; None means all. The caller may
-    pass a `stopwatch` of its own to keep the timings of a document that failed. With `compare` the
-    pages of an e-invoice are read too and held against its XML. Raises `Error`.
+    pass a `stopwatch` and an `asking` of its own, to keep the timings and the model's calls of a
+    document that failed. With `compare` the pages of an e-invoice are read too and held against its
+    XML. Raises `Error`; `Canceled` where `asking` says that nobody waits.
     """
     exact: Extraction | None = None
     watch = stopwatch or Stopwatch()
@@ -76,39 +67,26 @@ def extract(
         numbers = select_pages(page_selection, document.page_count)
         with watch.station("ocr"):
             pages = read_pages(document, numbers, stations.ocr, deadline)
+        interpreted, warnings = within_limit(pages)
+        sight = Sight(DocumentImages(document, deadline), deadline, asking or Asking())
+        still_wanted(sight)
+        # The pages beside an XML only confirm it: no model is asked for that.
+        model = stations.model if exact is None else None
+        read = read_fields(stations.extractor, model, interpreted, task, hints, sight, watch)
         mime_type, page_count = document.mime_type, document.page_count
-    interpreted, warnings = within_limit(pages)
-    _still_wanted(deadline)
-    with watch.station("kie"):
-        raw = stations.extractor.extract(interpreted, task, hints)
-    chosen = raw.task or task
-    _still_wanted(deadline)
-    with watch.station("post"):
-        reading = finish(raw, chosen, interpreted, hints)
     if exact is not None:
-        return compared(exact, chosen, reading, pages)
+        return compared(exact, read.task, read.reading, pages)
     return Extraction(
-        task_id=chosen.id,
-        backend="cpu",
-        model=stations.extractor.name,
+        task_id=read.task.id,
+        backend=read.backend,
+        model=read.model,
         mime_type=mime_type,
-        reading=reading,
+        reading=read.reading,
         pages=pages,
         page_count=page_count,
-        warnings=warnings,
+        warnings=(*warnings, *read.warnings),
         timings_ms=watch.timings_ms,
     )
-
-
-def _still_wanted(deadline: Deadline) -> None:
-    """KIE and post run to their end once begun: they are not begun for nobody."""
-    if deadline.passed:
-        raise Error(
-            "inference_timeout",
-            Kind.TIMEOUT,
-            "The document was not read in the time allowed.",
-            retryable=True,
-        )
 
 
 def _from_einvoice(

@@ -17,7 +17,10 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _BUSINESS_TERM = re.compile(r"B[TG]-\d{1,3}")
 _Choice = TypeVar("_Choice", DocumentType, FieldType)
 _TASK_KEYS = frozenset({"id", "description", "document_type", "fields", "choices"})
-_FIELD_KEYS = frozenset({"name", "type", "description", "question", "business_term", "columns"})
+_FIELD_KEYS = frozenset(
+    {"name", "type", "description", "question", "questions", "business_term", "columns"}
+)
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 
 def load_tasks(folder: Path) -> dict[str, Task]:
@@ -119,6 +122,22 @@ def _field(file: str, source: Any, where: str, *, tables: bool) -> FieldSpec:
         question=_text(file, entry, "question", place),
         business_term=term,
         columns=columns,
+        translations=_questions(file, entry, place),
+    )
+
+
+def _questions(file: str, entry: Mapping[str, Any], place: str) -> tuple[tuple[str, str], ...]:
+    """The question in other languages than English, by ISO 639 code."""
+    found = entry.get("questions", {})
+    if not isinstance(found, dict) or not all(
+        isinstance(language, str) and _LANGUAGE.fullmatch(language) for language in found
+    ):
+        raise _invalid(file, f"{place}: `questions` must map languages such as `de` to questions")
+    if found and "question" not in entry:
+        raise _invalid(file, f"{place}: `questions` translate a `question`, which is missing")
+    return tuple(
+        (language, _text(file, found, language, f"{place}, `questions`", required=True))
+        for language in sorted(found)
     )
 
 

@@ -28,6 +28,24 @@ WEIGHTS: Mapping[str, float] = {
     "derived": -0.3,  # computed from other values, not printed
 }
 
+MODEL_WEIGHTS: Mapping[str, float] = {
+    # For values that a served model gave and that were found on the page. Set by judgement: no
+    # labelled document has been read by such a model on a GPU here. The score already holds the
+    # model's own certainty, how well the words fit and whether the rules agree; the recogniser's
+    # doubt counts less than alone, since the model read the same letters in the picture.
+    BIAS: -1.2,
+    "score": 3.6,
+    "word_doubt": -2.0,
+    "margin": 1.0,
+    "confirmed": 1.2,
+    "contradicted": -2.0,
+    "text": -0.5,
+    "repaired": -0.4,
+    "ambiguous": -1.6,
+    "text_layer": 0.0,
+    "derived": 0.0,
+}
+
 _TEXTS = frozenset({FieldType.NAME, FieldType.ADDRESS, FieldType.STRING})
 
 _EXACT, _EXACT_BUT_CONTRADICTED = 0.995, 0.95
@@ -63,9 +81,9 @@ def features(
     }
 
 
-def probability(named: Mapping[str, float]) -> float:
+def probability(named: Mapping[str, float], weights: Mapping[str, float] = WEIGHTS) -> float:
     """The logistic of the weighted features, kept inside 0.01..0.99."""
-    z = sum(WEIGHTS[name] * value for name, value in named.items())
+    z = sum(weights[name] * value for name, value in named.items())
     return min(_CEILING, max(_FLOOR, 1.0 / (1.0 + math.exp(-z))))
 
 
@@ -82,4 +100,7 @@ def confidence(
     """
     if option.exact:
         return _EXACT_BUT_CONTRADICTED if contradicted else _EXACT
+    if option.candidate.source is Source.MODEL:
+        named = features(option, others, kind, confirmed, contradicted)
+        return round(probability(named, MODEL_WEIGHTS), 4)
     return round(probability(features(option, others, kind, confirmed, contradicted)), 4)

@@ -15,6 +15,7 @@ from lib.post.complete import complete
 from lib.post.currency import printed_currency
 from lib.post.dates import without_truncated
 from lib.post.derive import derive
+from lib.post.doubts import doubt_reasons, doubt_warnings, with_doubts
 from lib.post.evidence import Evidence
 from lib.post.known_vendors import recall
 from lib.post.normalise import read
@@ -56,17 +57,21 @@ def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) 
     unclear = [
         n for n, found in options.items() if n not in chosen and found and found[0].ambiguous
     ]
-    reasons = review_reasons(task, settled.fields, fields, checks, errors, unclear)
+    reasons = (
+        *review_reasons(task, settled.fields, fields, checks, errors, unclear),
+        *doubt_reasons(raw, task),
+    )
     return Reading(
         document_type=raw.document_type,
         result=result,
-        fields=fields,
+        fields=with_doubts(fields, raw, task, evidence),
         checks=checks,
         needs_review=bool(reasons),
         review_reasons=reasons,
         schema_errors=errors,
         warnings=(
             *raw.warnings,
+            *doubt_warnings(raw),
             *_warnings(settled, options, unclear, derived),
             *(f"doubtful_lines:line_items: {c.message}" for c in checks if doubts_lines_only(c)),
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -46,10 +47,17 @@ def read(
 ) -> tuple[Option, ...]:
     """The options of one candidate for the field or `table.column`, best first.
 
-    A value that its source gave exactly (XML) is kept as it is.
+    A value that its source gave exactly (XML) is kept as it is; what a model read in the words goes
+    before how they were recognised.
     """
     if candidate.value is not None:
         return (Option(candidate.value, candidate, valid=_checked(kind, candidate.value)),)
+    if candidate.reading:
+        as_read = replace(candidate, raw=candidate.reading)
+        return tuple(
+            replace(option, candidate=candidate)
+            for option in _READERS[kind](name, as_read, evidence)
+        )
     return _READERS[kind](name, candidate, evidence)
 
 

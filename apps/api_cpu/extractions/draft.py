@@ -21,7 +21,7 @@ from apps.api_cpu.wire import dump, timestamp
 from lib.domain.extraction import Extraction
 from lib.domain.task import Task
 from lib.errors import Error
-from lib.pipelines.extract import Stopwatch
+from lib.pipelines.stopwatch import Stopwatch
 
 
 @dataclass(slots=True)

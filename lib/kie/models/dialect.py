@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
+from lib.domain.cancellation import Canceled
 from lib.domain.model_calls import ModelCall
 from lib.domain.task import FieldSpec
 from lib.errors import Error, Kind
@@ -63,6 +64,10 @@ class Question:
         started = time.monotonic()
         try:
             answer = call()
+        except Canceled:
+            spent = time.monotonic() - started
+            sight.asking.journal.add(replace(record, seconds=spent, error="canceled"))
+            raise
         except Error as error:
             spent = time.monotonic() - started
             reason = str(error.details.get("reason", ""))
@@ -74,7 +79,7 @@ class Question:
         return answer, replace(
             record,
             seconds=time.monotonic() - started,
-            requests=done.attempts,
+            failed_attempts=done.failed_attempts,
             prompt_tokens=done.prompt_tokens,
             completion_tokens=done.completion_tokens,
             model=answer.model or self.model,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from lib.domain.task import FieldSpec, FieldType
+from lib.inference.strict_json import parse
 from lib.kie.models.answer_schema import LONGEST_VALUE
 from lib.kie.models.said import ModelAnswer, Said, SaidRow
 
@@ -16,7 +17,7 @@ _FENCED = re.compile(r"\A\s*```(?:json)?\s*\n(?P<inside>.*)\n\s*```\s*\Z", re.DO
 _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,8})?")
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")
 _NOTHING = frozenset({"", "null", "none", "n/a", "-"})
-_NUMERIC = frozenset({FieldType.MONEY, FieldType.NUMBER, FieldType.PERCENT})
+_NUMERIC = frozenset({FieldType.MONEY, FieldType.NUMBER, FieldType.PERCENT, FieldType.IDENTIFIER})
 _MOST_CHARACTERS = 400_000
 
 
@@ -26,12 +27,6 @@ class UnusableAnswer(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-class _NumberText(str):
-    """A JSON number by its digits: printed decimals are kept, and nothing overflows."""
-
-    __slots__ = ()
 
 
 def read_json_answer(
@@ -58,33 +53,9 @@ def _load(text: str) -> Any:
         raise UnusableAnswer("it is too long")
     fenced = _FENCED.match(text)
     try:
-        return json.loads(
-            fenced["inside"] if fenced else text,
-            strict=False,
-            parse_float=_number,
-            parse_int=_number,
-            parse_constant=_no_number,
-            object_pairs_hook=_unique,
-        )
-    except (ValueError, RecursionError):
-        raise UnusableAnswer("it is not one JSON object") from None
-
-
-def _number(digits: str) -> _NumberText:
-    if not _NUMBER.fullmatch(digits):
-        raise UnusableAnswer("a number in it is out of range")
-    return _NumberText(digits)
-
-
-def _no_number(_: str) -> Any:
-    raise UnusableAnswer("a number in it is not finite")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise UnusableAnswer("a key is given twice")
-    return found
+        return parse(fenced["inside"] if fenced else text)
+    except ValueError as wrong:  # with a message of our own
+        raise UnusableAnswer(f"it is not one JSON object: {wrong}") from None
 
 
 def _object(found: Any, fields: Sequence[FieldSpec], where: str) -> Mapping[str, Any]:
@@ -121,9 +92,9 @@ def _rows(found: Any, table: FieldSpec, most: int, score: float) -> tuple[SaidRo
 def _value(found: Any, spec: FieldSpec, where: str, score: float) -> Said | None:
     if found is None:
         return None
+    if isinstance(found, int | Decimal) and not isinstance(found, bool) and spec.type in _NUMERIC:
+        found = _digits(found, where)
     if not isinstance(found, str):
-        raise UnusableAnswer(f"`{where}` is not a text")
-    if isinstance(found, _NumberText) and spec.type not in _NUMERIC | {FieldType.IDENTIFIER}:
         raise UnusableAnswer(f"`{where}` is not a text")
     text = _BLANKS.sub(" ", found).strip()
     if text.casefold() in _NOTHING:
@@ -131,3 +102,11 @@ def _value(found: Any, spec: FieldSpec, where: str, score: float) -> Said | None
     if len(text) > LONGEST_VALUE:
         raise UnusableAnswer(f"`{where}` is longer than {LONGEST_VALUE} characters")
     return Said(text, score)
+
+
+def _digits(number: int | Decimal, where: str) -> str:
+    """A number as it would be printed; one that no document prints is refused."""
+    text = f"{number:f}"
+    if not _NUMBER.fullmatch(text):
+        raise UnusableAnswer(f"`{where}` is out of range")
+    return text

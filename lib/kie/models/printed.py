@@ -14,6 +14,8 @@ from lib.values.currencies import candidates, find_symbols
 from lib.values.dates import DateMatch, TimeMatch, find_dates, find_times
 from lib.values.text import fold_ocr, fold_width
 
+_SHORT_CODE = 3  # letters and digits
+_APART = frozenset(":;#()[]|*")  # may touch a code without being a part of it
 _NOT_CODE = re.compile(r"[\W_]+")
 
 
@@ -113,7 +115,8 @@ class Printed:
         """Places of a code of letters and digits, whatever spaces and punctuation stand in it.
 
         `fold` makes one character comparable, or nothing of it. A code must not be cut out of a
-        longer run of the same sort of character.
+        longer run of the same sort of character, a short one not out of anything: 17 is no part of
+        17.03.2026.
         """
         wanted = "".join(map(fold, text))
         if not wanted:
@@ -149,14 +152,21 @@ def _codes_in(line: PrintedLine, wanted: str, fold: Callable[[str], str]) -> Ite
     start = joined.find(wanted)
     while start >= 0:
         first, last = origin[start], origin[start + len(wanted) - 1]
-        if _begins(line.text, first) and _begins(line.text[::-1], len(line.text) - 1 - last):
+        is_short = len(wanted) <= _SHORT_CODE
+        back = line.text[::-1]
+        if _begins(line.text, first, is_short) and _begins(back, len(back) - 1 - last, is_short):
             yield line.place(first, last + 1)
         start = joined.find(wanted, start + 1)
 
 
-def _begins(text: str, index: int) -> bool:
-    """Whether the character before is no letter where a letter stands, no digit where a digit."""
+def _begins(text: str, index: int, is_short: bool) -> bool:
+    """Whether nothing of the same sort of character stands before; of a short code nothing joined.
+
+    Given the text backwards: whether it ends there.
+    """
     if index == 0:
         return True
     here, before = text[index], text[index - 1]
+    if is_short:
+        return before.isspace() or before in _APART
     return not ((here.isdigit() and before.isdigit()) or (here.isalpha() and before.isalpha()))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rapidfuzz import fuzz
+from rapidfuzz.distance import Levenshtein
 
 from lib.domain.document import Word
 from lib.domain.geometry import Polygon, bounding_polygon
@@ -15,7 +15,7 @@ from lib.kie.models.printed import Place, Printed, PrintedLine
 from lib.values.text import fold_ocr
 
 _LEAST_COVERED = 0.8  # of the value's characters: below, most addresses would fit some other one
-_SAME_TOKEN = 80.0  # per cent of similarity; one letter in five may be misread
+_SAME_TOKEN = 0.8  # one letter in five may be misread
 _FUZZY_LENGTH = 4  # characters: shorter tokens must be equal, or "of" is "to"
 _REACH = 2.6  # letter heights between the lines of one text
 _MOST_SEEDS = 6
@@ -88,11 +88,14 @@ def _similar(
         if token in wanted:
             found[token] = (token, 1.0)
             continue
-        best = max(loose, key=lambda other: fuzz.ratio(token, other), default=None)
-        likeness = fuzz.ratio(token, best) if best else 0.0
-        if best and likeness >= _SAME_TOKEN:
-            found[token] = (best, likeness / 100)
+        likest = max(((_likeness(token, other), other) for other in loose), default=(0.0, ""))
+        if likest[0] >= _SAME_TOKEN:
+            found[token] = (likest[1], likest[0])
     return found
+
+
+def _likeness(left: str, right: str) -> float:
+    return Levenshtein.normalized_similarity(left, right, score_cutoff=_SAME_TOKEN)
 
 
 def _best_run(

@@ -1,9 +1,9 @@
 """How much a model's value is believed once its place is known: a logistic with named weights.
 
 There are no labelled documents read by these models on a GPU here, so the weights are set by
-judgement and not fitted: what a model says of its own certainty counts for half of its odds, since
-log-probabilities are known to be too sure; that another reader found the same counts more than
-anything that the model says. docs/decisions has the reasons and how to fit them.
+judgement and not fitted. What a model says of its own certainty counts for less than half of its
+odds, since log-probabilities are known to be too sure; that the rules found the same counts more
+than anything that the model says. docs/gpu.md has the reasons and how to fit them.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 
 BIAS = 0.4
-OWN_ODDS = 0.5  # weight of the log-odds of the model's own score
+OWN_ODDS = 0.4  # weight of the log-odds of the model's own score
 MISFIT = -4.0  # for each whole by which the words on the page fail to say the value
 AGREED = 1.5  # rules over labels and layout found the same value
-DISAGREED = -1.2  # they found another one
+DISAGREED = -1.6  # they found another one
 
 _SURE = 0.98  # a model's score is taken to be between this and its complement
 

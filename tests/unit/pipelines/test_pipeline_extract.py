@@ -14,7 +14,8 @@ from lib.domain.geometry import Polygon
 from lib.domain.source import EInvoice, SourcePage, TextLayer
 from lib.domain.task import DocumentType
 from lib.errors import Error
-from lib.pipelines.extract import Stations, Stopwatch, extract, select_pages
+from lib.pipelines.extract import Stations, extract, select_pages
+from lib.pipelines.stopwatch import Stopwatch
 from lib.pipelines.tasks import load_tasks
 
 TASKS = load_tasks(Path(__file__).parents[3] / "configs" / "tasks")

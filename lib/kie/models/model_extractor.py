@@ -1,0 +1,146 @@
+"""Reads fields with a model, over what the rules have found: the same for every dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lib.domain.document import Page
+from lib.domain.extraction import Candidate, Hints, RawExtraction
+from lib.domain.task import FieldSpec, FieldType, Task
+from lib.errors import Error, Kind
+from lib.inference.client import InferenceClient
+from lib.kie.extractor import Extractor
+from lib.kie.models.card import Dialect, ModelCard
+from lib.kie.models.card_files import ModelCards
+from lib.kie.models.chat import ChatAsker
+from lib.kie.models.dialect import Asker
+from lib.kie.models.grounded import ground
+from lib.kie.models.prompts import ChatPrompt
+from lib.kie.models.sight import Sight, View, whole_pages
+from lib.kie.models.tilt import TiltAsker
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReader:
+    """The models that may be asked, and the usual one. Safe to share between threads."""
+
+    cards: ModelCards
+    client: InferenceClient
+    model: str
+    rules: Extractor
+
+    def looking_at(self, sight: Sight) -> ModelExtractor:
+        """The extractor for one open document, with the model that its caller wants.
+
+        Raises `validation_error` for a temperature that the model does not take.
+        """
+        model = sight.asking.model or self.model
+        card = self.cards.for_model(model)
+        if sight.asking.temperature is not None and card.dialect is Dialect.TILT:
+            problem = {"field": "debug.temperature", "message": "the model takes no temperature"}
+            raise Error(
+                "validation_error",
+                Kind.UNPROCESSABLE,
+                "The request is not valid: `debug.temperature`.",
+                {"errors": [problem]},
+            )
+        sight.asking.journal.price_per_hour = card.price_per_hour
+        return ModelExtractor(card, self._asker(card), model, self.rules, sight)
+
+    def _asker(self, card: ModelCard) -> Asker:
+        prompt = self.cards.prompts[card.id]
+        if isinstance(prompt, ChatPrompt):
+            return ChatAsker(card, prompt, self.client)
+        return TiltAsker(card, prompt, self.client)
+
+
+class ModelExtractor:
+    """An `Extractor` for one open document: rules first, then a model asked over them."""
+
+    def __init__(
+        self, card: ModelCard, asker: Asker, model: str, rules: Extractor, sight: Sight
+    ) -> None:
+        self._card = card
+        self._asker = asker
+        self._model = model
+        self._rules = rules
+        self._sight = sight
+
+    @property
+    def name(self) -> str:
+        """The model's served name."""
+        return self._model
+
+    def extract(self, pages: Sequence[Page], task: Task, hints: Hints) -> RawExtraction:
+        """Candidates as the model gives them, where they are printed; the type is by the rules."""
+        return self.read_over(self._rules.extract(pages, task, hints), pages, task)
+
+    def read_over(self, rules: RawExtraction, pages: Sequence[Page], task: Task) -> RawExtraction:
+        """The same, on what the rules have already found on these pages.
+
+        Every field is the model's; a table is the rules' where the dialect has no tables and they
+        found rows.
+        """
+        chosen = rules.task or task
+        by_layout = {
+            spec.name
+            for spec in chosen.fields
+            if self._card.dialect is Dialect.TILT and rules.tables.get(spec.name)
+        }
+        wanted = [spec for spec in chosen.fields if spec.name not in by_layout]
+        shown = whole_pages(pages, self._card.limits.pages)
+        asked = self.ask(rules, pages, wanted, shown)
+        kept = {name: rules.tables[name] for name in by_layout}
+        warnings = rules.warnings
+        if len(shown) < len(pages):
+            left_out = f"pages_not_shown: the model saw {len(shown)} of {len(pages)} pages"
+            warnings = (*warnings, left_out)
+        return replace(asked, tables={**asked.tables, **kept}, warnings=warnings, task=chosen)
+
+    def ask(
+        self,
+        rules: RawExtraction,
+        pages: Sequence[Page],
+        fields: Sequence[FieldSpec],
+        views: Sequence[View],
+    ) -> RawExtraction:
+        """What the model says of `fields` on `views`, looked for on all `pages`.
+
+        A document without pages is not shown to anybody.
+        """
+        if not views or not fields:
+            return replace(rules, fields={}, tables={})
+        answer = self._asker.ask(
+            fields, views[: self._card.limits.pages], rules.language, self._model, self._sight
+        )
+        found = ground(answer, fields, pages, rules)
+        return replace(
+            rules,
+            fields=found.fields,
+            tables=found.tables,
+            doubts=found.doubts,
+            lost_cells=found.lost,
+        )
+
+
+def merged(rules: RawExtraction, model: RawExtraction, asked: Sequence[FieldSpec]) -> RawExtraction:
+    """The rules' findings with the model's on the fields that it was asked for.
+
+    Candidates of both compete; a table is the model's when it found rows of it.
+    """
+    fields = dict(rules.fields)
+    tables = dict(rules.tables)
+    for spec in asked:
+        if spec.type is FieldType.TABLE:
+            if rows := model.tables.get(spec.name):
+                tables[spec.name] = rows
+        elif found := (*model.fields.get(spec.name, ()), *rules.fields.get(spec.name, ())):
+            fields[spec.name] = tuple(sorted(found, key=_by_score))
+    return replace(
+        rules, fields=fields, tables=tables, doubts=model.doubts, lost_cells=model.lost_cells
+    )
+
+
+def _by_score(candidate: Candidate) -> float:
+    return -candidate.score

@@ -1,0 +1,128 @@
+"""Who reads the fields: rules alone, a model over them, or a model only where the rules doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lib.domain.document import Page
+from lib.domain.extraction import Hints, RawExtraction, Reading
+from lib.domain.task import Task
+from lib.errors import Error, Kind
+from lib.kie.extractor import Extractor
+from lib.kie.models.model_extractor import ModelExtractor, ModelReader, merged
+from lib.kie.models.sight import Sight
+from lib.pipelines.cascade import doubtful_fields, views_of
+from lib.pipelines.stopwatch import Stopwatch
+from lib.post.finish import finish
+
+CPU = "cpu"
+
+# Nobody answered: another reader may. A model that answers nonsense is a fault to be seen instead.
+_AWAY = frozenset({"inference_unavailable", "inference_timeout"})
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStation:
+    """A served model as part of the pipeline.
+
+    `backend` is its name in responses, vllm or mock. `cascade_below`: ask it only about fields that
+    the rules answer with less confidence than that; None: about everything. `falls_back`: answer by
+    the rules while it is away.
+    """
+
+    backend: str
+    reader: ModelReader
+    cascade_below: float | None = None
+    falls_back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FieldsRead:
+    """The reading of a document, and who gave it: `backend` is cpu unless a model was asked."""
+
+    task: Task
+    reading: Reading
+    backend: str
+    model: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """What every way of reading works on."""
+
+    pages: Sequence[Page]
+    task: Task
+    hints: Hints
+    rules: RawExtraction
+    watch: Stopwatch
+
+    def finish(self, raw: RawExtraction) -> Reading:
+        with self.watch.station("post"):
+            return finish(raw, self.task, self.pages, self.hints)
+
+
+def read_fields(
+    extractor: Extractor,
+    model: ModelStation | None,
+    pages: Sequence[Page],
+    task: Task,
+    hints: Hints,
+    sight: Sight,
+    watch: Stopwatch,
+) -> FieldsRead:
+    """The task's fields on pages that have been read; `extractor` is the one without a model.
+
+    Raises `inference_unavailable`, `inference_timeout`, `inference_bad_output`, `Canceled`; of a
+    model that is away only where nothing may answer for it.
+    """
+    with watch.station("kie"):
+        rules = extractor.extract(pages, task, hints)
+    still_wanted(sight)
+    document = _Document(pages, rules.task or task, hints, rules, watch)
+    if model is None:
+        return FieldsRead(document.task, document.finish(rules), CPU, extractor.name)
+    try:
+        return _with_model(document, model, model.reader.looking_at(sight), extractor.name)
+    except Error as error:
+        if not model.falls_back or error.code not in _AWAY or sight.deadline.passed:
+            raise
+        warning = f"fallback_cpu:{error.code}: the model could not be asked"
+        reading = document.finish(rules)
+        return FieldsRead(document.task, reading, CPU, extractor.name, (warning,))
+
+
+def _with_model(
+    document: _Document, station: ModelStation, model: ModelExtractor, rules_name: str
+) -> FieldsRead:
+    rules, task = document.rules, document.task
+    if station.cascade_below is None:
+        with document.watch.station("model"):
+            raw = model.read_over(rules, document.pages, task)
+        return FieldsRead(task, document.finish(raw), station.backend, model.name)
+    first = document.finish(rules)
+    doubts = doubtful_fields(first, task, station.cascade_below)
+    views = views_of(doubts, rules, document.pages)
+    if not doubts or not views:
+        return FieldsRead(task, first, CPU, rules_name)
+    with document.watch.station("model"):
+        asked = model.ask(rules, document.pages, doubts, views)
+    reading = document.finish(merged(rules, asked, doubts))
+    return FieldsRead(task, reading, station.backend, model.name)
+
+
+def still_wanted(sight: Sight) -> None:
+    """Rules and post run to their end once begun: they are not begun for nobody.
+
+    Raises `inference_timeout` past the deadline, `Canceled` when the caller has left.
+    """
+    if sight.asking.cancellation is not None:
+        sight.asking.cancellation.check()
+    if sight.deadline.passed:
+        raise Error(
+            "inference_timeout",
+            Kind.TIMEOUT,
+            "The document was not read in the time allowed.",
+            retryable=True,
+        )
