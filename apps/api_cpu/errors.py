@@ -95,6 +95,11 @@ ERROR_CODES: tuple[ErrorCode, ...] = (
     ErrorCode("page_too_large", Kind.UNPROCESSABLE, "A page has too many pixels or is too long."),
     ErrorCode("empty_document", Kind.UNPROCESSABLE, "The document has no bytes or no pages."),
     ErrorCode(
+        "input_not_persisted",
+        Kind.CONFLICT,
+        "The document of a run's item was not kept, so that it cannot be read again.",
+    ),
+    ErrorCode(
         "internal_error", Kind.INTERNAL, "A fault of the server; the log has the request id."
     ),
     ErrorCode(

@@ -18,11 +18,18 @@ from apps.api_cpu.artifacts.stores.local import LocalArtifactStore
 from apps.api_cpu.auth.endpoints import router as auth
 from apps.api_cpu.auth.service import KeyService
 from apps.api_cpu.auth.store import KeyStore
+from apps.api_cpu.batches.endpoints import SHOWN_MODELS as BATCH_MODELS
+from apps.api_cpu.batches.endpoints import router as batches
+from apps.api_cpu.batches.service import BatchService
+from apps.api_cpu.batches.sources import ServerFolder
 from apps.api_cpu.corrections.endpoints import SHOWN_MODELS as CORRECTION_MODELS
 from apps.api_cpu.corrections.endpoints import router as corrections
 from apps.api_cpu.corrections.service import CorrectionService
 from apps.api_cpu.corrections.store import CorrectionIndex
 from apps.api_cpu.db.engine import Durability, Schema, open_database
+from apps.api_cpu.evals.endpoints import SHOWN_MODELS as EVAL_MODELS
+from apps.api_cpu.evals.endpoints import router as evals
+from apps.api_cpu.evals.run_evaluation import RunEvaluation
 from apps.api_cpu.extractions.admission import Admission
 from apps.api_cpu.extractions.endpoints import SHOWN_MODELS
 from apps.api_cpu.extractions.endpoints import router as extractions
@@ -31,6 +38,10 @@ from apps.api_cpu.extractions.store import ExtractIndex
 from apps.api_cpu.health.endpoints import router as health
 from apps.api_cpu.health.service import Readiness
 from apps.api_cpu.middleware import BodyLimitMiddleware, LocalHostMiddleware, RequestMiddleware
+from apps.api_cpu.runs.endpoints import SHOWN_MODELS as RUN_MODELS
+from apps.api_cpu.runs.endpoints import router as runs
+from apps.api_cpu.runs.service import RunService
+from apps.api_cpu.runs.store import RunIndex
 from apps.api_cpu.settings import Settings, is_loopback
 from apps.api_cpu.shutdown import Shutdown
 from apps.api_cpu.stations import Reader, build_reader
@@ -46,6 +57,13 @@ _BODY_OVERHEAD_BYTES = 1024 * 1024
 _BODIES_BYTES = 256 * 1024 * 1024
 # A request may run for its deadline and a moment more; an id is free again when nobody can hold it.
 _LEASE_FACTOR = 2.0
+
+_ROUTERS = (
+    health, auth, tasks, extractions, corrections, vendors, batches, runs, evals, artifacts,
+)  # fmt: skip
+_MODELS = (
+    *SHOWN_MODELS, *CORRECTION_MODELS, *BATCH_MODELS, *RUN_MODELS, *EVAL_MODELS, Artifact,
+)  # fmt: skip
 
 
 def create_app(
@@ -82,10 +100,10 @@ def create_app(
         app.add_middleware(LocalHostMiddleware)
     app.add_middleware(RequestMiddleware)
     errors.register(app)
-    for router in (health, auth, tasks, extractions, corrections, vendors, artifacts):
+    for router in _ROUTERS:
         app.include_router(router)
     mount_page(app)
-    openapi.install(app, (*SHOWN_MODELS, *CORRECTION_MODELS, Artifact))
+    openapi.install(app, _MODELS)
     return app
 
 
@@ -144,6 +162,24 @@ def _start(
         )
         state.corrections = CorrectionService(
             store, index, CorrectionIndex(index_engine), reader.stations.tasks, memory
+        )
+        run_index = RunIndex(index_engine)
+        state.runs = RunService(run_index, state.artifacts)
+        state.evals = RunEvaluation(
+            store, state.artifacts, state.runs, state.corrections, reader.stations.tasks
+        )
+        state.batches = BatchService(
+            state.extractions,
+            state.runs,
+            run_index,
+            store,
+            ServerFolder(
+                settings.data_root,
+                (settings.artifacts_folder, settings.auth_database),
+                settings.max_upload_bytes,
+            ),
+            reader.stations.tasks,
+            state.evals.of_items,
         )
         if keys is not None and not keys.all():
             logs.warning("there are no API keys yet: make one with `ocr keys create`")

@@ -20,6 +20,13 @@ ENDPOINTS = {
     ("post", "/v1/extracts/{request_id}/corrections"),
     ("get", "/v1/extracts/{request_id}/corrections"),
     ("get", "/v1/vendors"),
+    ("post", "/v1/batch_extract"),
+    ("post", "/v1/batch_extract_rerun"),
+    ("get", "/v1/runs"),
+    ("get", "/v1/runs/{run_id}"),
+    ("get", "/v1/runs/{run_id}/items"),
+    ("post", "/v1/evals"),
+    ("get", "/v1/evals/{eval_id}"),
     ("delete", "/v1/vendors"),
     ("delete", "/v1/vendors/{vendor_id}"),
 }

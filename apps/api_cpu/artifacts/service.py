@@ -24,12 +24,23 @@ class ArtifactService:
         """
         if not key.endswith(".json") or key.startswith("inputs/"):
             raise no_such_artifact()
-        try:
-            artifact = load_stored(self._store.get(key))
-        except ValueError:
-            raise store_unavailable() from None
+        artifact = self._load(key)
         if not isinstance(artifact, dict) or not caller.may_see(artifact.get("owner_key_id", "")):
             raise no_such_artifact()
         if Scope.DEBUG_READ_RAW not in caller.scopes:
             artifact.pop(RAW_MODEL_TEXT, None)
         return artifact
+
+    def response(self, key: str) -> dict[str, Any]:
+        """The response in an extraction's artifact, for who has been let see its run.
+
+        Raises `not_found`, `storage_unavailable`.
+        """
+        response: dict[str, Any] = self._load(key)["response"]
+        return response
+
+    def _load(self, key: str) -> Any:
+        try:
+            return load_stored(self._store.get(key))
+        except ValueError:
+            raise store_unavailable() from None

@@ -9,7 +9,7 @@ from typing import Protocol
 from lib.errors import Error, Kind
 
 _KEY = re.compile(
-    r"(extracts|corrections|evals|inputs)/[0-9]{4}-[0-9]{2}-[0-9]{2}/[A-Za-z0-9][A-Za-z0-9._-]{0,150}\Z"
+    r"(extracts|corrections|batches|evals|inputs)/[0-9]{4}-[0-9]{2}-[0-9]{2}/[A-Za-z0-9][A-Za-z0-9._-]{0,150}\Z"
 )
 
 
@@ -57,6 +57,16 @@ def require_key(text: str) -> str:
 def extract_key(moment: datetime, request_id: str) -> str:
     """Where the artifact of an extraction goes."""
     return f"extracts/{moment:%Y-%m-%d}/{request_id}.json"
+
+
+def batch_key(moment: datetime, run_id: str) -> str:
+    """Where the artifact of a batch run goes."""
+    return f"batches/{moment:%Y-%m-%d}/{run_id}.json"
+
+
+def eval_key(moment: datetime, eval_id: str) -> str:
+    """Where the artifact of an evaluation goes."""
+    return f"evals/{moment:%Y-%m-%d}/{eval_id}.json"
 
 
 def correction_key(moment: datetime, correction_id: str) -> str:

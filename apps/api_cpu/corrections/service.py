@@ -98,6 +98,14 @@ class CorrectionService:
             "result": result,
         }
 
+    def corrected_fields(self, request_id: str, caller: Caller) -> dict[str, Any]:
+        """The fields that corrections name, as the latest of them says; empty without any."""
+        self._extraction(request_id, caller)
+        fields: dict[str, Any] = {}
+        for key in self._index.of(request_id):
+            fields |= self._read(key)["fields"]
+        return fields
+
     def _extraction(self, request_id: str, caller: Caller) -> _Extraction:
         entry = self._extracts.find(request_id)
         if entry is None or not caller.may_see(entry.owner_key_id):

@@ -81,3 +81,20 @@ vendor_documents = Table(
     Column("vendor_id", String(36), ForeignKey("vendors.vendor_id"), primary_key=True),
     Column("sha256", String(64), primary_key=True),
 )
+
+# One row a run id, inserted before work starts; the counts are there once the artifact is written.
+# Times are in Unix seconds.
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String(128), primary_key=True),
+    Column("owner_key_id", String(12), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("lease_until", Float, nullable=False),
+    Column("artifact_rel", String(200), nullable=False),
+    Column("task_id", String(100), nullable=False),
+    Column("item_count", Integer),
+    Column("ok_count", Integer),
+    Column("failed_count", Integer),
+    Column("needs_review_count", Integer),
+)

@@ -10,11 +10,9 @@ from typing import Any
 
 import httpx
 
-from lib.domain.document import Page, PageSource
-from lib.domain.geometry import Polygon
-from lib.domain.task import DocumentType
+from apps.api_cpu.evals.responses import prediction_of
 from lib.errors import Error, Kind
-from lib.evaluation.evaluate import Place, Prediction
+from lib.evaluation.evaluate import Prediction
 
 _ATTEMPTS = 4
 _LONGEST_PAUSE_S = 30.0
@@ -71,7 +69,7 @@ class ServerReader:
             )
         if response.status_code != httpx.codes.OK:
             return Prediction(document_id, error=_error_code(response))
-        return _prediction(document_id, _json(response), spent_ms)
+        return prediction_of(document_id, _json(response), spent_ms)
 
     def _post(self, file_name: str, data: bytes) -> httpx.Response:
         try:
@@ -107,34 +105,3 @@ def _error_code(response: httpx.Response) -> str:
     error = _json(response).get("error")
     code = error.get("code") if isinstance(error, dict) else None
     return code if isinstance(code, str) else f"http_{response.status_code}"
-
-
-def _prediction(document_id: str, body: Mapping[str, Any], milliseconds: float) -> Prediction:
-    try:
-        return Prediction(
-            document_id,
-            document_type=DocumentType(body["document_type"]),
-            result=body["result"],
-            confidences={name: float(f["confidence"]) for name, f in body["fields"].items()},
-            places={
-                name: Place(int(f["page"]), _polygon(f["polygon"]))
-                for name, f in body["fields"].items()
-                if f.get("page") and f.get("polygon")
-            },
-            pages=tuple(map(_page, body["pages"])),
-            page_count=len(body["pages"]),
-            milliseconds=milliseconds,
-        )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return Prediction(document_id, error="not_the_api_contract")
-
-
-def _polygon(corners: list[list[Decimal]]) -> Polygon:
-    first, second, third, fourth = ((float(x), float(y)) for x, y in corners)
-    return Polygon((first, second, third, fourth))
-
-
-def _page(page: Mapping[str, Any]) -> Page:
-    """A page without its words, which only some keys may ask for."""
-    size = int(page["width"]), int(page["height"])
-    return Page(int(page["number"]), *size, int(page["rotation"]), PageSource(page["source"]), ())

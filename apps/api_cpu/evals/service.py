@@ -91,11 +91,18 @@ def run_evaluation(
 
     with ThreadPoolExecutor(jobs) as pool:
         predictions = tuple(pool.map(read, truth.documents))
+    return judge(truth, reader.name, predictions, tasks)
+
+
+def judge(
+    truth: TruthSet, reader: str, predictions: tuple[Prediction, ...], tasks: Sequence[Task]
+) -> EvaluationRun:
+    """Compare predictions, one per document of the truth and in its order."""
     known = field_types(tasks)
     judged = dict.fromkeys(name for document in truth.documents for name in document.fields)
     return EvaluationRun(
         truth=truth,
-        reader=reader.name,
+        reader=reader,
         predictions=predictions,
         evaluation=evaluate(truth.documents, predictions, tasks),
         vendors=_by_vendor(truth, predictions, tasks),

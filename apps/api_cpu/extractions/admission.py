@@ -28,6 +28,11 @@ class Admission:
         self._closing = False
 
     @property
+    def slots(self) -> int:
+        """How many may run at once."""
+        return self._slots
+
+    @property
     def running(self) -> int:
         """How many extractions have a thread."""
         return min(self._admitted, self._slots)

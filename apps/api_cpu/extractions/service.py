@@ -164,6 +164,13 @@ class ExtractionService:
             return error
         return named
 
+    def outcome(self, draft: Draft, order: Order, deadline: Deadline) -> dict[str, Any] | Error:
+        """The response, or the error of `fail`: for one of many, where the others go on."""
+        try:
+            return self.extract(draft, order, deadline)
+        except Exception as exc:  # noqa: BLE001  # as at the endpoint: whatever it is, it is kept
+            return self.fail(draft, exc)
+
     def again(self, request_id: str, caller: Caller) -> Stored:
         """The answer that a request got, a failure included.
 

@@ -1,0 +1,114 @@
+"""Wire shapes of a batch: what is asked for, and what came of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from apps.api_cpu.request_context import REQUEST_ID_PATTERN
+from apps.api_cpu.runs.schemas import ITEM_EXAMPLE, RUN_EXAMPLE, RunItem, RunView
+from lib.domain.extraction import DateOrder
+
+MOST_ITEMS = 1000
+
+REQUEST_EXAMPLES: dict[str, Any] = {
+    "a folder": {
+        "value": {"images_dir": "march", "glob": "**/*.jpg", "gt_ref": "march/truth.jsonl"}
+    },
+    "stored inputs": {
+        "value": {
+            "task_id": "invoice_fields_v1",
+            "items": [{"image_ref": f"inputs/2026-11-20/{'5e88489d' * 8}.pdf"}],
+        }
+    },
+}
+RERUN_EXAMPLE: dict[str, Any] = {"run_id": "march", "only": "failed", "new_run_id": "march-2"}
+
+
+class _Options(BaseModel):
+    """What all documents of a batch share."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    concurrency: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="Documents at once, up to what the server does; default: as many as that.",
+    )
+    language: str | None = Field(default=None, max_length=35)
+    currency_hint: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
+    date_order_hint: DateOrder | None = None
+
+
+class BatchItem(BaseModel):
+    """A document that was stored before."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image_ref: str = Field(max_length=300, description="An input stored with `persist_inputs`.")
+    filename: str | None = Field(default=None, max_length=255, description="Shown as `file`.")
+
+
+class BatchRequest(_Options):
+    """Exactly one of `items` and `images_dir`."""
+
+    task_id: str = "auto"
+    items: list[BatchItem] | None = Field(default=None, min_length=1, max_length=MOST_ITEMS)
+    images_dir: str | None = Field(
+        default=None, max_length=500, description="A folder below the server's `DATA_ROOT`."
+    )
+    glob: str = Field(default="**/*", max_length=200, description="Which files of `images_dir`.")
+    limit: int = Field(default=MOST_ITEMS, ge=1, le=MOST_ITEMS, description="Only the first files.")
+    run_id: str | None = Field(default=None, pattern=REQUEST_ID_PATTERN)
+    gt_ref: str | None = Field(
+        default=None,
+        max_length=500,
+        description="Ground truth (JSON lines, docs/evaluation.md) below `DATA_ROOT`; its `file` "
+        "is an item's `file`. The run is evaluated against it.",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.items is None) == (self.images_dir is None):
+            raise ValueError("send exactly one of `items` and `images_dir`")
+        return self
+
+
+class Only(StrEnum):
+    """Which items of a run are read again."""
+
+    ALL = "all"
+    FAILED = "failed"
+    NEEDS_REVIEW = "needs_review"
+
+
+class RerunRequest(_Options):
+    """A finished run again."""
+
+    run_id: str = Field(max_length=128)
+    only: Only = Only.ALL
+    task_id: str | None = Field(default=None, description="Default: the run's.")
+    new_run_id: str | None = Field(default=None, pattern=REQUEST_ID_PATTERN)
+
+
+class EvalSummary(BaseModel):
+    """The evaluation of a run, in short."""
+
+    eval_id: str
+    artifact_rel: str
+    documents: int
+    micro: dict[str, Any]
+
+
+class BatchResponse(RunView):
+    """A run with its items."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**RUN_EXAMPLE, "items": [ITEM_EXAMPLE], "eval": None}]}
+    )
+
+    items: list[RunItem]
+    eval: EvalSummary | None = Field(description="Where `gt_ref` asked for one.")

@@ -1,0 +1,236 @@
+"""A batch: its documents read a few at a time, each an extraction of its own, then one artifact."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from apps.api_cpu.artifacts.store import ArtifactStore, batch_key
+from apps.api_cpu.auth.roles import Caller
+from apps.api_cpu.batches.schemas import BatchRequest, Only, RerunRequest
+from apps.api_cpu.batches.sources import ServerFolder, Source, not_persisted, stored_inputs
+from apps.api_cpu.errors import envelope, invalid
+from apps.api_cpu.extractions.admission import Admission
+from apps.api_cpu.extractions.body import Submission
+from apps.api_cpu.extractions.draft import Draft
+from apps.api_cpu.extractions.schemas import ExtractRequest
+from apps.api_cpu.extractions.service import ExtractionService, Order
+from apps.api_cpu.request_context import RequestContext, new_request_id
+from apps.api_cpu.runs.service import RunService
+from apps.api_cpu.runs.store import Counts, RunIndex, StoredRun
+from apps.api_cpu.wire import dump, timestamp
+from lib.domain.deadline import Deadline
+from lib.domain.task import Task
+from lib.errors import Error, Kind
+
+Item = dict[str, Any]
+Judge = Callable[[str, Sequence[Item], Caller, str], Mapping[str, Any]]
+"""Evaluates items against the text of a truth file: truth, items, caller, task id -> summary."""
+
+# A run ends at its deadline, and a moment later its artifact is written.
+_LEASE_FACTOR = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A batch that has been understood: nothing of it can be refused any more."""
+
+    run_id: str
+    task: Task
+    sources: Sequence[Source]
+    options: ExtractRequest
+    concurrency: int | None
+    truth: str | None = None
+
+
+class BatchService:
+    """Runs batches. Safe to share between requests."""
+
+    def __init__(
+        self,
+        extractions: ExtractionService,
+        runs: RunService,
+        index: RunIndex,
+        store: ArtifactStore,
+        folder: ServerFolder,
+        tasks: Mapping[str, Task],
+        judge: Judge,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._extractions = extractions
+        self._runs = runs
+        self._index = index
+        self._store = store
+        self._folder = folder
+        self._tasks = tasks
+        self._judge = judge
+        self._clock = clock
+
+    def plan(self, request: BatchRequest) -> Plan:
+        """Raises `validation_error`, `not_found`."""
+        if request.items is not None:
+            sources = stored_inputs(request.items)
+        else:
+            folder = request.images_dir or ""
+            sources = self._folder.documents(folder, request.glob, request.limit)
+        return Plan(
+            request.run_id or new_request_id(),
+            self._task(request.task_id),
+            sources,
+            _options(request, request.task_id),
+            request.concurrency,
+            None if request.gt_ref is None else self._folder.text(request.gt_ref),
+        )
+
+    def plan_again(self, request: RerunRequest, caller: Caller) -> Plan:
+        """Raises `not_found`; `validation_error`, also when the run has no such items."""
+        task_id = request.task_id or self._runs.one(request.run_id, caller)["task_id"]
+        items = [i for i in self._runs.items(request.run_id, caller) if _wanted(i, request.only)]
+        if not items:
+            raise invalid("only", "the run has no such items")
+        sources = [
+            Source(item["file"], image_ref=item["input_ref"])
+            if item["input_ref"]
+            else Source(item["file"], error=not_persisted())
+            for item in items
+        ]
+        return Plan(
+            request.new_run_id or new_request_id(),
+            self._task(task_id),
+            sources,
+            _options(request, task_id),
+            request.concurrency,
+        )
+
+    async def run(
+        self, plan: Plan, caller: Caller, admission: Admission, deadline: Deadline
+    ) -> dict[str, Any]:
+        """Read all documents; those that the deadline does not leave time for fail one by one.
+
+        Raises `conflict` when the run id is taken, `storage_unavailable`.
+        """
+        now = self._clock()
+        await run_in_threadpool(self._reserve, plan, caller, now, deadline)
+        places = asyncio.Semaphore(plan.concurrency or admission.slots)
+
+        async def one(source: Source) -> Item:
+            async with places:
+                return await self._item(source, plan, caller, admission, deadline)
+
+        items = await asyncio.gather(*map(one, plan.sources))
+        return await run_in_threadpool(self._finish, plan, caller, now, items)
+
+    def _reserve(self, plan: Plan, caller: Caller, now: datetime, deadline: Deadline) -> None:
+        lease_until = now.timestamp() + deadline.remaining() * _LEASE_FACTOR
+        rel = batch_key(now, plan.run_id)
+        run = StoredRun(plan.run_id, caller.key_id, now.timestamp(), lease_until, rel, plan.task.id)
+        if not self._index.reserve(run):
+            raise Error("conflict", Kind.CONFLICT, "This `run_id` has been used before.")
+
+    async def _item(
+        self, source: Source, plan: Plan, caller: Caller, admission: Admission, deadline: Deadline
+    ) -> Item:
+        draft = Draft(RequestContext(new_request_id(), caller.key_id), caller)
+        draft.task = plan.task
+        try:
+            result = await admission.run(
+                partial(self._read, source, plan, draft, deadline), deadline
+            )
+        except Error as error:  # no place, no time: the document was not begun
+            result = await run_in_threadpool(self._extractions.fail, draft, error)
+        return _item(source, draft, result)
+
+    def _read(
+        self, source: Source, plan: Plan, draft: Draft, deadline: Deadline
+    ) -> dict[str, Any] | Error:
+        options = plan.options.model_copy(
+            update={"image_ref": source.image_ref, "filename": source.file[-255:]}
+        )
+        draft.submission = Submission(options, None, None)
+        if source.error is not None:
+            return self._extractions.fail(draft, source.error)
+        try:
+            data = None if source.path is None else self._folder.read(source.path)
+        except Error as error:
+            return self._extractions.fail(draft, error)
+        if data is not None:
+            draft.note_document(data)
+        return self._extractions.outcome(draft, Order(plan.task, options, data), deadline)
+
+    def _finish(
+        self, plan: Plan, caller: Caller, now: datetime, items: Sequence[Item]
+    ) -> dict[str, Any]:
+        ok = sum(item["ok"] for item in items)
+        review = sum(item["needs_review"] for item in items)
+        counts = Counts(len(items), ok, len(items) - ok, review)
+        truth = plan.truth
+        rel = batch_key(now, plan.run_id)
+        response: dict[str, Any] = {
+            "run_id": plan.run_id,
+            "created_at": timestamp(now),
+            "task_id": plan.task.id,
+            "item_count": counts.item_count,
+            "ok_count": counts.ok_count,
+            "failed_count": counts.failed_count,
+            "needs_review_count": counts.needs_review_count,
+            "artifact_rel": rel,
+            "items": items,
+            "eval": None if truth is None else self._judge(truth, items, caller, plan.task.id),
+        }
+        artifact = {
+            "owner_key_id": caller.key_id,
+            "code_version": version("ocr-service"),
+            "options": plan.options.model_dump(mode="json", exclude_none=True),
+            **response,
+        }
+        self._store.put(rel, dump(artifact))
+        self._index.finish(plan.run_id, counts)
+        return response
+
+    def _task(self, task_id: str) -> Task:
+        task = self._tasks.get(task_id)
+        if task is None:
+            raise invalid("task_id", "there is no such task; `GET /v1/tasks` lists them")
+        return task
+
+
+def _options(request: BatchRequest | RerunRequest, task_id: str) -> ExtractRequest:
+    return ExtractRequest(
+        task_id=task_id,
+        language=request.language,
+        currency_hint=request.currency_hint,
+        date_order_hint=request.date_order_hint,
+    )
+
+
+def _wanted(item: Item, only: Only) -> bool:
+    match only:
+        case Only.FAILED:
+            return not item["ok"]
+        case Only.NEEDS_REVIEW:
+            return bool(item["needs_review"])
+        case Only.ALL:
+            return True
+
+
+def _item(source: Source, draft: Draft, result: dict[str, Any] | Error) -> Item:
+    failed = isinstance(result, Error)
+    return {
+        "file": source.file,
+        "request_id": draft.request_id,
+        "input_ref": draft.input_ref or source.image_ref,
+        "artifact_rel": draft.artifact_rel if draft.reserved else None,
+        "ok": not failed,
+        "result": None if isinstance(result, Error) else result["result"],
+        "needs_review": False if isinstance(result, Error) else result["needs_review"],
+        "error": envelope(result, draft.request_id)["error"] if isinstance(result, Error) else None,
+        "timings_ms": draft.timings_ms(),
+    }

@@ -1,0 +1,141 @@
+"""A run's stored answers against ground truth: no document is read again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from apps.api_cpu.artifacts.service import ArtifactService
+from apps.api_cpu.artifacts.store import ArtifactStore, eval_key
+from apps.api_cpu.auth.roles import Caller
+from apps.api_cpu.corrections.service import CorrectionService
+from apps.api_cpu.errors import invalid, not_found
+from apps.api_cpu.evals.report import artifact
+from apps.api_cpu.evals.responses import prediction_of
+from apps.api_cpu.evals.service import TruthSet, judge
+from apps.api_cpu.request_context import is_request_id, new_request_id
+from apps.api_cpu.runs.service import RunService
+from apps.api_cpu.wire import dump
+from lib.domain.task import Task
+from lib.evaluation.evaluate import Prediction, field_types
+from lib.evaluation.truth import TruthDocument, read_truth
+
+Item = Mapping[str, Any]
+
+# A UUID version 7 begins with 48 bits of Unix milliseconds.
+_MILLISECOND_DIGITS = 12
+
+
+class RunEvaluation:
+    """Evaluates runs and shows evaluations. Safe to share between threads."""
+
+    def __init__(
+        self,
+        store: ArtifactStore,
+        artifacts: ArtifactService,
+        runs: RunService,
+        corrections: CorrectionService,
+        tasks: Mapping[str, Task],
+        new_id: Callable[[], str] = new_request_id,
+    ) -> None:
+        self._store = store
+        self._artifacts = artifacts
+        self._runs = runs
+        self._corrections = corrections
+        self._tasks = tuple(tasks.values())
+        self._new_id = new_id
+
+    def of_run(
+        self, run_id: str, truth: Sequence[Mapping[str, Any]] | None, caller: Caller
+    ) -> dict[str, Any]:
+        """The evaluation of a run, written as an artifact.
+
+        Without `truth`, what persons corrected is the truth: each item that has corrections is
+        judged on the fields that they name. Raises `not_found`, `validation_error`.
+        """
+        run = self._runs.one(run_id, caller)
+        items = self._runs.items(run_id, caller)
+        if truth is None:
+            documents = self._corrected(items, caller)
+        else:
+            documents = self._documents("\n".join(dump(line).decode() for line in truth))
+        return self._evaluate(documents, items, caller, run["task_id"], run_id)
+
+    def of_items(
+        self, truth: str, items: Sequence[Item], caller: Caller, task_id: str
+    ) -> dict[str, Any]:
+        """The short form for a batch's response; `truth` is the text of a truth file."""
+        documents = self._documents(truth)
+        found = self._evaluate(documents, items, caller, task_id, None)
+        return {name: found[name] for name in ("eval_id", "artifact_rel", "documents", "micro")}
+
+    def find(self, eval_id: str, caller: Caller) -> dict[str, Any]:
+        """An evaluation again. Its id says on which day it was made. Raises `not_found`."""
+        digits = eval_id.replace("-", "")[:_MILLISECOND_DIGITS]
+        try:
+            moment = datetime.fromtimestamp(int(digits, 16) / 1000, UTC)
+        except (ValueError, OverflowError, OSError):
+            raise not_found() from None
+        if not is_request_id(eval_id):
+            raise not_found()
+        return self._artifacts.read(eval_key(moment, eval_id), caller)
+
+    def _documents(self, text: str) -> tuple[TruthDocument, ...]:
+        documents = read_truth(text.splitlines(), field_types(self._tasks))
+        if not documents:
+            raise invalid("truth", "has no documents")
+        return documents
+
+    def _corrected(self, items: Sequence[Item], caller: Caller) -> tuple[TruthDocument, ...]:
+        documents = []
+        for item in items:
+            if item["ok"]:
+                fields = self._corrections.corrected_fields(item["request_id"], caller)
+                rows = fields.pop("line_items", None)
+                if fields or rows is not None:
+                    rows = None if rows is None else tuple(rows)
+                    documents.append(
+                        TruthDocument(item["request_id"], item["file"], None, fields, rows)
+                    )
+        if not documents:
+            raise invalid("truth", "is missing, and no item of the run has corrections")
+        return tuple(documents)
+
+    def _evaluate(
+        self,
+        documents: tuple[TruthDocument, ...],
+        items: Sequence[Item],
+        caller: Caller,
+        task_id: str,
+        run_id: str | None,
+    ) -> dict[str, Any]:
+        by_name = {item["file"]: item for item in items}
+        by_name |= {item["request_id"]: item for item in items}
+        predictions = tuple(
+            self._prediction(document, by_name.get(document.id) or by_name.get(document.file))
+            for document in documents
+        )
+        text = "\n".join(repr(document) for document in documents)
+        truth = TruthSet(Path(), documents, hashlib.sha256(text.encode()).hexdigest())
+        judged = judge(truth, "run", predictions, self._tasks)
+        eval_id = self._new_id()
+        moment = datetime.fromtimestamp(
+            int(eval_id.replace("-", "")[:_MILLISECOND_DIGITS], 16) / 1000, UTC
+        )
+        rel = eval_key(moment, eval_id)
+        content = artifact(judged, eval_id, moment, version("ocr-service"), task_id)
+        content |= {"owner_key_id": caller.key_id, "run_id": run_id, "artifact_rel": rel}
+        self._store.put(rel, dump(content))
+        return content
+
+    def _prediction(self, document: TruthDocument, item: Item | None) -> Prediction:
+        if item is None:
+            return Prediction(document.id, error="not_in_the_run")
+        if not item["ok"]:
+            return Prediction(document.id, error=item["error"]["code"])
+        stored = self._artifacts.response(item["artifact_rel"])
+        return prediction_of(document.id, stored, float(item["timings_ms"]["total"]))

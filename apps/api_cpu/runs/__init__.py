@@ -1,0 +1,1 @@
+"""What batches did: listed, looked up, their items page by page."""

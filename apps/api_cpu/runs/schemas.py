@@ -1,0 +1,86 @@
+"""Wire shapes of runs and their items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from apps.api_cpu.openapi import ErrorBody
+
+_RUN_ID = "0199f3c2-5a10-7d4e-8b21-6f0e9d8c7b6a"
+_ITEM_ID = "0199f3a1-7c2e-7b5a-9d41-3f6c8e2b1a07"
+ITEM_EXAMPLE: dict[str, Any] = {
+    "file": "march/017.jpg",
+    "request_id": _ITEM_ID,
+    "input_ref": None,
+    "artifact_rel": f"extracts/2026-11-20/{_ITEM_ID}.json",
+    "ok": True,
+    "result": {"vendor_name": "Corner Shop", "total": 19.9},
+    "needs_review": False,
+    "error": None,
+    "timings_ms": {"load": 3, "ocr": 610, "kie": 12, "post": 2, "store": 4, "total": 640},
+}
+RUN_EXAMPLE: dict[str, Any] = {
+    "run_id": _RUN_ID,
+    "created_at": "2026-11-20T09:30:00.000Z",
+    "task_id": "auto",
+    "item_count": 1,
+    "ok_count": 1,
+    "failed_count": 0,
+    "needs_review_count": 0,
+    "artifact_rel": f"batches/2026-11-20/{_RUN_ID}.json",
+}
+
+
+class RunView(BaseModel):
+    """A run without its items."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [RUN_EXAMPLE]})
+
+    run_id: str
+    created_at: str
+    task_id: str
+    item_count: int
+    ok_count: int
+    failed_count: int
+    needs_review_count: int
+    artifact_rel: str
+
+
+class RunItem(BaseModel):
+    """One document of a run."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ITEM_EXAMPLE]})
+
+    file: str
+    request_id: str = Field(description="`GET /v1/extracts/{request_id}` has all of it.")
+    input_ref: str | None
+    artifact_rel: str | None
+    ok: bool
+    result: dict[str, Any] | None
+    needs_review: bool
+    error: ErrorBody | None
+    timings_ms: dict[str, int] | None
+
+
+class RunList(BaseModel):
+    """A page of runs, the newest first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"runs": [RUN_EXAMPLE], "next_cursor": None}]}
+    )
+
+    runs: list[RunView]
+    next_cursor: str | None = Field(description="For the next page; null on the last one.")
+
+
+class RunItems(BaseModel):
+    """A page of a run's items, in the order of the request."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"items": [ITEM_EXAMPLE], "next_cursor": None}]}
+    )
+
+    items: list[RunItem]
+    next_cursor: str | None = Field(description="For the next page; null on the last one.")

@@ -1,0 +1,91 @@
+"""Shows runs to those who may see them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from apps.api_cpu.artifacts.service import ArtifactService
+from apps.api_cpu.auth.roles import Caller, Role
+from apps.api_cpu.errors import invalid, not_found
+from apps.api_cpu.runs.store import RunIndex, StoredRun
+from apps.api_cpu.wire import timestamp
+
+
+class RunService:
+    """Looks runs up. A run that has not ended is not shown yet. Safe to share between threads."""
+
+    def __init__(self, index: RunIndex, artifacts: ArtifactService) -> None:
+        self._index = index
+        self._artifacts = artifacts
+
+    def page(self, caller: Caller, cursor: str | None, limit: int) -> dict[str, Any]:
+        """Runs, the newest first: the caller's own, for an admin those of every key.
+
+        Raises `validation_error` for a cursor that this method did not give.
+        """
+        owner = None if caller.role is Role.ADMIN else caller.key_id
+        found = self._index.page(owner, _position(cursor), limit + 1)
+        more = len(found) > limit
+        last = found[limit - 1] if more else None
+        return {
+            "runs": [_view(run) for run in found[:limit]],
+            "next_cursor": None if last is None else f"{last.created_at!r}:{last.run_id}",
+        }
+
+    def one(self, run_id: str, caller: Caller) -> dict[str, Any]:
+        """A run without its items. Raises `not_found`."""
+        return _view(self._find(run_id, caller))
+
+    def items(self, run_id: str, caller: Caller) -> list[dict[str, Any]]:
+        """All items of a run, in the order of the request. Raises `not_found`."""
+        run = self._find(run_id, caller)
+        items: list[dict[str, Any]] = self._artifacts.read(run.artifact_rel, caller)["items"]
+        return items
+
+    def items_page(
+        self, run_id: str, caller: Caller, cursor: str | None, limit: int
+    ) -> dict[str, Any]:
+        """A page of items. Raises `not_found`; `validation_error` for a cursor of another page."""
+        items = self.items(run_id, caller)
+        first = _offset(cursor)
+        end = first + limit
+        return {
+            "items": items[first:end],
+            "next_cursor": str(end) if end < len(items) else None,
+        }
+
+    def _find(self, run_id: str, caller: Caller) -> StoredRun:
+        run = self._index.find(run_id)
+        if run is None or run.counts is None or not caller.may_see(run.owner_key_id):
+            raise not_found()
+        return run
+
+
+def _view(run: StoredRun) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "created_at": timestamp(datetime.fromtimestamp(run.created_at, UTC)),
+        "task_id": run.task_id,
+        **(asdict(run.counts) if run.counts else {}),
+        "artifact_rel": run.artifact_rel,
+    }
+
+
+def _position(cursor: str | None) -> tuple[float, str] | None:
+    if cursor is None:
+        return None
+    moment, _, run_id = cursor.partition(":")
+    try:
+        return float(moment), run_id
+    except ValueError:
+        raise invalid("cursor", "is not one that was given") from None
+
+
+def _offset(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 8):
+        raise invalid("cursor", "is not one that was given")
+    return int(cursor)

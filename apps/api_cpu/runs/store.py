@@ -1,0 +1,101 @@
+"""The table of runs: ids are taken before work starts, counts are noted when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, Row, and_, or_, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from apps.api_cpu.db.engine import reading, writing
+from apps.api_cpu.db.tables import runs
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How a run ended, item by item."""
+
+    item_count: int
+    ok_count: int
+    failed_count: int
+    needs_review_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A row. `counts` is None until the run's artifact is written. Times in Unix seconds."""
+
+    run_id: str
+    owner_key_id: str
+    created_at: float
+    lease_until: float
+    artifact_rel: str
+    task_id: str
+    counts: Counts | None = None
+
+
+_KEYS = [runs.c[name] for name in StoredRun.__dataclass_fields__ if name != "counts"]
+_COUNTS = [runs.c[name] for name in Counts.__dataclass_fields__]
+
+
+class RunIndex:
+    """Reads and writes runs. Safe to share between threads and processes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def reserve(self, run: StoredRun) -> bool:
+        """Take a run id; False when it is taken.
+
+        An id whose run has ended is taken for good. One whose lease is over without an end was
+        held by a process that died, and may be taken again.
+        """
+        values = {column.name: getattr(run, column.name) for column in _KEYS}
+        abandoned = and_(runs.c.item_count.is_(None), runs.c.lease_until < run.created_at)
+        statement = (
+            insert(runs)
+            .values(**values)
+            .on_conflict_do_update(index_elements=["run_id"], set_=values, where=abandoned)
+        )
+        with writing(self._engine) as connection:
+            return connection.execute(statement).rowcount == 1
+
+    def finish(self, run_id: str, counts: Counts) -> None:
+        """Note how a run ended; its artifact is written."""
+        values = {name: getattr(counts, name) for name in Counts.__dataclass_fields__}
+        with writing(self._engine) as connection:
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
+
+    def find(self, run_id: str) -> StoredRun | None:
+        """The run of that id."""
+        query = select(*_KEYS, *_COUNTS).where(runs.c.run_id == run_id)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _from_row(row)
+
+    def page(
+        self, owner_key_id: str | None, before: tuple[float, str] | None, limit: int
+    ) -> Sequence[StoredRun]:
+        """Runs that have ended, the newest first: of one key, or of all.
+
+        `before`: creation time and id of the last run of the page before this one.
+        """
+        query = select(*_KEYS, *_COUNTS).where(runs.c.item_count.is_not(None))
+        if owner_key_id is not None:
+            query = query.where(runs.c.owner_key_id == owner_key_id)
+        if before is not None:
+            moment, run_id = before
+            same = and_(runs.c.created_at == moment, runs.c.run_id < run_id)
+            query = query.where(or_(runs.c.created_at < moment, same))
+        newest = query.order_by(runs.c.created_at.desc(), runs.c.run_id.desc()).limit(limit)
+        with reading(self._engine) as connection:
+            return [_from_row(row) for row in connection.execute(newest)]
+
+
+def _from_row(row: Row[Any]) -> StoredRun:
+    values = dict(row._mapping)
+    counts = {name: values.pop(name) for name in Counts.__dataclass_fields__}
+    ended = counts["item_count"] is not None
+    return StoredRun(**values, counts=Counts(**counts) if ended else None)
