@@ -11,7 +11,7 @@ from lib.errors import Kind
 
 _ROOT = Path(__file__).resolve().parents[3]
 # Raised only while the server or a command starts: no request can meet them.
-_START_UP = {"invalid_task"}
+_START_UP = {"invalid_task", "invalid_model_card", "invalid_prompt"}
 
 
 def _raised() -> Iterator[tuple[str, str, str]]:
