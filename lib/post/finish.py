@@ -23,10 +23,11 @@ from lib.post.options import Chosen, Option, Options, RowOptions
 from lib.post.review import ambiguity, doubts_lines_only, review_reasons
 from lib.post.rows import fitting_rows
 from lib.post.schema import build_result, schema_errors
-from lib.post.settled import Settled, table_totals
+from lib.post.settled import Settled, numbers, table_totals
 from lib.post.tax_rows import without_parts
 
 _ONLY_TAX_ROW = 0.3  # what the score of its amount or base is worth as the document's
+_PRINTED = 0.5  # score of a subtotal with a label of its own
 _MAX_OPTIONS = 16  # of a field: more are noise
 
 
@@ -141,13 +142,20 @@ def _choose_rows(
 def _with_tax_row(
     task: Task, options: Options, rows: Mapping[str, Sequence[Chosen]]
 ) -> dict[str, tuple[Option, ...]]:
-    """The options, with the only tax row's amount and base among tax totals and subtotals."""
+    """The options, with the only tax row's amount and base among tax totals and subtotals.
+
+    Rows without tax do not count. What is printed as the subtotal is the subtotal: prices that
+    contain tax add up to the total, and the base then stands in the tax row alone.
+    """
     extended = dict(options)
-    taxes = rows.get("tax_lines", ())
+    taxes = [row for row in rows.get("tax_lines", ()) if numbers(row).get("amount")]
     for name, column in (("tax_total", "amount"), ("subtotal", "base")):
         cell = taxes[0].get(column) if len(taxes) == 1 else None
         known = options.get(name, ())
-        if cell and task.field(name) and all(option.value != cell.value for option in known):
+        sure = name == "subtotal" and any(option.score >= _PRINTED for option in known)
+        if cell is None or sure or not task.field(name):
+            continue
+        if all(option.value != cell.value for option in known):
             extended[name] = (*known, replace(cell, weight=cell.weight * _ONLY_TAX_ROW))
     return extended
 

@@ -33,9 +33,9 @@ def without_parts(options: Options, rows: Sequence[Chosen]) -> dict[str, tuple[O
         return dict(options)
     bases = [row["base"] for row in figures if "base" in row]
     parts = {*taxes, *bases}
-    wholes = {"tax_total": sum(taxes, Decimal(0)), "subtotal": sum(bases, Decimal(0))}
+    wholes = {"tax_total": (sum(taxes, Decimal(0)),), "subtotal": _nets(bases) if bases else ()}
     kept = {
-        name: tuple(o for o in options.get(name, ()) if o.value == whole or o.value not in parts)
+        name: tuple(o for o in options.get(name, ()) if o.value in whole or o.value not in parts)
         for name, whole in wholes.items()
     }
     return {name: kept.get(name, found) for name, found in options.items()}
@@ -49,9 +49,14 @@ def explains(rows: Figures, total: Decimal, subtotal: Decimal | None) -> bool:
         return True
     bases = [row["base"] for row in rows if "base" in row]
     if len(bases) == len(rows):
-        net = sum(bases, Decimal(0))
-        return abs(net + whole - total) <= close or subtotal == net
+        return any(abs(n + whole - total) <= close or subtotal == n for n in _nets(bases))
     return _by_rates(rows, total)
+
+
+def _nets(bases: Sequence[Decimal]) -> Sequence[Decimal]:
+    """What the taxes may have been taken from: from a base each, or all of them from one."""
+    total = sum(bases, Decimal(0))
+    return (total, bases[0]) if len(set(bases)) == 1 else (total,)
 
 
 def _by_rates(rows: Figures, total: Decimal) -> bool:

@@ -26,11 +26,14 @@ class Role(StrEnum):
     COUNT = "count"
     POINTS = "points"
     SUMMARY = "summary"
+    AMOUNT = "amount"
 
 
 # Names of the lexicon, strongest meaning first: "total qty" is a count although it holds "total".
 _LABEL_REACH = 40  # characters of a row that can be its label
 _MARK_LETTERS = 3  # a currency code or a mark before a label
+# What tills print alone before an amount where the row has no room for words.
+_TILL_MARKS = {"ST": Role.SUBTOTAL, "S/T": Role.SUBTOTAL, "TL": Role.TOTAL, "TTL": Role.TOTAL}
 _ROLES: tuple[tuple[Role, frozenset[str]], ...] = (
     (Role.COUNT, frozenset({"item_count"})),
     (Role.POINTS, frozenset({"points"})),
@@ -105,7 +108,9 @@ def _label(
         above = _above(mentions, row, amount)
         if _roles(above):
             labels, from_above = above, True
-    roles = _roles(labels)
+    roles = _roles(_without_count(labels))
+    if not roles and not position:
+        roles = _plain_role(mentions, row, amount)
     if roles and roles[0] is Role.ROUNDING and amount.match.decimals and abs(amount.value) >= 1:
         roles = (Role.TOTAL, *roles[1:])  # cash rounding is under one unit: this is what it led to
     return LabelledAmount(
@@ -118,6 +123,27 @@ def _label(
         position,
         len(amounts) - position - 1,
     )
+
+
+def _without_count(labels: Sequence[LabelMention]) -> Sequence[LabelMention]:
+    """The labels without a count that is a cell of its own: "7 Items | Subtotal | 8.57"."""
+    behind = [label for label in labels if label.span.cell is not labels[0].span.cell]
+    if behind and role_of(labels[0].match) is Role.COUNT and _roles(behind):
+        return behind
+    return labels
+
+
+def _plain_role(mentions: Mentions, row: Row, amount: AmountMention) -> tuple[Role, ...]:
+    """The role of an amount whose row says nothing but "Amount", or a till's short mark."""
+    before = [cell.text for cell in row.cells_left_of(amount.span.cell)]
+    before.append(amount.span.cell.text[: amount.span.start])
+    text = " ".join(before).strip(" .:$*")
+    words = text.split()
+    if len(words) in (1, 2) and text.isupper() and words[-1] in _TILL_MARKS:
+        return (_TILL_MARKS[words[-1]],)
+    labels = [la.match for la in _between(mentions, row, None, amount)]
+    plain = [la for la in labels if "amount" in la.columns and not (la.fields or la.cues)]
+    return (Role.AMOUNT,) if len(plain) == len(labels) == 1 and len(words) <= 2 else ()
 
 
 def _roles(labels: Sequence[LabelMention]) -> tuple[Role, ...]:

@@ -17,7 +17,7 @@ from lib.kie.receipts.identity import (
 from lib.kie.receipts.items import find_items
 from lib.kie.receipts.ladder import find_ladders
 from lib.kie.receipts.sums import find_parts, find_payments
-from lib.kie.receipts.taxes import find_tax_lines, sole_tax, tax_rows
+from lib.kie.receipts.taxes import find_tax_lines, other_than_taxes, sole_tax, tax_rows
 from lib.kie.receipts.total import find_total, summary_rows
 
 RECEIPT_FIELDS = frozenset(
@@ -68,7 +68,13 @@ def find_receipt_fields(mentions: Mentions, hints: Hints) -> Findings:
         "issue_time": find_issue_time(mentions, dates[0] if dates else None),
         "total": total,
         **find_parts(
-            mentions, amounts, total[0] if total else None, summary, items.row_indexes, ladders
+            mentions,
+            amounts,
+            total[0] if total else None,
+            summary,
+            items.row_indexes,
+            ladders,
+            other_than_taxes(mentions, taxes),
         ),
     }
     if "tax_total" not in found and (only := sole_tax(mentions, taxes)):

@@ -24,7 +24,7 @@ _NAMED = frozenset({Role.SUBTOTAL, Role.TAX, Role.SERVICE, Role.TIP, Role.ROUNDI
 _ADDED = frozenset({Role.TAX, Role.SERVICE})
 _STEPS = _NAMED - {Role.SUBTOTAL}
 _BEHIND_TOTAL = frozenset({Role.ROUNDING, Role.TIP})
-_NOT_SUMMED = frozenset({Role.PAID, Role.CHANGE})
+_NOT_SUMMED = frozenset({Role.CHANGE})
 _FIRSTS = frozenset({Role.SUBTOTAL, Role.TOTAL, None})
 _HIGHEST_TAX = Decimal("0.35")  # of the first amount, with whatever carries no label
 
@@ -86,7 +86,7 @@ def find_ladders(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> tuple
             continue
         for end in range(start + 2, min(len(column), start + _MOST_STEPS + 2)):
             last = column[end]
-            if last.head in _NOT_SUMMED:
+            if last.head in _NOT_SUMMED or column[end - 1].head is Role.PAID:
                 break
             steps = [a for a in column[start + 1 : end] if a.head not in _NO_STEP]
             ladder = _climb(first, steps, last)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 
 from lib.domain.extraction import Candidate
-from lib.kie.layout import Span
+from lib.kie.layout import Row, Span
 from lib.kie.mentions import LabelMention, Mentions
 from lib.kie.ranking import ranked, weigh
-from lib.kie.receipts.amounts import LabelledAmount, Role
+from lib.kie.receipts.amounts import LabelledAmount, Role, role_of
 from lib.kie.receipts.ladder import Ladder, ladders_to
 
 # Set by hand, one table for all parts: the label is the evidence, the rest breaks ties.
@@ -25,6 +25,7 @@ PART_WEIGHTS = {
     "behind the total": -0.7,
     "above the total's value": -3.0,
     "order": -0.1,
+    "amount over the total": 1.0,
     "in the sum": 4.5,
     "something else in the sum": -3.0,
 }
@@ -48,13 +49,16 @@ def find_parts(
     summary: frozenset[int],
     items: frozenset[int],
     ladders: Sequence[Ladder] = (),
+    other_than_taxes: Set[Span] = frozenset(),
 ) -> dict[str, tuple[Candidate, ...]]:
     """Candidates for each part of the sum, best first.
 
     `summary` and `items` are the rows of tax summaries and of line items; `ladders` say what an
-    amount is by arithmetic, whatever label stands beside it.
+    amount is by arithmetic, whatever label stands beside it; `other_than_taxes` are the bases and
+    gross amounts in rows that name a tax.
     """
     limit, total_row = _total(mentions, amounts, total)
+    elsewhere = {Role.TAX: other_than_taxes, Role.SUBTOTAL: _below(mentions, amounts, total_row)}
     proven = _proven(ladders_to(ladders, limit), items) if limit is not None else {}
     found: dict[str, tuple[Candidate, ...]] = {}
     for name, role in _FIELDS.items():
@@ -62,11 +66,13 @@ def find_parts(
             a
             for a in amounts
             if proven.get(a, role) is not None
-            and (proven.get(a) is role or (role in a.roles and _fits(a, role, items)))
+            and (proven.get(a) is role or (_is_called(a, role) and _fits(a, role, items)))
+            and a.mention.span not in elsewhere.get(role, ())
         ]
         scored = []
         for order, a in enumerate(fitting):
             features = _features(a, role, order, limit, total_row, summary)
+            features["amount over the total"] = float(a.head is Role.AMOUNT)
             features["in the sum"] = float(proven.get(a) is role)
             features["something else in the sum"] = float(a in proven and proven[a] is not role)
             scored.append((a.mention.value, weigh(features, PART_WEIGHTS)))
@@ -99,6 +105,32 @@ def _proven(chain: Sequence[Ladder], items: frozenset[int]) -> dict[LabelledAmou
         for (_, step), role in zip(ladder.steps, ladder.roles, strict=True):
             roles[step] = None if role is Role.TAX and len(taxes) > 1 else role
     return roles
+
+
+def _is_called(amount: LabelledAmount, role: Role) -> bool:
+    """Whether the label says so; a plain "Amount" over the total is what was bought."""
+    return role in amount.roles or (role is Role.SUBTOTAL and amount.head is Role.AMOUNT)
+
+
+def _below(
+    mentions: Mentions, amounts: Sequence[LabelledAmount], total_row: int
+) -> frozenset[Span]:
+    """Plain "Amounts" that are no subtotal: below the total, or with no tip or total to come."""
+    rows = mentions.layout.rows
+    found = set()
+    for amount in amounts:
+        index = amount.row.index
+        if amount.head is Role.AMOUNT and index >= total_row:
+            following = [
+                role for row in rows[index + 1 : index + 3] for role in _row_roles(mentions, row)
+            ]
+            if index > total_row or Role.TIP not in following:
+                found.add(amount.mention.span)
+    return frozenset(found)
+
+
+def _row_roles(mentions: Mentions, row: Row) -> list[Role | None]:
+    return [role_of(label.match) for label in mentions.row_labels(row)]
 
 
 def _fits(amount: LabelledAmount, role: Role, items: frozenset[int]) -> bool:

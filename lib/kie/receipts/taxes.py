@@ -32,6 +32,17 @@ class TaxLine:
     tax: AmountMention
 
 
+def other_than_taxes(mentions: Mentions, lines: Sequence[TaxLine]) -> frozenset[Span]:
+    """The amounts in rows of tax tables that are not the tax: rates, bases, gross amounts."""
+    return frozenset(
+        amount.span
+        for line in lines
+        if line.base is not None
+        for amount in mentions.row_amounts(line.row)
+        if amount is not line.tax
+    )
+
+
 def find_tax_lines(
     mentions: Mentions, amounts: Sequence[LabelledAmount], items: frozenset[int]
 ) -> tuple[TaxLine, ...]:

@@ -107,7 +107,8 @@ class TotalEvidence:
 
     def features(self, amount: LabelledAmount) -> dict[str, float]:
         """The features of one amount."""
-        value, head = amount.mention.value, amount.head
+        value = amount.mention.value
+        head = None if amount.head is Role.AMOUNT else amount.head
         match = amount.mention.match
         heads = self._heads[value]
         first, last = self._total_span

@@ -89,6 +89,28 @@ def test_ladders(slip: str, found: list[tuple[str, list[str], str]]) -> None:
             "Tea  2,424.00\nSubtotal  2,424.00\nSGST  60.60\nCGST  60.60\nTotal  2,545.20",
             {"subtotal": "2,424.00", "total": "2,545.20"},
         ),
+        # A plain amount over the total, or over a tip yet to be written.
+        (
+            "Product  Price\nTea  5.00\nAmount  5.00\nTotal (AED)  5.00",
+            {"subtotal": "5.00", "total": "5.00"},
+        ),
+        ("CREDIT SALE\nAMOUNT  $17.00\nTIP\nTOTAL", {"subtotal": "$17.00", "total": "$17.00"}),
+        ("CARD\nAMOUNT  $17.00\nAPPROVED", {"total": "$17.00"}),
+        # A till's short marks.
+        (
+            "Tea  80.00\nRice  38.00\nST  118.00\nTL  118.00",
+            {"subtotal": "118.00", "total": "118.00"},
+        ),
+        # A count in the subtotal's row.
+        (
+            "Tea  5.00\nCake  3.57\n7 Items  Subtotal  8.57\nTax  .78\nTotal  9.35",
+            {"subtotal": "8.57", "tax_total": ".78", "total": "9.35"},
+        ),
+        # No total but what was paid.
+        (
+            "Tea  80.00\nSubtotal  80.00\nTax 5%  4.00\nCash  84.00",
+            {"subtotal": "80.00", "tax_total": "4.00", "total": "84.00"},
+        ),
     ],
 )
 def test_amounts_are_what_the_sum_makes_of_them(slip: str, expected: dict[str, str]) -> None:

@@ -502,3 +502,10 @@ def test_a_tax_printed_under_the_total_and_in_the_summary_is_one_tax() -> None:
     }
     reading = read({"subtotal": "28.58", "tax_total": "1.72", "total": "30.30"}, tables)
     assert [str(row["base"]) for row in reading.result["tax_lines"]] == ["28.58", "0.00"]
+
+
+def test_a_printed_subtotal_with_tax_inside_is_kept() -> None:
+    taxes = [{"rate": "10%", "base": "176.05", "amount": "17.61"}]
+    reading = read({"subtotal": "193.66", "total": "193.66"}, {"tax_lines": taxes})
+    assert reading.result["subtotal"] == Decimal("193.66")
+    assert reading.result["tax_total"] == Decimal("17.61")

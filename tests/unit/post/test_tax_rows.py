@@ -30,6 +30,9 @@ def rows(*figures):
         ([("20", "", "1.40"), ("10", "", "31.71")], "457.20", None, False),
         ([("20", "100.00", "20.00"), ("10", "50.00", "5.00")], "200.00", None, False),
         ([("20", "", "20.00"), ("", "", "5.00")], "200.00", None, False),
+        # Two taxes on one base, and two equal bases.
+        ([("12.5", "885.00", "110.63"), ("4.9", "885.00", "43.37")], "1039.00", None, True),
+        ([("20", "50.00", "10.00"), ("10", "50.00", "5.00")], "115.00", None, True),
     ],
 )
 def test_what_explains_a_total(taxes, total, subtotal, right):
@@ -59,3 +62,13 @@ def test_a_row_of_the_table_is_no_subtotal_either():
     reading = read(fields, {"tax_lines": TWO_RATES})
     assert reading.result["tax_total"] == Decimal("10.61")
     assert reading.result["subtotal"] in {None, Decimal("92.59")}
+
+
+def test_two_taxes_on_one_base_leave_it_the_subtotal():
+    taxes = [
+        {"rate": "12.5%", "base": "885.00", "amount": "110.63"},
+        {"rate": "4.9%", "base": "885.00", "amount": "43.37"},
+    ]
+    reading = read({"total": "1039.00", "subtotal": "885.00"}, {"tax_lines": taxes})
+    assert reading.result["subtotal"] == Decimal("885.00")
+    assert reading.result["tax_total"] == Decimal("154.00")
