@@ -23,10 +23,10 @@ check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -q -m "not slow and not gpu" tests
+	$(BIN)/pytest -q -m "not slow and not gpu and not peer" tests
 
 test: check
-	$(BIN)/pytest -q -m "slow and not gpu" tests
+	$(BIN)/pytest -q -m "slow and not gpu and not peer" tests
 
 format: $(VENV)/.installed
 	$(BIN)/ruff format .

@@ -15,9 +15,9 @@ from lib.inference.wire import AnswersRequest, ChatRequest, FinishReason, Questi
 class Token:
     """A piece of the model's text and its natural log-probability.
 
-    The pieces joined are the text; of a character split over several, the last one has it and the
-    others are empty. With a grammar the probabilities are those of the allowed
-    tokens only: optimistic, and not comparable with free text.
+    The pieces joined begin with the text; the model's end mark may follow. Of a character split
+    over several, the last has it and the others are empty. With a grammar the probabilities are
+    those of the allowed tokens only: optimistic, and not comparable with free text.
     """
 
     text: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 from math import ceil
@@ -186,6 +186,8 @@ _KEY = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTI
 _LATE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT, 522, 524}  # 52x: Cloudflare
 _ROUTE = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE}
 _TOO_LONG = re.compile(r"maximum (context|model) length|context length|too long|longer than", re.I)
+_TOKEN_PARAMS = {"input_tokens", "max_tokens"}
+_TOKEN_REASONS = {"too_many_pages", "too_many_words"}
 _GRAMMAR = re.compile(r"schema|grammar|xgrammar|guidance|structured", re.I)
 
 
@@ -220,14 +222,16 @@ class _Told:
     message: str = ""
     type: str = ""
     param: str = ""
+    reason: str = ""  # our own TILT server's stable word
 
     @property
     def names_model(self) -> bool:
-        return self.param == "model" or self.type == "NotFoundError"
+        return self.param == "model" or (self.type == "NotFoundError" and "model" in self.message)
 
     @property
     def refusal(self) -> Cause:
-        if self.param in ("input_tokens", "max_tokens") or _TOO_LONG.search(self.message):
+        too_long = self.param in _TOKEN_PARAMS or self.reason in _TOKEN_REASONS
+        if too_long or _TOO_LONG.search(self.message):
             return Cause.TOO_MANY_TOKENS
         if not self.param and _GRAMMAR.search(self.message):
             return Cause.SCHEMA_REFUSED
@@ -245,5 +249,8 @@ def _told(body: bytes) -> _Told:
     error = found.get("error", found)
     if not isinstance(error, dict):
         return _Told(message=str(error))
-    told = _Told(message=str(error.get("message") or error.get("detail") or ""))
-    return replace(told, type=str(error.get("type") or ""), param=str(error.get("param") or ""))
+
+    def text(name: str) -> str:
+        return str(error.get(name) or "")
+
+    return _Told(text("message") or text("detail"), text("type"), text("param"), text("reason"))

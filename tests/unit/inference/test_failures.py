@@ -35,6 +35,12 @@ LEGACY_LENGTH = {
         (404, {"detail": "Not Found"}, Cause.ROUTE_UNKNOWN),
         (404, "<html>", Cause.ROUTE_UNKNOWN),
         (400, LEGACY_LENGTH, Cause.TOO_MANY_TOKENS),
+        (400, {"error": {"message": "", "reason": "too_many_pages"}}, Cause.TOO_MANY_TOKENS),
+        (
+            404,
+            {"error": {"message": "No such address.", "type": "NotFoundError"}},
+            Cause.ROUTE_UNKNOWN,
+        ),
         (413, "", Cause.TOO_MANY_TOKENS),
         (422, {"detail": [{"loc": ["body"], "msg": "Field required"}]}, Cause.REQUEST_REFUSED),
         (401, {"error": "Unauthorized"}, Cause.KEY_REFUSED),

@@ -1,0 +1,1 @@
+"""The parts of scripts/mock_vllm.py: what it reads, how it answers, how it misbehaves."""

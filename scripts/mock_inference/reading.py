@@ -1,0 +1,171 @@
+"""What the mock reads: page images or given words, by the embedded CPU engine."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from lib.domain.deadline import Deadline
+from lib.domain.document import Line, Page, PageSource, Word
+from lib.domain.extraction import FieldValue, Hints
+from lib.domain.geometry import Polygon
+from lib.domain.task import Task
+from lib.inference.wire import DocumentPage, OcrDocument
+from lib.kie.cpu_extractor import build_cpu_extractor
+from lib.kie.extractor import Extractor
+from lib.loading.limits import LoadingLimits
+from lib.loading.loader import ProcessLoader, build_loader
+from lib.ocr.build import OcrSettings, build_ocr_pool
+from lib.ocr.pages import read_pages
+from lib.ocr.pool import OcrPool
+from lib.pipelines.tasks import load_tasks
+from lib.post.finish import finish
+
+_PATIENCE_S = 120.0
+_WORD_GAP = 1.0  # of a line's height: a wider one separates columns
+_CACHED_PAGES = 64
+_CELL = re.compile(r"(?P<table>\w+)\[(?P<row>\d+)\]\.(?P<column>\w+)")
+
+
+@dataclass(frozen=True)
+class Values:
+    """A document's fields by name and its tables' rows, with the printed text of each."""
+
+    task: Task
+    fields: Mapping[str, FieldValue] = field(default_factory=dict)
+
+    @cached_property
+    def tables(self) -> dict[str, list[dict[str, FieldValue]]]:
+        """Rows by table, each by column."""
+        found: dict[str, dict[int, dict[str, FieldValue]]] = {}
+        for name, value in self.fields.items():
+            if cell := _CELL.fullmatch(name):
+                rows = found.setdefault(cell["table"], {})
+                rows.setdefault(int(cell["row"]), {})[cell["column"]] = value
+        return {table: [rows[n] for n in sorted(rows)] for table, rows in found.items()}
+
+
+class UnreadableImageError(Exception):
+    """A page image that is none."""
+
+
+class Reader(Protocol):
+    """Reads documents for the mock. Safe to share between threads."""
+
+    def images(self, uris: Sequence[str], names: frozenset[str]) -> Values:
+        """The values on page images (data URIs), for the task that knows most of these fields."""
+        ...
+
+    def words(self, document: OcrDocument, names: frozenset[str]) -> Values:
+        """The values among words that were read by whoever asks."""
+        ...
+
+
+class DocumentReader:
+    """Reads pages into values. Safe to share between threads; its models load at first use."""
+
+    def __init__(self, tasks_folder: Path) -> None:
+        self._tasks = [task for task in load_tasks(tasks_folder).values() if not task.choices]
+        self._extractor: Extractor = build_cpu_extractor()
+        self._lock = threading.Lock()
+        self._pages: dict[str, Page] = {}
+
+    @cached_property
+    def _engine(self) -> tuple[ProcessLoader, OcrPool]:
+        return build_loader(LoadingLimits(max_processes=2)), build_ocr_pool(OcrSettings())
+
+    def images(self, uris: Sequence[str], names: frozenset[str]) -> Values:
+        """See `Reader`."""
+        pages = [replace(self._page(uri), number=n) for n, uri in enumerate(uris, start=1)]
+        return self._values(pages, names)
+
+    def words(self, document: OcrDocument, names: frozenset[str]) -> Values:
+        """See `Reader`."""
+        pages = [_page_of_words(n, page) for n, page in enumerate(document.pages, start=1)]
+        return self._values(pages, names)
+
+    def close(self) -> None:
+        """End the processes."""
+        if "_engine" in self.__dict__:
+            loader, pool = self._engine
+            pool.close()
+            loader.close()
+
+    def _values(self, pages: Sequence[Page], names: frozenset[str]) -> Values:
+        task = max(self._tasks, key=lambda task: len(names & {f.name for f in task.fields}))
+        if not any(page.words for page in pages):
+            return Values(task)
+        hints = Hints(received_on=datetime.now(UTC).date())
+        raw = self._extractor.extract(pages, task, hints)
+        return Values(task, finish(raw, task, pages, hints).fields)
+
+    def _page(self, uri: str) -> Page:
+        data = image_bytes(uri)
+        key = hashlib.sha256(data).hexdigest()
+        with self._lock:
+            known = self._pages.get(key)
+            engine = self._engine
+        if known is None:
+            known = _read(data, *engine)
+            with self._lock:
+                if len(self._pages) >= _CACHED_PAGES:
+                    self._pages.pop(next(iter(self._pages)))
+                self._pages[key] = known
+        return known
+
+
+def image_bytes(uri: str) -> bytes:
+    """The bytes of a data URI. Raises `UnreadableImageError`."""
+    head, comma, text = uri.partition(",")
+    if not comma or not head.startswith("data:image/") or not head.endswith(";base64"):
+        raise UnreadableImageError
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise UnreadableImageError from None
+
+
+def _read(data: bytes, loader: ProcessLoader, pool: OcrPool) -> Page:
+    deadline = Deadline.after(_PATIENCE_S)
+    pool.wait_ready(deadline)
+    with loader.open(data, deadline) as document:
+        return read_pages(document, (1,), pool, deadline)[0]
+
+
+def _page_of_words(number: int, page: DocumentPage) -> Page:
+    """Words with boxes as a page: neighbours on one baseline are a line."""
+    lines: list[list[tuple[Word, tuple[float, float, float, float]]]] = []
+    for text, box in zip(page.words, page.bboxes, strict=True):
+        x0, y0, x1, y1 = box
+        polygon = Polygon.from_box(
+            x0 / page.width, y0 / page.height, x1 / page.width, y1 / page.height
+        )
+        if lines and _follows(lines[-1][-1][1], box):
+            lines[-1].append((Word(text, polygon), box))
+        else:
+            lines.append([(Word(text, polygon), box)])
+    return Page(
+        number=number,
+        width=page.width,
+        height=page.height,
+        rotation=0,
+        source=PageSource.OCR,
+        lines=tuple(Line(tuple(word for word, _ in line)) for line in lines),
+    )
+
+
+def _follows(
+    before: tuple[float, float, float, float], after: tuple[float, float, float, float]
+) -> bool:
+    height = before[3] - before[1]
+    level = before[1] <= (after[1] + after[3]) / 2 <= before[3]
+    return level and -height <= after[0] - before[2] <= _WORD_GAP * height
