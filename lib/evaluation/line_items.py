@@ -44,7 +44,7 @@ def score_line_items(
     right once. A column is judged in this document when any true row holds it; answered cells of
     other columns do not count.
     """
-    pairs = _pair_rows(truth, answer, types)
+    pairs = pair_rows(truth, answer, types)
     columns = list(dict.fromkeys(name for row in truth for name in row if row[name] is not None))
     scores = {name: _score_column(name, truth, answer, pairs, types) for name in columns}
     whole = [_whole_row(_cells(truth[i], answer[j], types)) for i, j in pairs]
@@ -57,9 +57,10 @@ def score_line_items(
     )
 
 
-def _pair_rows(
+def pair_rows(
     truth: Sequence[Row], answer: Sequence[Row], types: Mapping[str, FieldType]
 ) -> list[tuple[int, int]]:
+    """Indices of the true and the answered rows that belong together, each at most once."""
     if not truth or not answer:
         return []
     # All whole rows together are worth less than one cell, and all exact cells together less than

@@ -2,83 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from lib.domain.document import Word
-from lib.domain.extraction import Alternative, CheckStatus, FieldValue
+from lib.domain.extraction import Alternative, FieldValue
 from lib.domain.geometry import Polygon, bounding_polygon
-from lib.domain.task import FieldSpec, FieldType
-from lib.post.checks import Verdict
-from lib.post.confidence import confidence
-from lib.post.options import Option, Options, RowOptions
-from lib.post.settled import Settled
+from lib.post.answered import Answered
+from lib.post.confidence import confidences
+from lib.post.features import DocumentSigns
+from lib.post.options import Option
 
 _MAX_ALTERNATIVES = 3
 
 
-def answer(
-    settled: Settled,
-    options: Options,
-    tables: Mapping[str, Sequence[RowOptions]],
-    verdicts: Sequence[Verdict],
-) -> dict[str, FieldValue]:
-    """Every chosen value, keyed by field name, cells by `table[index].column`.
-
-    `options` and `tables` are all the readings that the values were chosen from.
-    """
-    cells = {
-        id(c[0].candidate): c for rows in tables.values() for row in rows for c in row.values()
-    }
-    confirmed = _strongest(verdicts, CheckStatus.PASSED)
-    contradicted = _strongest(verdicts, CheckStatus.FAILED)
-
-    specs = {spec.name: spec for spec in settled.task.fields}
-
-    def one(key: str, spec: FieldSpec, option: Option, readings: Sequence[Option]) -> FieldValue:
-        checked = confirmed.get(key, 0.0), contradicted.get(key, 0.0)
-        return _field(option, readings, spec.type, *checked)
-
-    fields = {n: one(n, specs[n], o, options.get(n, ())) for n, o in settled.fields.items()}
-    for table, rows in settled.tables.items():
-        columns = {spec.name: spec for spec in specs[table].columns}
-        for index, row in enumerate(rows):
-            for column, option in row.items():
-                key = f"{table}[{index}].{column}"
-                readings = cells.get(id(option.candidate), ())
-                fields[key] = one(key, columns[column], option, readings)
-    return fields
+def answer(answered: Sequence[Answered], document: DocumentSigns) -> dict[str, FieldValue]:
+    """Every chosen value with its confidence, by its key: field names, `table[index].column`."""
+    sure = confidences(answered, document)
+    return {one.key: _field(one, p) for one, p in zip(answered, sure, strict=True)}
 
 
-def _strongest(verdicts: Sequence[Verdict], status: CheckStatus) -> dict[str, float]:
-    """Per field the weight of the strongest check that ended so."""
-    weights: dict[str, float] = {}
-    for verdict in verdicts:
-        if verdict.check.status is status:
-            for name in verdict.check.fields:
-                weights[name] = max(weights.get(name, 0.0), verdict.weight)
-    return weights
-
-
-def _field(
-    option: Option,
-    readings: Sequence[Option],
-    kind: FieldType,
-    confirmed: float,
-    contradicted: float,
-) -> FieldValue:
-    others = _others(option, readings)
-    # What a known vendor's spelling replaces is shown, but does not speak against it.
-    rivals = [o for o in others if not (option.recalled and o.candidate is option.candidate)]
-    sure = confidence(option, rivals, kind, confirmed, contradicted)
-    candidate = option.candidate
+def _field(answered: Answered, sure: float) -> FieldValue:
+    candidate = answered.option.candidate
     return FieldValue(
-        value=option.value,
+        value=answered.option.value,
         raw=candidate.raw,
         confidence=sure,
         source=candidate.source,
         page=candidate.page or None,
         polygon=_place(candidate.words),
-        alternatives=_alternatives(others, 1.0 - sure) if others else (),
+        alternatives=_alternatives(answered.others, 1.0 - sure) if answered.others else (),
     )
 
 
@@ -87,17 +39,6 @@ def _place(words: Sequence[Word]) -> Polygon | None:
     if not words:
         return None
     return words[0].polygon if len(words) == 1 else bounding_polygon(w.polygon for w in words)
-
-
-def _others(option: Option, readings: Sequence[Option]) -> list[Option]:
-    """The options with another value, the best of each value, best first."""
-    best: dict[object, Option] = {}
-    for other in readings:
-        if other.value == option.value:
-            continue
-        if other.value not in best or other.score > best[other.value].score:
-            best[other.value] = other
-    return sorted(best.values(), key=lambda other: -other.score)
 
 
 def _alternatives(others: Sequence[Option], doubt: float) -> tuple[Alternative, ...]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from lib.domain.extraction import Source
 from lib.domain.task import FieldType
-from lib.post.options import Option
+from lib.post.answered import Answered
+from lib.post.features import DocumentSigns
 
 BIAS = "bias"
 
@@ -52,30 +53,20 @@ _EXACT, _EXACT_BUT_CONTRADICTED = 0.995, 0.95
 _CEILING, _FLOOR = 0.99, 0.01  # a value that was read is never certain, nor worthless once answered
 
 
-def features(
-    option: Option,
-    others: Sequence[Option],
-    kind: FieldType,
-    confirmed: float,
-    contradicted: float,
-) -> dict[str, float]:
-    """The named features of a chosen option of a field of type `kind`.
-
-    `others`: the field's options that were not chosen; `confirmed` and `contradicted` in 0..1: the
-    weights of the strongest passed and failed checks that name the field.
-    """
+def _logistic_features(a: Answered) -> dict[str, float]:
+    option = a.option
     words = option.candidate.words
-    rival = max((o.score for o in others if o.value != option.value), default=0.0)
+    rival = max((o.score for o in a.rivals), default=0.0)
     return {
         BIAS: 1.0,
         "score": option.candidate.score,
         "word_doubt": 1.0 - min((word.confidence for word in words), default=1.0),
         "margin": max(0.0, option.score - rival),
-        "confirmed": max(confirmed, 1.0 if option.valid else 0.0),
-        "contradicted": max(contradicted, 1.0 if option.valid is False else 0.0),
+        "confirmed": a.confirmed,
+        "contradicted": a.contradicted,
         "ambiguous": float(option.ambiguous),
         "repaired": float(option.repaired),
-        "text": float(kind in _TEXTS),
+        "text": float(a.kind in _TEXTS),
         "text_layer": float(option.candidate.source is Source.TEXT_LAYER),
         "derived": float(option.candidate.source is Source.DERIVED),
     }
@@ -87,20 +78,17 @@ def probability(named: Mapping[str, float], weights: Mapping[str, float] = WEIGH
     return min(_CEILING, max(_FLOOR, 1.0 / (1.0 + math.exp(-z))))
 
 
-def confidence(
-    option: Option,
-    others: Sequence[Option],
-    kind: FieldType,
-    confirmed: float,
-    contradicted: float,
-) -> float:
-    """The confidence of an answered value, 0..1, rounded to four decimals.
+def confidences(answered: Sequence[Answered], document: DocumentSigns) -> list[float]:
+    """The confidence of each value, 0..1, rounded to four decimals.
 
     A value that its source gave exactly is not judged by its looks, only by the checks.
     """
-    if option.exact:
-        return _EXACT_BUT_CONTRADICTED if contradicted else _EXACT
-    if option.candidate.source is Source.MODEL:
-        named = features(option, others, kind, confirmed, contradicted)
-        return round(probability(named, MODEL_WEIGHTS), 4)
-    return round(probability(features(option, others, kind, confirmed, contradicted)), 4)
+    return [_one(value) for value in answered]
+
+
+def _one(answered: Answered) -> float:
+    if answered.option.exact:
+        return _EXACT_BUT_CONTRADICTED if answered.contradicted else _EXACT
+    from_model = answered.option.candidate.source is Source.MODEL
+    named = _logistic_features(answered)
+    return round(probability(named, MODEL_WEIGHTS if from_model else WEIGHTS), 4)

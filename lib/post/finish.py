@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from lib.domain.document import Page
 from lib.domain.extraction import Candidate, Hints, RawExtraction, Reading
 from lib.domain.task import FieldSpec, FieldType, Task
 from lib.post.answer import answer
-from lib.post.checks import run_checks
+from lib.post.answered import Answered, answered_values
+from lib.post.checks import Verdict, run_checks
 from lib.post.choose import choose, choose_row
 from lib.post.complete import complete
 from lib.post.currency import printed_currency
@@ -17,6 +18,7 @@ from lib.post.dates import without_truncated
 from lib.post.derive import derive
 from lib.post.doubts import doubt_reasons, doubt_warnings, with_doubts
 from lib.post.evidence import Evidence
+from lib.post.features import DocumentSigns, signs_of
 from lib.post.known_vendors import recall
 from lib.post.normalise import read
 from lib.post.options import Chosen, Option, Options, RowOptions
@@ -31,12 +33,23 @@ _PRINTED = 0.5  # score of a subtotal with a label of its own
 _MAX_OPTIONS = 16  # of a field: more are noise
 
 
-def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) -> Reading:
-    """Turn an extractor's candidates into the task's values.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen, from which readings, and what the checks find."""
 
-    Read every candidate by its field's type; choose among candidates and readings by scores and by
-    the sums they satisfy; derive what two printed ways agree on; check; say how sure each value is
-    and what a person should look at. `pages` is empty for an e-invoice, whose values are exact.
+    evidence: Evidence
+    settled: Settled
+    options: Options
+    tables: Mapping[str, Sequence[RowOptions]]
+    derived: Chosen
+    verdicts: tuple[Verdict, ...]
+    answered: tuple[Answered, ...]
+    signs: DocumentSigns
+
+
+def choose_values(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) -> Choice:
+    """Read every candidate by its field's type; choose among candidates and readings by scores and
+    by the sums they satisfy; derive what two printed ways agree on; check.
     """
     evidence = Evidence(raw, pages, hints)
     options = _read_fields(raw, task, evidence, pages)
@@ -51,12 +64,34 @@ def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) 
     derived = derive(Settled(task, chosen, rows, hints.received_on))
     settled = Settled(task, {**chosen, **derived}, rows, hints.received_on)
     verdicts = run_checks(settled)
-    fields = answer(settled, options, tables, verdicts)
-    checks = tuple(verdict.check for verdict in verdicts)
+    return Choice(
+        evidence=evidence,
+        settled=settled,
+        options=options,
+        tables=tables,
+        derived=derived,
+        verdicts=verdicts,
+        answered=answered_values(settled, options, tables, verdicts),
+        signs=signs_of(raw, pages, evidence.text, verdicts),
+    )
+
+
+def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) -> Reading:
+    """Turn an extractor's candidates into the task's values.
+
+    Choose the values; say how sure each is and what a person should look at. `pages` is empty for
+    an e-invoice, whose values are exact.
+    """
+    choice = choose_values(raw, task, pages, hints)
+    settled, options = choice.settled, choice.options
+    fields = answer(choice.answered, choice.signs)
+    checks = tuple(verdict.check for verdict in choice.verdicts)
     result = build_result(settled)
     errors = schema_errors(task, result)
     unclear = [
-        n for n, found in options.items() if n not in chosen and found and found[0].ambiguous
+        n
+        for n, found in options.items()
+        if n not in settled.fields and found and found[0].ambiguous
     ]
     reasons = (
         *review_reasons(task, settled.fields, fields, checks, errors, unclear),
@@ -65,7 +100,7 @@ def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) 
     return Reading(
         document_type=raw.document_type,
         result=result,
-        fields=with_doubts(fields, raw, task, evidence),
+        fields=with_doubts(fields, raw, task, choice.evidence),
         checks=checks,
         needs_review=bool(reasons),
         review_reasons=reasons,
@@ -73,7 +108,7 @@ def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) 
         warnings=(
             *raw.warnings,
             *doubt_warnings(raw),
-            *_warnings(settled, options, unclear, derived),
+            *_warnings(settled, options, unclear, choice.derived),
             *(f"doubtful_lines:line_items: {c.message}" for c in checks if doubts_lines_only(c)),
         ),
     )
