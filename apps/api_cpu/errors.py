@@ -103,15 +103,26 @@ ERROR_CODES: tuple[ErrorCode, ...] = (
         "internal_error", Kind.INTERNAL, "A fault of the server; the log has the request id."
     ),
     ErrorCode(
+        "inference_bad_output",
+        Kind.BAD_UPSTREAM,
+        "The model answered, but not with what was asked, after the retries; "
+        "`details.reason` says what was wrong with it.",
+    ),
+    ErrorCode(
         "inference_unavailable",
         Kind.UNAVAILABLE,
-        "Too many extractions are waiting, or the reader is not ready; see `Retry-After`.",
+        "Too many extractions are waiting, the reader is not ready, or no inference server "
+        "answers; see `Retry-After`.",
     ),
     ErrorCode(
         "storage_unavailable", Kind.UNAVAILABLE, "The artifact store failed; see `Retry-After`."
     ),
     ErrorCode("shutting_down", Kind.UNAVAILABLE, "The server is stopping; see `Retry-After`."),
-    ErrorCode("inference_timeout", Kind.TIMEOUT, "Reading took longer than `SYNC_DEADLINE_S`."),
+    ErrorCode(
+        "inference_timeout",
+        Kind.TIMEOUT,
+        "Reading took longer than `SYNC_DEADLINE_S`, or the inference server than its time-outs.",
+    ),
 )
 
 _RETRY_AFTER_S = 5

@@ -148,7 +148,8 @@ def _start(
         state.admission = admission
         state.readiness = readiness
         state.store_name = store.name
-        state.model_name = reader.stations.extractor.name
+        state.backend = reader.backend
+        state.model_name = reader.model
         state.tasks = reader.stations.tasks
         state.artifacts = ArtifactService(store)
         state.vendors = memory

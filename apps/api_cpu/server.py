@@ -20,6 +20,8 @@ from apps.api_cpu import console, logs
 from apps.api_cpu.http_protocol import EnvelopeProtocol
 from apps.api_cpu.main import create_app
 from apps.api_cpu.settings import Settings
+from apps.api_cpu.stations import check_configs
+from lib.errors import Error
 
 _MAX_HEADER_BYTES = 32 * 1024
 # Requests are cut by `Shutdown`, which answers them; uvicorn would only drop them.
@@ -90,6 +92,10 @@ def serve_command(
     def announce(address: str, bound_port: int) -> None:
         _say_what_next(settings, address, bound_port)
 
+    try:
+        check_configs()
+    except Error as wrong:
+        raise console.stopped(wrong) from None
     _give_large_buffers_back()
     app = create_app(settings)
     server = Server(app, settings, announce)

@@ -18,6 +18,9 @@ from pydantic_settings import (
 )
 from rapidfuzz import fuzz, process
 
+from lib.inference.addresses import AddressBook
+from lib.inference.exchange import Secret
+
 
 def _configs_folder() -> Path:
     """Beside the code in a checkout; in the working directory where the package is installed."""
@@ -31,23 +34,9 @@ DEFAULTS_FILE = CONFIGS / "default.yaml"
 # A variable of the API contract that this build does not read: setting it would have no effect, so
 # the start is refused instead.
 _S3 = "this build keeps artifacts in the local folder DATA_ROOT/artifacts"
-_VLLM = "this build has only the embedded engine (INFERENCE_BACKEND=cpu)"
 _JOBS = "this build answers every request synchronously and has no jobs"
 NOT_IN_THIS_BUILD: Mapping[str, str] = {
     **dict.fromkeys(("S3_BUCKET", "S3_ENDPOINT_URL", "S3_PREFIX"), _S3),
-    **dict.fromkeys(
-        (
-            "VLLM_BASE_URL",
-            "VLLM_API_KEY",
-            "VLLM_MODEL",
-            "VLLM_CONNECT_TIMEOUT_S",
-            "VLLM_READ_TIMEOUT_S",
-            "VLLM_WRITE_TIMEOUT_S",
-            "VLLM_POOL_TIMEOUT_S",
-            "MOCK_VLLM",
-        ),
-        _VLLM,
-    ),
     **dict.fromkeys(
         ("JOBS_BACKEND", "JOBS_DB_PATH", "JOBS_MAX_CONCURRENCY", "CELERY_BROKER_URL"), _JOBS
     ),
@@ -118,7 +107,37 @@ class Settings(BaseSettings):
         ge=0, le=10_000, description="Extractions that may wait for their turn; one more gets 503."
     )
     inference_backend: Literal["cpu", "mock", "vllm"] = Field(
-        description="Who reads fields. This build has `cpu`: OCR and extraction inside the server."
+        description="Who reads fields: `cpu`, inside the server; `vllm`, a model on a GPU server; "
+        "`mock`, `scripts/mock_vllm.py` in its place. OCR is inside the server always."
+    )
+    mock_vllm: bool = Field(description="1 is the same as `INFERENCE_BACKEND=mock`.")
+    vllm_base_url: str = Field(
+        description="Where the inference servers are: addresses, comma-separated; `file:///...` is "
+        "a file with addresses that is read again when it changes."
+    )
+    vllm_api_key: SecretStr | None = Field(description="Key that the inference servers ask for.")
+    vllm_model: str | None = Field(
+        min_length=1,
+        max_length=200,
+        description="Served name of the model; picks its card in `configs/models`. Needed with "
+        "`vllm`; with `mock` `mock-chat` unless given.",
+    )
+    vllm_connect_timeout_s: float = Field(gt=0, le=600, description="Longest wait to connect.")
+    vllm_read_timeout_s: float = Field(
+        gt=0, le=3600, description="Longest wait for an inference server's next bytes."
+    )
+    vllm_write_timeout_s: float = Field(gt=0, le=600, description="Longest wait to send bytes.")
+    vllm_pool_timeout_s: float = Field(
+        gt=0, le=600, description="Longest wait for a free connection to an inference server."
+    )
+    cascade: bool = Field(
+        description="Read on the CPU first, and ask the model only for what is doubtful."
+    )
+    cascade_below: float = Field(
+        gt=0, le=1, description="With `CASCADE`: confidence below which a field is doubtful."
+    )
+    fallback_backend: Literal["cpu"] | None = Field(
+        description="`cpu`: answer from the CPU, with a warning, while no inference server does."
     )
     vendor_memory: bool = Field(
         description="Remember, per API key, the vendors that corrections confirm or many documents "
@@ -165,14 +184,30 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.inference_backend != "cpu":
-            raise ValueError(f"INFERENCE_BACKEND={self.inference_backend}: {_VLLM}")
+        if self.mock_vllm and self.inference_backend == "vllm":
+            raise ValueError("MOCK_VLLM=1 contradicts INFERENCE_BACKEND=vllm")
+        if self.backend == "vllm" and self.vllm_model is None:
+            raise ValueError("VLLM_MODEL is missing: it names the model that the server serves")
+        if self.backend == "cpu" and (self.cascade or self.fallback_backend):
+            raise ValueError("CASCADE and FALLBACK_BACKEND need INFERENCE_BACKEND=vllm or mock")
+        AddressBook(self.vllm_base_url)
+        Secret(self.inference_key)
         if self.asks_for_keys and self.api_key_pepper is None:
             raise ValueError(
                 "API_KEY_PEPPER is missing: API keys are asked for (HOST is not loopback, or "
                 "AUTH_ENABLED=1) and cannot be checked without it"
             )
         return self
+
+    @property
+    def backend(self) -> Literal["cpu", "mock", "vllm"]:
+        """Who reads fields, `MOCK_VLLM` considered."""
+        return "mock" if self.mock_vllm else self.inference_backend
+
+    @property
+    def inference_key(self) -> str:
+        """The inference servers' key; empty where they ask for none."""
+        return self.vllm_api_key.get_secret_value() if self.vllm_api_key else ""
 
     @property
     def asks_for_keys(self) -> bool:

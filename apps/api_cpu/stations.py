@@ -5,41 +5,69 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from apps.api_cpu.inference import build_inference
 from apps.api_cpu.settings import CONFIGS, Settings
 from lib.kie.cpu_extractor import build_cpu_extractor
+from lib.kie.models.card_files import load_cards
 from lib.loading.limits import LoadingLimits
 from lib.loading.loader import ProcessLoader, build_loader
 from lib.ocr.build import EngineChoice, EngineSettings, OcrSettings, build_ocr_pool
 from lib.ocr.paddle import PaddleModels
 from lib.ocr.runtime import RuntimeChoice
 from lib.pipelines.extract import Stations
+from lib.pipelines.field_reading import CPU
 from lib.pipelines.tasks import load_tasks
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Stations; whether their models have loaded; what ends their processes."""
+    """Stations; whether they could read a document now; what ends their processes."""
 
     stations: Stations
     is_ready: Callable[[], bool]
     close: Callable[[], None]
 
+    @property
+    def backend(self) -> str:
+        """Who is asked for fields, as in responses: cpu, vllm or mock."""
+        return self.stations.model.backend if self.stations.model else CPU
+
+    @property
+    def model(self) -> str:
+        """The model or the rules that read fields, by name."""
+        model = self.stations.model
+        return model.reader.model if model else self.stations.extractor.name
+
 
 def build_reader(settings: Settings) -> Reader:
-    """The embedded reader; its OCR models load in the background.
+    """The reader; its OCR models load in the background.
 
-    Raises `Error` when something that it needs is missing, or a task file is wrong.
+    Raises `Error` when something that it needs is missing, or a task file, a model card or a prompt
+    is wrong.
     """
     tasks = load_tasks(CONFIGS / "tasks")
     extractor = build_cpu_extractor()
+    inference = build_inference(settings, extractor)
     loader = build_document_loader(settings)
     pool = build_ocr_pool(_ocr_settings(settings))
 
     def close() -> None:
         pool.close()
         loader.close()
+        if inference is not None:
+            inference.close()
 
-    return Reader(Stations(loader, pool, extractor, tasks), lambda: pool.ready, close)
+    def is_ready() -> bool:
+        return pool.ready and (inference is None or inference.is_ready())
+
+    model = inference.station if inference is not None else None
+    return Reader(Stations(loader, pool, extractor, tasks, model), is_ready, close)
+
+
+def check_configs() -> None:
+    """Raise `Error`, with one line, for a task file, a model card or a prompt that is wrong."""
+    load_tasks(CONFIGS / "tasks")
+    load_cards(CONFIGS / "models", CONFIGS / "prompts")
 
 
 def build_document_loader(settings: Settings) -> ProcessLoader:

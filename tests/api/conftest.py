@@ -114,6 +114,7 @@ class FakePipeline:
         stopwatch: Any = None,
         *,
         compare: bool = False,
+        asking: Any = None,
     ) -> Extraction:
         self.calls.append(
             {
@@ -122,6 +123,7 @@ class FakePipeline:
                 "hints": hints,
                 "pages": page_selection,
                 "compare": compare,
+                "asking": asking,
             }
         )
         with stopwatch.station("load"):

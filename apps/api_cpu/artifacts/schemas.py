@@ -50,6 +50,11 @@ class Artifact(BaseModel):
     model: str | None
     attempts: list[dict[str, Any]]
     ocr_words: list[dict[str, Any]]
+    inference: dict[str, Any] | None = Field(
+        default=None,
+        description="What a model was asked: each call with its prompt's hash, duration, tokens "
+        "and error; GPU seconds and cost. null where none was.",
+    )
     raw_model_text: str | None = Field(
         default=None, description="Only with `debug:read_raw`; null where no model writes text."
     )

@@ -18,7 +18,9 @@ from apps.api_cpu.extractions.body import Submission
 from apps.api_cpu.extractions.response import words_shown
 from apps.api_cpu.request_context import RequestContext
 from apps.api_cpu.wire import dump, timestamp
+from lib.domain.cancellation import Cancellation
 from lib.domain.extraction import Extraction
+from lib.domain.model_calls import Journal
 from lib.domain.task import Task
 from lib.errors import Error
 from lib.pipelines.stopwatch import Stopwatch
@@ -42,6 +44,8 @@ class Draft:
     image_sha256: str | None = None
     image_size: int | None = None
     input_ref: str | None = None
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    journal: Journal = field(default_factory=Journal)
 
     @property
     def request_id(self) -> str:
@@ -101,7 +105,39 @@ def _artifact(
             {"page": page.number, "words": words_shown(page)}
             for page in (extraction.pages if extraction else ())
         ],
-        RAW_MODEL_TEXT: None,
+        "inference": _inference(draft.journal),
+        RAW_MODEL_TEXT: draft.journal.raw_text,
+    }
+
+
+def _inference(journal: Journal) -> dict[str, Any] | None:
+    """What was asked of a model and what it took, without what it wrote; None when none was."""
+    if not journal.calls:
+        return None
+    return {
+        "calls": [
+            {
+                "number": number,
+                "purpose": call.purpose,
+                "model": call.model,
+                "card": call.card,
+                "prompt_sha256": call.prompt_sha256,
+                "images": call.images,
+                "duration_ms": round(call.seconds * 1000),
+                "failed_attempts": list(call.failed_attempts),
+                "prompt_tokens": call.prompt_tokens,
+                "completion_tokens": call.completion_tokens,
+                "finish_reason": call.finish_reason,
+                "error": call.error,
+                "problem": call.problem or None,
+            }
+            for number, call in enumerate(journal.calls, start=1)
+        ],
+        "prompt_tokens": sum(call.prompt_tokens for call in journal.calls),
+        "completion_tokens": sum(call.completion_tokens for call in journal.calls),
+        "gpu_seconds": round(journal.seconds, 3),
+        "price_per_hour_usd": journal.price_per_hour,
+        "cost_usd": round(journal.cost, 6),
     }
 
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from apps.api_cpu.auth.endpoints import ExtractCaller
 from apps.api_cpu.extractions.admission import Admission
 from apps.api_cpu.extractions.body import receive
+from apps.api_cpu.extractions.departure import canceled_when_left
 from apps.api_cpu.extractions.draft import Draft
 from apps.api_cpu.extractions.response import as_csv
 from apps.api_cpu.extractions.schemas import (
@@ -27,6 +28,7 @@ from apps.api_cpu.request_context import context_of
 from apps.api_cpu.shutdown import Shutdown
 from apps.api_cpu.wire import WireResponse
 from lib.domain.deadline import Deadline
+from lib.pipelines.field_reading import CPU
 
 router = APIRouter(tags=["extractions"])
 
@@ -81,6 +83,7 @@ class Format(StrEnum):
         "page_too_large",
         "empty_document",
         "inference_unavailable",
+        "inference_bad_output",
         "storage_unavailable",
         "shutting_down",
         "inference_timeout",
@@ -107,7 +110,11 @@ async def _extract(request: Request, service: ExtractionService, draft: Draft) -
     order = await run_in_threadpool(
         service.understand, draft, await receive(request, state.body_limit, deadline)
     )
-    return await admission.run(partial(service.extract, draft, order, deadline), deadline)
+    work = partial(service.extract, draft, order, deadline)
+    if state.backend == CPU:
+        return await admission.run(work, deadline)
+    async with canceled_when_left(request, draft.cancellation):
+        return await admission.run(work, deadline)
 
 
 @router.get(

@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from lib.domain.document import Page
-from lib.domain.extraction import Comparison, Extraction, FieldValue, Result
+from lib.domain.extraction import Comparison, Extraction, FieldValue, Result, Source
 from lib.domain.geometry import Polygon
+from lib.pipelines.field_reading import CPU
 
 CSV_COLUMNS = ("field", "value", "raw", "confidence", "page", "source")
 _POLYGON_DIGITS = 5
@@ -29,7 +30,9 @@ def shown(extraction: Extraction, *, with_words: bool = False) -> dict[str, Any]
         "backend": extraction.backend,
         "model": extraction.model,
         "result": _result(reading.result),
-        "fields": {name: _field(value) for name, value in reading.fields.items()},
+        "fields": {
+            name: _field(value, extraction.backend) for name, value in reading.fields.items()
+        },
         "schema_valid": not reading.schema_errors,
         "schema_errors": list(reading.schema_errors) or None,
         "checks": [
@@ -83,7 +86,7 @@ def field_rows(response: Mapping[str, Any]) -> Iterable[list[str]]:
         value, page = field["value"], field["page"]
         yield [
             name,
-            f"{value:f}" if isinstance(value, Decimal) else str(value),
+            "" if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value),
             field["raw"],
             str(field["confidence"]),
             "" if page is None else str(page),
@@ -102,7 +105,17 @@ def _result(result: Result) -> dict[str, Any]:
     }
 
 
-def _field(value: FieldValue) -> dict[str, Any]:
+def _engine(source: Source, backend: str) -> str | None:
+    """Who answered a field; None for one that was computed from others."""
+    return {
+        Source.XML: "einvoice",
+        Source.TEXT_LAYER: CPU,
+        Source.OCR: CPU,
+        Source.MODEL: backend,
+    }.get(source)
+
+
+def _field(value: FieldValue, backend: str) -> dict[str, Any]:
     return {
         "value": value.value,
         "raw": value.raw,
@@ -110,6 +123,7 @@ def _field(value: FieldValue) -> dict[str, Any]:
         "page": value.page,
         "polygon": None if value.polygon is None else _polygon(value.polygon),
         "source": value.source.value,
+        "engine": _engine(value.source, backend),
         "alternatives": [
             {
                 "value": other.value,
@@ -126,7 +140,7 @@ def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
     return {
         "agreeing": list(comparison.agreeing),
         "mismatches": [
-            {"field": found.field, "xml": found.xml, "printed": _field(found.printed)}
+            {"field": found.field, "xml": found.xml, "printed": _field(found.printed, CPU)}
             for found in comparison.mismatches
         ],
         "not_found": list(comparison.not_found),

@@ -36,6 +36,7 @@ RESPONSE_EXAMPLE: dict[str, Any] = {
             "page": 1,
             "polygon": [[0.71, 0.52], [0.83, 0.52], [0.83, 0.54], [0.71, 0.54]],
             "source": "ocr",
+            "engine": "cpu",
             "alternatives": [{"value": 1.99, "confidence": 0.02}],
         }
     },
@@ -77,6 +78,24 @@ class DebugOptions(BaseModel):
         description="Add the model's raw text; needs `debug:read_raw`. "
         "null where no model writes text: the embedded engine and e-invoices.",
     )
+    model: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,199}$",
+        description="Ask this served model instead of `VLLM_MODEL`.",
+    )
+    temperature: float | None = Field(
+        default=None, ge=0, le=2, description="Sample at this temperature, retries included."
+    )
+
+    @property
+    def asks_for_anything(self) -> bool:
+        """Whether any of it was asked for."""
+        return self.include_words or self.include_raw or self.steers_model
+
+    @property
+    def steers_model(self) -> bool:
+        """Whether it says how the model is asked."""
+        return self.model is not None or self.temperature is not None
 
 
 class ExtractOptions(BaseModel):
@@ -155,12 +174,18 @@ class AlternativeOut(_Shown):
 class FieldOut(_Shown):
     """An answered field, with the place that it was read from."""
 
-    value: Value
+    value: Value = Field(
+        description="null where a model named a value that is not on the page: it is not an "
+        "answer, but listed in `alternatives`."
+    )
     raw: str = Field(description="As printed.")
     confidence: float = Field(ge=0, le=1)
     page: int | None = Field(description="null where the source has no place, such as XML.")
     polygon: PolygonOut | None
     source: Source
+    engine: Literal["cpu", "vllm", "mock", "einvoice"] | None = Field(
+        default=None, description="Who answered; null for a derived value."
+    )
     alternatives: list[AlternativeOut]
 
 
@@ -217,7 +242,9 @@ class ExtractResponse(_Shown):
     created_at: str
     task_id: str = Field(description="The task that ran; of `auto`, the one that it chose.")
     document_type: DocumentType
-    backend: Literal["cpu", "einvoice"]
+    backend: Literal["cpu", "vllm", "mock", "einvoice"] = Field(
+        description="`cpu` also where a model was not asked, or could not be: see `warnings`."
+    )
     model: str
     result: dict[str, Value | list[dict[str, Value]]] = Field(
         description="Values only, in the task's schema; null where the document has none."

@@ -25,10 +25,12 @@ from apps.api_cpu.extractions.store import ExtractIndex
 from apps.api_cpu.request_context import is_request_id
 from apps.api_cpu.vendors.service import VendorMemory
 from apps.api_cpu.wire import dump, load_stored, timestamp
+from lib.domain.cancellation import Canceled
 from lib.domain.deadline import Deadline
 from lib.domain.extraction import Extraction, Hints
 from lib.domain.task import Task
 from lib.errors import Error, Kind
+from lib.kie.models.sight import Asking
 from lib.pipelines.extract import Stations, extract
 
 _EXTENSIONS = {
@@ -95,10 +97,12 @@ class ExtractionService:
             draft.context.request_id = wanted_id
         submission = draft.submission = understand(body, self._max_bytes)
         options = submission.options
-        if options.debug is not None and (options.debug.include_words or options.debug.include_raw):
+        if options.debug is not None and options.debug.asks_for_anything:
             draft.caller.require(Scope.DEBUG_RUN)
             if options.debug.include_raw:
                 draft.caller.require(Scope.DEBUG_READ_RAW)
+            if options.debug.steers_model and self._stations.model is None:
+                raise invalid("debug", "this server reads without a model")
         task = draft.task = self._stations.tasks.get(options.task_id)
         if task is None:
             raise invalid("task_id", "there is no such task; `GET /v1/tasks` lists them")
@@ -124,8 +128,15 @@ class ExtractionService:
                 deadline,
                 page_selection=options.pages,
                 stopwatch=draft.stopwatch,
+                asking=_asking(draft, options),
                 compare=options.compare,
             )
+        except Canceled:
+            raise _caller_left() from None
+        except Error as error:
+            if error.details.get("reason") == "model_unknown" and _wanted_model(options):
+                raise invalid("debug.model", "no inference server serves it") from None
+            raise
         finally:
             if options.persist_inputs:
                 self._persist(draft, data)
@@ -239,7 +250,7 @@ class ExtractionService:
             "artifact_rel": draft.artifact_rel,
         }
         if debug is not None and debug.include_raw:
-            response["raw_model_text"] = None
+            response["raw_model_text"] = draft.journal.raw_text
         with draft.stopwatch.station("store"):
             artifact = artifact_of_response(draft, response)
             self._store.put(draft.artifact_rel, dump(artifact))
@@ -253,3 +264,29 @@ class ExtractionService:
             date_order=options.date_order_hint,
             vendors=self._vendors.book(caller.key_id),
         )
+
+
+def _wanted_model(options: ExtractRequest) -> str | None:
+    return options.debug.model if options.debug else None
+
+
+def _asking(draft: Draft, options: ExtractRequest) -> Asking:
+    """What the request says of the model, and where its calls are noted."""
+    return Asking(
+        journal=draft.journal,
+        model=_wanted_model(options),
+        temperature=options.debug.temperature if options.debug else None,
+        cancellation=draft.cancellation,
+        request_id=draft.request_id,
+    )
+
+
+def _caller_left() -> Error:
+    """For the artifact alone: whoever asked hears nothing any more."""
+    return Error(
+        "inference_timeout",
+        Kind.TIMEOUT,
+        "The caller left before the document was read.",
+        {"reason": "caller_left"},
+        retryable=True,
+    )

@@ -22,7 +22,9 @@ async def health(request: Request) -> Health:
     return Health(
         status="ok" if is_ok else "degraded",
         version=request.app.version,
-        inference=InferenceHealth(backend="cpu", ready=readiness.inference, model=state.model_name),
+        inference=InferenceHealth(
+            backend=state.backend, ready=readiness.inference, model=state.model_name
+        ),
         storage=StorageHealth(backend=state.store_name, ready=readiness.storage, spooled=0),
         jobs=JobsHealth(backend="local", queued=admission.queued, running=admission.running),
     )

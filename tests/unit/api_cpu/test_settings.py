@@ -57,9 +57,17 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("AUTH_WHATEVER", "1", "AUTH_WHATEVER is not a setting"),
         ("S3_BUKET", "b", "did you mean S3_BUCKET?"),
         ("S3_BUCKET", "b", "local folder"),
-        ("VLLM_BASE_URL", "http://x", "embedded engine"),
+        ("VLLM_BASE_URL", "gpu-pod:8001", "an address must be http://"),
+        ("VLLM_BASE_URL", "http://me:secret@pod", "must not hold a user"),
+        ("VLLM_API_KEY", "two words", "the key has a character"),
+        ("VLLM_BASE_ULR", "http://x", "did you mean VLLM_BASE_URL?"),
+        ("VLLM_READ_TIMEOUT_S", "0", "VLLM_READ_TIMEOUT_S: Input should be greater than 0"),
+        ("CASCADE", "1", "CASCADE and FALLBACK_BACKEND need INFERENCE_BACKEND=vllm or mock"),
+        ("FALLBACK_BACKEND", "cpu", "CASCADE and FALLBACK_BACKEND need"),
+        ("FALLBACK_BACKEND", "gpu", "FALLBACK_BACKEND: Input should be"),
+        ("CASCADE_BELOW", "1.5", "CASCADE_BELOW: Input should be less than or equal to 1"),
         ("JOBS_BACKEND", "celery", "no jobs"),
-        ("INFERENCE_BACKEND", "vllm", "embedded engine"),
+        ("INFERENCE_BACKEND", "vllm", "VLLM_MODEL is missing"),
         ("INFERENCE_BACKEND", "gpu", "INFERENCE_BACKEND: Input should be"),
         ("MAX_PAGES", "many", "MAX_PAGES: Input should be a valid integer"),
         ("MAX_PAGES", "0", "MAX_PAGES: Input should be greater than or equal to 1"),
@@ -139,3 +147,19 @@ def test_a_missing_file_of_defaults_is_named(
     monkeypatch.setattr("apps.api_cpu.settings.DEFAULTS_FILE", tmp_path / "default.yaml")
     with pytest.raises(SettingsError, match=r"configs/default\.yaml is missing"):
         load_settings()
+
+
+def test_the_mock_needs_no_more_than_its_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOCK_VLLM", "1")
+    settings = load_settings()
+    assert (settings.backend, settings.vllm_base_url) == ("mock", "http://127.0.0.1:8001")
+    monkeypatch.setenv("INFERENCE_BACKEND", "vllm")
+    with pytest.raises(SettingsError, match="contradicts"):
+        load_settings()
+
+
+def test_an_inference_key_shows_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_API_KEY", "sk-very-secret")
+    settings = load_settings()
+    assert settings.inference_key == "sk-very-secret"
+    assert "very-secret" not in repr(settings)

@@ -1,0 +1,72 @@
+"""The model server that the settings ask for: its client, its card, and whether it is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from apps.api_cpu.settings import CONFIGS, Settings
+from lib.inference.addresses import AddressBook
+from lib.inference.async_client import ClientSettings
+from lib.inference.blocking_client import BlockingInferenceClient
+from lib.inference.client import Circuit, InferenceClient
+from lib.inference.exchange import Secret, Timeouts
+from lib.kie.extractor import Extractor
+from lib.kie.models.card_files import load_cards
+from lib.kie.models.model_extractor import ModelReader
+from lib.pipelines.field_reading import ModelStation
+
+_MOCK_MODEL = "mock-chat"
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """A model station, whether somebody answers for it, and what ends its connections."""
+
+    station: ModelStation
+    is_ready: Callable[[], bool]
+    close: Callable[[], None]
+
+
+def build_inference(settings: Settings, rules: Extractor) -> Inference | None:
+    """The model that is asked over `rules`, or None where none is.
+
+    Raises `Error` for a wrong card or prompt, also where no model is asked.
+    """
+    cards = load_cards(CONFIGS / "models", CONFIGS / "prompts")
+    if settings.backend == "cpu":
+        return None
+    client = build_client(settings)
+    model = settings.vllm_model or _MOCK_MODEL
+    station = ModelStation(
+        backend=settings.backend,
+        reader=ModelReader(cards, client, model, rules),
+        cascade_below=settings.cascade_below if settings.cascade else None,
+        falls_back=settings.fallback_backend is not None,
+    )
+    return Inference(station, lambda: serves(client, model), client.close)
+
+
+def build_client(settings: Settings) -> BlockingInferenceClient:
+    """The client with its thread; it probes the servers from now on."""
+    timeouts = Timeouts(
+        connect_s=settings.vllm_connect_timeout_s,
+        read_s=settings.vllm_read_timeout_s,
+        write_s=settings.vllm_write_timeout_s,
+        pool_s=settings.vllm_pool_timeout_s,
+    )
+    return BlockingInferenceClient(
+        AddressBook(settings.vllm_base_url),
+        Secret(settings.inference_key),
+        ClientSettings(timeouts=timeouts),
+    )
+
+
+def serves(client: InferenceClient, model: str) -> bool:
+    """Whether some server is well and, as far as it says, has the model. Reads only memory."""
+    return any(
+        server.ready
+        and server.circuit is Circuit.CLOSED
+        and (not server.models or model in server.models)
+        for server in client.snapshot().upstreams
+    )
