@@ -1,0 +1,107 @@
+"""Fetches a model's weights by pinned revision into the Hugging Face cache, or checks them.
+
+    python scripts/warm_cache.py --model Qwen/Qwen2.5-VL-7B-Instruct --revision <40 hex digits>
+    python scripts/warm_cache.py ... --check     no network; 1 when a file is missing or cut short
+    python scripts/warm_cache.py ... --verify    the check, and every weight file's sha256
+
+The cache is where HF_HOME says. A gated model needs HF_TOKEN. A branch is refused: it moves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import re
+import sys
+import time
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import LocalEntryNotFoundError
+
+COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+LARGE_FILE_NAME = re.compile(r"[0-9a-f]{64}\Z")
+# Weights in formats that vLLM does not load when safetensors are there.
+LEFT_OUT = ["*.bin", "*.pt", "*.pth", "*.gguf", "*.onnx", "*.msgpack", "*.h5", "original/*"]
+
+
+def main() -> None:
+    """Fetch or check; the exit status says whether the weights are complete."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--revision", required=True)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--verify", action="store_true")
+    options = parser.parse_args()
+    if not COMMIT.match(options.revision):
+        sys.exit(
+            f"{options.revision} is not a commit: a branch or tag may move under a running pod"
+        )
+    started = time.monotonic()
+    try:
+        folder = Path(
+            snapshot_download(
+                options.model,
+                revision=options.revision,
+                ignore_patterns=LEFT_OUT,
+                local_files_only=options.check or options.verify,
+            )
+        )
+    except LocalEntryNotFoundError:
+        sys.exit(f"{options.model}@{options.revision[:12]} is not in the cache")
+    problems = list(missing_shards(folder)) or list(cut_short(folder))
+    if options.verify and not problems:
+        problems = list(changed(folder))
+    if problems:
+        sys.exit(f"{options.model}: " + "; ".join(problems))
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(
+        f"{options.model}@{options.revision[:12]}: {size / 1e9:.2f} GB in the cache "
+        f"({time.monotonic() - started:.1f} s)",
+        file=sys.stderr,
+    )
+
+
+def missing_shards(folder: Path) -> list[str]:
+    """Weight files that an index names and that are not there, or no weights at all."""
+    named: set[str] = set()
+    for index in folder.glob("*.safetensors.index.json"):
+        named |= set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    missing = sorted(name for name in named if not (folder / name).is_file())
+    if not named and not any(folder.glob("*.safetensors")):
+        return ["no *.safetensors file"]
+    return [f"{name} is missing" for name in missing]
+
+
+def cut_short(folder: Path) -> list[str]:
+    """Weight files that are shorter than their own header says."""
+    return [f"{path.name} is cut short" for path in folder.rglob("*.safetensors") if _is_cut(path)]
+
+
+def _is_cut(path: Path) -> bool:
+    """The format: 8 bytes with the header's length, the header in JSON, the data it points into."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        size = path.stat().st_size
+        if length > size - 8:
+            return True
+        header = json.loads(file.read(length))
+    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    return size != 8 + length + max(ends, default=0)
+
+
+def changed(folder: Path) -> list[str]:
+    """Large files whose content is not what their name in the cache, a sha256, says."""
+    found = []
+    for path in folder.rglob("*"):
+        blob = path.resolve()
+        if blob.is_file() and LARGE_FILE_NAME.match(blob.name):
+            with blob.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != blob.name:
+                    found.append(f"{path.name} has changed")
+    return found
+
+
+if __name__ == "__main__":
+    main()
