@@ -25,8 +25,7 @@ export VLLM_NO_USAGE_STATS="${VLLM_NO_USAGE_STATS:-1}"
 export DO_NOT_TRACK="${DO_NOT_TRACK:-1}"
 export HF_HUB_DISABLE_TELEMETRY="${HF_HUB_DISABLE_TELEMETRY:-1}"
 
-STARTED_AT=$(date +%s)
-say() { printf '[%4ds] %s\n' "$(($(date +%s) - STARTED_AT))" "$*" >&2; }
+say() { printf '[%4ds] %s\n' "$SECONDS" "$*" >&2; }
 fail() {
     say "FAILED: $*"
     exit 1

@@ -50,9 +50,6 @@ asked_to_stop() {
     exit 0
 }
 
-trap end_all EXIT
-trap asked_to_stop TERM INT HUP
-
 show_tail() { # name
     say "the last lines of ${LOG_OF[$1]}:"
     tail -n "$TAIL_LINES" "${LOG_OF[$1]}" | sed 's/^/    | /' >&2
@@ -61,7 +58,7 @@ show_tail() { # name
 launch() { # name, command...: in a process group of its own, with a log of its own on the volume
     local name=$1
     shift
-    LOG_OF[$name]="$LOGS/$(date -u +%Y%m%dT%H%M%SZ)-$name.log"
+    TZ=UTC printf -v "LOG_OF[$name]" '%s/%(%Y%m%dT%H%M%SZ)T-%s.log' "$LOGS" -1 "$name"
     say "starting $name, log ${LOG_OF[$name]}"
     set -m
     "$@" >>"${LOG_OF[$name]}" 2>&1 </dev/null &
@@ -71,17 +68,18 @@ launch() { # name, command...: in a process group of its own, with a log of its 
 }
 
 wait_ready() { # name, a command that succeeds once it is ready
-    local name=$1 until=$(($(date +%s) + READY_TIMEOUT_S)) why="" process
+    local name=$1 until=$((SECONDS + READY_TIMEOUT_S)) why="$LOGS/.probe" process
     shift
-    while ! why=$("$@" 2>&1); do
+    while ! "$@" >"$why" 2>&1; do
         for process in "${!NAMES[@]}"; do
             kill -0 "$process" 2>/dev/null && continue
             show_tail "${NAMES[$process]}"
             fail "${NAMES[$process]} ended before $name was ready"
         done
-        if [ "$(date +%s)" -ge "$until" ]; then
+        if [ "$SECONDS" -ge "$until" ]; then
             show_tail "$name"
-            fail "$name was not ready after $READY_TIMEOUT_S s: $why"
+            tail -n 1 "$why" >&2
+            fail "$name was not ready after $READY_TIMEOUT_S s"
         fi
         sleep 0.5
     done
@@ -120,14 +118,14 @@ PYTHON
 }
 
 until_idle() { # returns when nothing has run and nothing was done for IDLE_STOP_MINUTES
-    local seen="" now running since
-    since=$(date +%s)
-    while [ $(($(date +%s) - since)) -lt "$(awk "BEGIN {print int($IDLE_STOP_MINUTES * 60)}")" ]; do
+    local seen="" now running since=$SECONDS patience
+    patience=$(awk "BEGIN {print int($IDLE_STOP_MINUTES * 60)}")
+    while [ $((SECONDS - since)) -lt "$patience" ]; do
         sleep "$IDLE_POLL_S"
         now=$(probe activity --url "http://127.0.0.1:$PORT" 2>/dev/null) || continue
         running=${now%% *}
         if [ "$running" != 0 ] || [ "$now" != "$seen" ]; then
-            since=$(date +%s)
+            since=$SECONDS
             seen=$now
         fi
     done
@@ -152,15 +150,17 @@ WITH_API="${WITH_API:-0}" bash "$REPOSITORY/scripts/bootstrap_gpu.sh" --check ||
 read_card
 say "checked: card $CARD_ID, dialect $DIALECT, revision ${REVISION:0:12}"
 
+# From here on there is something to clean up, and so no $(...): bash cannot run a trap inside of one.
+trap end_all EXIT
+trap asked_to_stop TERM INT HUP
 "serve_$DIALECT"
 wait_ready model probe ready --timeout 10 --url "http://127.0.0.1:$PORT" --model "$VLLM_MODEL" --dialect "$DIALECT"
 if [ "${WITH_API:-0}" = 1 ]; then
     serve_api
     wait_ready api api_is_ready
 fi
-say "ready after $(($(date +%s) - STARTED_AT)) s: $VLLM_MODEL on port $PORT"
-printf '{"at": "%s", "model": "%s", "seconds": %d}\n' "$(date -u +%FT%TZ)" "$VLLM_MODEL" \
-    "$(($(date +%s) - STARTED_AT))" >>"$LOGS/starts.jsonl"
+say "ready after $SECONDS s: $VLLM_MODEL on port $PORT"
+TZ=UTC printf '{"at": "%(%FT%TZ)T", "model": "%s", "seconds": %d}\n' -1 "$VLLM_MODEL" "$SECONDS" >>"$LOGS/starts.jsonl"
 
 if [ "$IDLE_STOP_MINUTES" != 0 ]; then
     launch idle until_idle

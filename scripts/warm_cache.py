@@ -39,20 +39,17 @@ def main() -> None:
             f"{options.revision} is not a commit: a branch or tag may move under a running pod"
         )
     started = time.monotonic()
+    stay_local = options.check or options.verify
     try:
-        folder = Path(
-            snapshot_download(
-                options.model,
-                revision=options.revision,
-                ignore_patterns=LEFT_OUT,
-                local_files_only=options.check or options.verify,
-            )
-        )
+        folder = snapshot(options.model, options.revision, local_files_only=stay_local)
+        if not stay_local and (missing_shards(folder) or cut_short(folder)):
+            # A file that is there is taken for whole by huggingface_hub.
+            folder = snapshot(options.model, options.revision, force_download=True)
     except LocalEntryNotFoundError:
         sys.exit(f"{options.model}@{options.revision[:12]} is not in the cache")
-    problems = list(missing_shards(folder)) or list(cut_short(folder))
+    problems = missing_shards(folder) or cut_short(folder)
     if options.verify and not problems:
-        problems = list(changed(folder))
+        problems = changed(folder)
     if problems:
         sys.exit(f"{options.model}: " + "; ".join(problems))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -61,6 +58,11 @@ def main() -> None:
         f"({time.monotonic() - started:.1f} s)",
         file=sys.stderr,
     )
+
+
+def snapshot(model: str, revision: str, **options: bool) -> Path:
+    """The folder of the cache with the model's files."""
+    return Path(snapshot_download(model, revision=revision, ignore_patterns=LEFT_OUT, **options))
 
 
 def missing_shards(folder: Path) -> list[str]:

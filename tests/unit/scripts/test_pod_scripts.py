@@ -1,0 +1,243 @@
+"""The pod's scripts on a stand-in of vLLM, with something dying in every phase."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from pod_volume import CHAT, KEY, REVISION, TILT, Volume, eventually, safetensors
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="the pod is a Linux machine"),
+]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Volume:
+    volume = Volume(tmp_path_factory.mktemp("pod"), CHAT)
+    done = volume.run("bootstrap_gpu.sh")
+    assert done.returncode == 0, done.stderr
+    assert "installing" in done.stderr
+    return volume
+
+
+@pytest.fixture(scope="module")
+def prepared_tilt(tmp_path_factory: pytest.TempPathFactory) -> Volume:
+    volume = Volume(tmp_path_factory.mktemp("tilt"), TILT)
+    refused = volume.run("bootstrap_gpu.sh")
+    assert refused.returncode == 1
+    assert "no Arctic-TILT wheel" in refused.stderr
+    volume.add_tilt_wheel()
+    done = volume.run("bootstrap_gpu.sh")
+    assert done.returncode == 0, done.stderr
+    return volume
+
+
+# --- bootstrap_gpu.sh -------------------------------------------------------------------------
+
+
+def test_a_second_bootstrap_only_checks(prepared: Volume) -> None:
+    made = prepared.workspace / "venvs" / "vllm" / ".made-of"
+    before = made.stat().st_mtime_ns
+    again = prepared.run("bootstrap_gpu.sh")
+    assert again.returncode == 0
+    assert again.stderr.count("checked") == 2
+    assert "installing" not in again.stderr
+    assert made.stat().st_mtime_ns == before
+
+
+def test_a_check_of_an_empty_volume_fails_and_makes_nothing(tmp_path: Path) -> None:
+    volume = Volume(tmp_path, CHAT)
+    found = volume.run("bootstrap_gpu.sh", "--check")
+    assert found.returncode == 1
+    assert "run scripts/bootstrap_gpu.sh" in found.stderr
+    assert not list(volume.workspace.iterdir())
+
+
+def test_an_interrupted_environment_is_made_again(prepared: Volume) -> None:
+    (prepared.workspace / "venvs" / "tools" / ".made-of").unlink()
+    assert prepared.run("bootstrap_gpu.sh", "--check").returncode == 1
+    again = prepared.run("bootstrap_gpu.sh")
+    assert again.returncode == 0
+    assert "tools: ready" in again.stderr
+    assert "vllm: checked" in again.stderr
+
+
+def test_weights_that_were_cut_are_fetched_again(prepared: Volume) -> None:
+    cached = prepared.workspace / "cache" / "huggingface" / CHAT.replace("/", "--") / REVISION
+    weights = cached / "model.safetensors"
+    weights.write_bytes(safetensors(100)[:-1])
+    found = prepared.run("bootstrap_gpu.sh", "--check")
+    assert found.returncode == 1
+    assert "model.safetensors is cut short" in found.stderr
+    assert prepared.run("bootstrap_gpu.sh").returncode == 0
+    assert weights.read_bytes() == safetensors(100)
+
+
+def test_a_missing_shard_is_noticed(prepared: Volume) -> None:
+    cached = prepared.workspace / "cache" / "huggingface" / CHAT.replace("/", "--") / REVISION
+    index = cached / "model.safetensors.index.json"
+    index.write_text(
+        json.dumps({"weight_map": {"a": "model.safetensors", "b": "other.safetensors"}})
+    )
+    found = prepared.run("bootstrap_gpu.sh", "--check")
+    index.unlink()
+    assert found.returncode == 1
+    assert "other.safetensors is missing" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("revision", "why"), [("", "no revision is pinned"), ("main", "not a commit")]
+)
+def test_weights_are_pinned(prepared: Volume, revision: str, why: str) -> None:
+    found = prepared.run("bootstrap_gpu.sh", VLLM_REVISION=revision)
+    assert found.returncode == 1
+    assert why in found.stderr
+
+
+def test_a_full_volume_is_said_before_anything_is_fetched(tmp_path: Path) -> None:
+    volume = Volume(tmp_path, CHAT)
+    found = volume.run("bootstrap_gpu.sh", MIN_FREE_GB="100000000")
+    assert found.returncode == 1
+    assert "GB are free" in found.stderr
+
+
+# --- start_all.sh: what happens before it is ready ----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("refuses", ["model ended before model was ready", "ValueError: the model does not fit"]),
+        ("dies_loading", ["model ended before model was ready", "CUDA out of memory"]),
+        ("never_ready", ["model was not ready after 2 s", "not reachable", "| loading"]),
+        ("no_answers", ["model was not ready after 2 s", "HTTP Error 500"]),
+    ],
+)
+def test_a_model_that_does_not_come_up_is_said_with_its_log(
+    prepared: Volume, how: str, said: list[str]
+) -> None:
+    with prepared.running(STAND_IN=how, READY_TIMEOUT_S="2") as pod:
+        assert pod.ended() == 1
+        for line in said:
+            assert line in pod.said
+
+
+def test_a_volume_that_is_not_prepared_is_said(tmp_path: Path) -> None:
+    with Volume(tmp_path, CHAT).running() as pod:
+        assert pod.ended() == 1
+        assert "is not prepared: run scripts/bootstrap_gpu.sh" in pod.said
+
+
+@pytest.mark.parametrize("missing", ["VLLM_MODEL", "VLLM_API_KEY"])
+def test_model_and_key_are_asked_for(prepared: Volume, missing: str) -> None:
+    found = prepared.run("start_all.sh", **{missing: ""})
+    assert found.returncode == 1
+    assert missing in found.stderr
+
+
+def test_a_stop_while_it_loads_leaves_nothing(prepared: Volume) -> None:
+    with prepared.running(STAND_IN="never_ready") as pod:
+        eventually(pod.pids_in_logs, "a model that loads")
+        pod.process.send_signal(signal.SIGTERM)
+        assert pod.ended() == 0
+
+
+# --- start_all.sh: what happens once it is ready ------------------------------------------------
+
+
+def test_a_ready_pod_stops_when_asked(prepared: Volume) -> None:
+    with prepared.running() as pod:
+        pod.wait_until("ready after")
+        pod.process.send_signal(signal.SIGTERM)
+        assert pod.ended() == 0
+        assert KEY not in pod.said
+    starts = (prepared.workspace / "logs" / "starts.jsonl").read_text()
+    assert json.loads(starts)["model"] == CHAT
+
+
+def test_a_model_that_ignores_the_request_to_stop_is_killed(prepared: Volume) -> None:
+    with prepared.running(STAND_IN="deaf", STOP_GRACE_S="1") as pod:
+        pod.wait_until("ready after")
+        pod.process.send_signal(signal.SIGTERM)
+        assert pod.ended() == 0
+
+
+def ask(volume: Volume, tokens: int) -> None:
+    body = {"model": CHAT, "max_tokens": tokens, "messages": [{"role": "user", "content": "1"}]}
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{volume.port}/v1/chat/completions",
+        data=json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {KEY}"},
+    )
+    urllib.request.urlopen(request, timeout=20).read()
+
+
+def test_an_engine_that_dies_ends_the_pod_though_vllm_ends_with_0(prepared: Volume) -> None:
+    with prepared.running(STAND_IN="engine_dies") as pod:
+        pod.wait_until("ready after")
+        ask(prepared, 2)
+        assert pod.ended() == 1
+        assert "model ended with status 0" in pod.said
+
+
+def test_a_killed_model_ends_the_pod(prepared: Volume) -> None:
+    with prepared.running() as pod:
+        pod.wait_until("ready after")
+        parent = (
+            Path(f"/proc/{pod.pids_in_logs()[0]}/stat").read_text().rpartition(")")[2].split()[1]
+        )
+        os.kill(int(parent), signal.SIGKILL)
+        assert pod.ended() == 128 + signal.SIGKILL
+        assert "model ended with status 137" in pod.said
+
+
+def test_an_idle_pod_stops_itself_and_a_used_one_does_not(prepared: Volume, tmp_path: Path) -> None:
+    stopped = tmp_path / "stopped"
+    with prepared.running(IDLE_STOP_MINUTES="0.05", STOP_COMMAND=f"touch {stopped}") as pod:
+        pod.wait_until("ready after")
+        for _ in range(4):
+            ask(prepared, 1)
+        assert pod.process.poll() is None
+        assert pod.ended() == 0
+        assert "nobody has used the pod" in pod.said
+    assert stopped.exists()
+
+
+# --- Arctic-TILT --------------------------------------------------------------------------------
+
+
+def test_tilt_is_served_from_its_own_environment(prepared_tilt: Volume) -> None:
+    assert not (prepared_tilt.workspace / "venvs" / "vllm").exists()
+    with prepared_tilt.running() as pod:
+        pod.wait_until("ready after")
+        health = f"http://127.0.0.1:{prepared_tilt.port}/health"
+        assert urllib.request.urlopen(health, timeout=20).status == 200
+        pod.process.send_signal(signal.SIGTERM)
+        assert pod.ended() == 0
+
+
+def test_a_dead_tilt_engine_ends_the_pod(prepared_tilt: Volume) -> None:
+    # The warm-up's answer, the script's, and then the one that asks whether it is well.
+    with prepared_tilt.running(FORK_DIES_AFTER="2", TILT_PROBE_INTERVAL_S="0.2") as pod:
+        pod.wait_until("ready after")
+        assert pod.ended() == 70
+        assert "the engine died" in pod.said
+
+
+def test_two_wheels_of_the_fork_are_one_too_many(prepared_tilt: Volume) -> None:
+    wheels = prepared_tilt.workspace / "wheelhouse" / "tilt"
+    first = next(wheels.iterdir())
+    second = wheels / first.name.replace("tilt", "tilt2")
+    shutil.copy(first, second)
+    found = prepared_tilt.run("bootstrap_gpu.sh", "--check")
+    second.unlink()
+    assert found.returncode == 1
+    assert "several wheels" in found.stderr
