@@ -12,9 +12,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from lib.kie.models.card_files import load_cards
-
 from lib.errors import Error
+from lib.kie.models.card_files import load_cards
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -18,9 +18,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from lib.kie.models.card_files import load_cards
-
 from lib.errors import Error
+from lib.kie.models.card_files import load_cards
 
 ROOT = Path(__file__).resolve().parents[1]
 # RunPod's network volumes: $0.07 a GB and month of 730 hours; --volume-price where it differs.

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import shutil
 import signal
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 from pod_volume import CHAT, KEY, REVISION, TILT, Volume, eventually, safetensors
 
 pytestmark = [
@@ -170,8 +175,12 @@ def test_a_model_that_ignores_the_request_to_stop_is_killed(prepared: Volume) ->
         assert pod.ended() == 0
 
 
-def ask(volume: Volume, tokens: int) -> None:
-    body = {"model": CHAT, "max_tokens": tokens, "messages": [{"role": "user", "content": "1"}]}
+def ask(volume: Volume, tokens: int, model: str = CHAT, content: Any = "1") -> None:
+    body = {
+        "model": model,
+        "max_tokens": tokens,
+        "messages": [{"role": "user", "content": content}],
+    }
     request = urllib.request.Request(
         f"http://127.0.0.1:{volume.port}/v1/chat/completions",
         data=json.dumps(body).encode(),
@@ -225,9 +234,23 @@ def test_tilt_is_served_from_its_own_environment(prepared_tilt: Volume) -> None:
 
 
 def test_a_dead_tilt_engine_ends_the_pod(prepared_tilt: Volume) -> None:
-    # The warm-up's answer, the script's, and then the one that asks whether it is well.
-    with prepared_tilt.running(FORK_DIES_AFTER="2", TILT_PROBE_INTERVAL_S="0.2") as pod:
+    picture = io.BytesIO()
+    Image.new("L", (16, 16)).save(picture, "PNG")
+    page = {
+        "width": 16,
+        "height": 16,
+        "words": ["Total"],
+        "bboxes": [[0, 0, 9, 9]],
+        "image": {"url": "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()},
+    }
+    question = [
+        {"type": "ocr_document", "ocr_document": {"pages": [page]}},
+        {"type": "text", "text": "kill"},
+    ]
+    with prepared_tilt.running() as pod:
         pod.wait_until("ready after")
+        with pytest.raises(urllib.error.HTTPError, match="500"):
+            ask(prepared_tilt, 1, TILT, question)
         assert pod.ended() == 70
         assert "the engine died" in pod.said
 
