@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from lib.values.text import base_letter
 
@@ -63,18 +63,20 @@ def _asterisks(run: str) -> str:
     return re.sub(r"\S", "*", run)
 
 
-def drop_doubtful_accents(texts: Sequence[tuple[str, Iterable[float]]]) -> list[str]:
-    """The texts of a page, with accents removed when none of them is sure.
+def prints_accents(texts: Iterable[tuple[str, Iterable[float]]]) -> bool:
+    """Whether any accent on a page is sure, so that the others can be believed.
 
     Each text comes with the confidence of each character. A language with accents prints many and
     the recogniser is sure of most; on a page without a single sure one, they are dirt on the paper.
     """
-    sure = any(
+    return any(
         confidence >= _SURE_ACCENT and base_letter(character) != character
         for text, confidences in texts
         for character, confidence in zip(text, confidences, strict=True)
         if not character.isascii()
     )
-    if sure:
-        return [text for text, _ in texts]
-    return [text if text.isascii() else "".join(map(base_letter, text)) for text, _ in texts]
+
+
+def without_accents(text: str) -> str:
+    """The text with each letter's accent removed; same number of characters."""
+    return text if text.isascii() else "".join(map(base_letter, text))

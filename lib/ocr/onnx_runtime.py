@@ -7,7 +7,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from lib.ocr.models import ModelFiles
-from lib.ocr.runtime import MEAN, SCALE, Image, alphabet_of
+from lib.ocr.runtime import MEAN, SCALE, TOP_CLASSES, Image, alphabet_of
 
 
 class OnnxRuntime:
@@ -43,11 +43,13 @@ class OnnxRuntime:
         probabilities: NDArray[np.float32] = outputs[0][0, 0]
         return probabilities
 
-    def best_classes(self, crops: Image) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def top_classes(self, crops: Image) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """See `Runtime`."""
         scores: NDArray[np.float32] = self._recogniser.run(None, {"x": _planes(crops)})[0]
-        classes = scores.argmax(axis=2)
-        return classes, np.take_along_axis(scores, classes[..., None], axis=2)[..., 0]
+        some = np.argpartition(scores, -TOP_CLASSES, axis=2)[..., -TOP_CLASSES:]
+        order = np.argsort(-np.take_along_axis(scores, some, axis=2), axis=2, kind="stable")
+        classes = np.take_along_axis(some, order, axis=2)
+        return classes, np.take_along_axis(scores, classes, axis=2)
 
 
 def _session(path: str, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:

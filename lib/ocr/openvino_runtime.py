@@ -1,4 +1,4 @@
-"""The PP-OCR networks on OpenVINO, normalisation and the best class per column in the graph."""
+"""The PP-OCR networks on OpenVINO, normalisation and the best classes per column in the graph."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from openvino import opset13
 from openvino.preprocess import PrePostProcessor
 
 from lib.ocr.models import ModelFiles
-from lib.ocr.runtime import MEAN, SCALE, Image, Precision, alphabet_of
+from lib.ocr.runtime import MEAN, SCALE, TOP_CLASSES, Image, Precision, alphabet_of
 
 
 class OpenVinoRuntime:
     """Implements `Runtime`: one thread, one infer request per network.
 
-    The recogniser has 18,710 classes: only the best of each column leaves the graph, which saves
-    copying and searching 75 kB a column in Python.
+    The recogniser has 18,710 classes: only the best few of each column leave the graph, which
+    saves copying and searching 75 kB a column in Python.
     """
 
     def __init__(self, files: ModelFiles, precision: Precision) -> None:
@@ -37,7 +37,7 @@ class OpenVinoRuntime:
         recogniser = core.read_model(files.recognition)
         self._alphabet = alphabet_of(recogniser.get_rt_info(["framework", "character"]).astype(str))
         self._detect = _compile(core, detector, config)
-        self._recognise = _compile(core, _with_best_class(recogniser), config)
+        self._recognise = _compile(core, _with_top_classes(recogniser), config)
 
     @property
     def name(self) -> str:
@@ -55,11 +55,11 @@ class OpenVinoRuntime:
         probabilities: NDArray[np.float32] = self._detect.get_output_tensor().data[0, 0]
         return probabilities
 
-    def best_classes(self, crops: Image) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def top_classes(self, crops: Image) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """See `Runtime`."""
         self._recognise.infer([crops], share_inputs=True)
-        probabilities = self._recognise.get_output_tensor(0).data[..., 0]
-        classes = self._recognise.get_output_tensor(1).data[..., 0]
+        probabilities = self._recognise.get_output_tensor(0).data
+        classes = self._recognise.get_output_tensor(1).data
         return classes, probabilities
 
 
@@ -74,10 +74,15 @@ def _compile(core: Any, model: Any, config: dict[str, Any]) -> Any:
     return core.compile_model(steps.build(), "CPU", config).create_infer_request()
 
 
-def _with_best_class(model: Any) -> Any:
-    """The recogniser with two outputs: the best probability of each column, and its class."""
+def _with_top_classes(model: Any) -> Any:
+    """The recogniser with two outputs: each column's best probabilities, and their classes."""
     scores = model.outputs[0].get_node().input_value(0)
     best = opset13.topk(
-        scores, opset13.constant(1, dtype=np.int32), 2, "max", "none", index_element_type="i64"
+        scores,
+        opset13.constant(TOP_CLASSES, dtype=np.int32),
+        2,
+        "max",
+        "value",
+        index_element_type="i64",
     )
     return ov.Model([best.output(0), best.output(1)], model.get_parameters(), "recogniser")

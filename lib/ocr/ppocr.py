@@ -10,15 +10,17 @@ import numpy as np
 
 from lib.domain.document import Line, PageImage
 from lib.ocr import quads
-from lib.ocr.characters import drop_doubtful_accents
+from lib.ocr.characters import fold, prints_accents, without_accents
 from lib.ocr.detection import detect, shrink_factor
 from lib.ocr.engine import OrientedReading
+from lib.ocr.letter_model import LetterModel, load_letters
 from lib.ocr.models import MODEL_NAME
 from lib.ocr.quads import Quad
 from lib.ocr.reading_order import in_reading_order
 from lib.ocr.recognition import Segment, recognise
 from lib.ocr.runtime import Image, Precision, Runtime, RuntimeChoice, build_runtime
-from lib.ocr.words import place_lines
+from lib.ocr.spelling import respell
+from lib.ocr.words import PlacedLine, place_lines
 
 _SOURCE_SIDE = 2000
 """Larger pages are area-averaged first: letters only get finer than recognition needs."""
@@ -57,9 +59,10 @@ class _Reading:
 class PpOcrEngine:
     """Implements `OcrEngine` with the weights of RapidOCR's wheel."""
 
-    def __init__(self, runtime: Runtime, detection_side: int) -> None:
+    def __init__(self, runtime: Runtime, detection_side: int, letters: LetterModel | None) -> None:
         self._runtime = runtime
         self._side = detection_side
+        self._letters = letters
 
     @property
     def name(self) -> str:
@@ -69,9 +72,8 @@ class PpOcrEngine:
     def recognize(self, image: PageImage) -> tuple[Line, ...]:
         """See `OcrEngine`."""
         pixels = _pixels(image)
-        return _lines(
-            _Reading(pixels, 0, self._segments(pixels, detect(pixels, self._side, self._runtime)))
-        )
+        places = detect(pixels, self._side, self._runtime)
+        return _lines(_Reading(pixels, 0, self._segments(pixels, places)), self._letters)
 
     def read(self, image: PageImage) -> OrientedReading:
         """See `OcrEngine`. An upright page costs nothing extra: its confidence speaks for it."""
@@ -87,7 +89,7 @@ class PpOcrEngine:
             reading = self._turned_over(reading, places)
         swapped = reading.rotation in (90, 270)
         return OrientedReading(
-            lines=_lines(reading),
+            lines=_lines(reading, self._letters),
             rotation=reading.rotation,
             width=image.height if swapped else image.width,
             height=image.width if swapped else image.height,
@@ -126,10 +128,16 @@ class PpOcrEngine:
         return _Reading(pixels, (reading.rotation + 180) % 360, self._segments(pixels, turned))
 
 
-def build_ppocr(runtime: RuntimeChoice, precision: Precision, detection_side: int) -> PpOcrEngine:
-    """The engine with its networks loaded; `inference_unavailable` when the models are missing."""
+def build_ppocr(
+    runtime: RuntimeChoice, precision: Precision, detection_side: int, *, respells: bool = True
+) -> PpOcrEngine:
+    """The engine with its networks loaded; `inference_unavailable` when the models are missing.
+
+    `respells`: whether doubtful letters are settled by their context, or stay as they were read.
+    """
     cv2.setNumThreads(1)
-    return PpOcrEngine(build_runtime(runtime, precision), detection_side)
+    letters = load_letters() if respells else None
+    return PpOcrEngine(build_runtime(runtime, precision), detection_side, letters)
 
 
 def _pixels(image: PageImage) -> Image:
@@ -166,13 +174,15 @@ def _mean_confidence(segments: Sequence[Segment]) -> float:
     return total / max(sum(weights), 1e-6)
 
 
-def _lines(reading: _Reading) -> tuple[Line, ...]:
+def _lines(reading: _Reading, letters: LetterModel | None) -> tuple[Line, ...]:
     height, width = reading.image.shape[:2]
     sure = [s for s in reading.segments if s.confidence >= _MIN_CONFIDENCE]
-    texts = drop_doubtful_accents([(segment.text, segment.confidences) for segment in sure])
-    placed = [
-        line
-        for segment, text in zip(sure, texts, strict=True)
-        for line in place_lines(replace(segment, text=text), width, height)
-    ]
+    accents = prints_accents((segment.text, segment.confidences) for segment in sure)
+    placed: list[PlacedLine] = []
+    for segment in sure:
+        text = segment.text if accents else without_accents(segment.text)
+        printed = replace(segment, text=fold(text))
+        if letters is not None:
+            printed = respell(printed, letters, accents)
+        placed.extend(place_lines(printed, width, height))
     return tuple(found.line for found in in_reading_order(placed, [found.quad for found in placed]))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.ocr import quads
+from lib.ocr.doubts import Doubt, find_doubts
 from lib.ocr.quads import Quad
 from lib.ocr.runtime import CTC_HEIGHT, Image, Runtime
 
@@ -31,13 +32,15 @@ class Segment:
     """A quad that was read.
 
     `text` has one character for each of `confidences` (0..1) and `positions`; a position is the
-    character's centre as a fraction of the quad's extent along the text, ascending.
+    character's centre as a fraction of the quad's extent along the text, ascending. `doubts` say
+    what else may be written, in the order of the text.
     """
 
     quad: Quad
     text: str
     confidences: NDArray[np.float32]
     positions: NDArray[np.float32]
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def confidence(self) -> float:
@@ -53,7 +56,7 @@ def recognise(image: Image, places: Sequence[Quad], runtime: Runtime) -> list[Se
         pixels = np.full((len(batch), CTC_HEIGHT, width, 3), _PADDING, np.uint8)
         for row, index in enumerate(batch):
             pixels[row, :, : crops[index].shape[1]] = crops[index]
-        classes, probabilities = runtime.best_classes(pixels)
+        classes, probabilities = runtime.top_classes(pixels)
         for row, index in enumerate(batch):
             shown = crops[index].shape[1] / width
             read[index] = _decode(
@@ -99,13 +102,15 @@ def _decode(
     alphabet: Sequence[str],
 ) -> Segment:
     """Greedy CTC: repeats merged, blanks dropped. `shown` is the columns' share without padding."""
-    starts = classes != 0
-    starts[1:] &= classes[1:] != classes[:-1]
+    best = classes[:, 0]
+    starts = best != 0
+    starts[1:] &= best[1:] != best[:-1]
     columns = np.flatnonzero(starts)
-    positions = (columns + 0.5) / (len(classes) * shown)
+    extent = len(best) * shown
     return Segment(
         quad=quad,
-        text="".join(alphabet[index] for index in classes[columns]),
-        confidences=probabilities[columns],
-        positions=np.minimum(positions, 1.0).astype(np.float32),
+        text="".join(alphabet[index] for index in best[columns]),
+        confidences=probabilities[columns, 0],
+        positions=np.minimum((columns + 0.5) / extent, 1.0).astype(np.float32),
+        doubts=find_doubts(classes, probabilities, columns.tolist(), extent, alphabet),
     )

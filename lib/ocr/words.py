@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from lib.domain.document import Line, Word
 from lib.domain.geometry import Polygon
 from lib.ocr import quads
-from lib.ocr.characters import fold
 from lib.ocr.quads import Quad
 from lib.ocr.recognition import Segment
 
@@ -46,7 +45,7 @@ def place_lines(segment: Segment, width: int, height: int) -> Iterator[PlacedLin
 
     `width` and `height` are the page's pixels: polygons come out in 0..1 of them.
     """
-    text = fold(segment.text)
+    text = segment.text
     aspect = quads.length(segment.quad) / max(1.0, quads.height(segment.quad))
     half = _half_character(segment.positions, aspect)
     column_gap = max(_COLUMN_GAP / max(aspect, 1e-6), _COLUMN_ADVANCES * 2 * half)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.ocr.characters import drop_doubtful_accents, fold
+from lib.ocr.characters import fold, prints_accents, without_accents
 from lib.values.text import base_letter
 
 
@@ -50,11 +50,14 @@ def test_base_letter(letter: str, base: str) -> None:
     assert base_letter(letter) == base
 
 
-def test_accents_go_where_none_is_sure() -> None:
-    page = [("JÁLAN", [0.99, 0.6, 0.99, 0.99, 0.99]), ("SETIA", [1.0] * 5)]
-    assert drop_doubtful_accents(page) == ["JALAN", "SETIA"]
+def test_accents_are_dirt_where_none_is_sure() -> None:
+    assert not prints_accents([("JÁLAN", [0.99, 0.6, 0.99, 0.99, 0.99]), ("SETIA", [1.0] * 5)])
 
 
-def test_unsure_accents_stay_where_another_is_sure() -> None:
-    page = [("Märkte", [0.9, 0.5, 0.9, 0.9, 0.9, 0.9]), ("für", [1.0, 0.97, 1.0])]
-    assert drop_doubtful_accents(page) == ["Märkte", "für"]
+def test_unsure_accents_are_believed_where_another_is_sure() -> None:
+    assert prints_accents([("Märkte", [0.9, 0.5, 0.9, 0.9, 0.9, 0.9]), ("für", [1.0, 0.97, 1.0])])
+
+
+def test_removing_accents_keeps_every_place() -> None:
+    assert without_accents("JÁLAN") == "JALAN"
+    assert without_accents("№ 5 ß") == "№ 5 ß"

@@ -82,8 +82,3 @@ def test_a_segment_of_nothing_has_no_lines(text: str) -> None:
 def test_a_lone_character_fills_its_segment() -> None:
     (line,) = placed(segment("1", quad=[(10, 10), (20, 10), (20, 30), (10, 30)]))
     assert line.line.words[0].polygon.x1 == pytest.approx(0.02)
-
-
-def test_look_alikes_are_folded_before_words_are_cut() -> None:
-    (line,) = placed(segment("Ｎｏ\u3000７"))
-    assert [word.text for word in line.line.words] == ["No", "7"]
