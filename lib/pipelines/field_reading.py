@@ -88,7 +88,8 @@ def read_fields(
     except Error as error:
         if not model.falls_back or error.code not in _AWAY or sight.deadline.passed:
             raise
-        warning = f"fallback_cpu:{error.code}: the model could not be asked"
+        reason = error.details.get("reason", "no reason given")
+        warning = f"fallback_cpu:{error.code}: the model could not be asked ({reason})"
         reading = document.finish(rules)
         return FieldsRead(document.task, reading, CPU, extractor.name, (warning,))
 

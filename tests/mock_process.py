@@ -1,0 +1,45 @@
+"""`scripts/mock_vllm.py` as a process of its own, as developers start it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[1]
+KEY = "a key for tests"
+
+
+class MockProcess:
+    """Listening when it has been made; answers with both dialects."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, ROOT / "scripts" / "mock_vllm.py", "--port", "0", *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        announced = self.process.stdout.readline()
+        assert announced.startswith("Listening on "), announced
+        self.url = announced.split()[2]
+
+    def behave(self, **behaviour: object) -> None:
+        """Replace the mock's behaviour: what is left out gets its default."""
+        httpx.put(f"{self.url}/control", json=behaviour).raise_for_status()
+
+    def gauge(self, name: str) -> float:
+        """One of the numbers that it shows as vLLM does, such as `num_requests_running`."""
+        for line in httpx.get(f"{self.url}/metrics").text.splitlines():
+            if line.startswith(f"vllm:{name}{{"):
+                return float(line.rpartition(" ")[2])
+        raise AssertionError(f"no metric {name}")
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
