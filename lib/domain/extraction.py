@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from lib.domain.date_order import DateOrder
 from lib.domain.document import Page, Word
 from lib.domain.geometry import Polygon
 from lib.domain.task import DocumentType, Task
@@ -28,14 +29,6 @@ class Source(StrEnum):
     OCR = "ocr"
     MODEL = "model"
     DERIVED = "derived"
-
-
-class DateOrder(StrEnum):
-    """The order of day, month and year in numeric dates."""
-
-    DMY = "DMY"
-    MDY = "MDY"
-    YMD = "YMD"
 
 
 _NO_VENDORS = VendorBook()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from lib.domain.date_order import DateOrder
 from lib.domain.text_keys import letters_and_digits
 
 
@@ -15,12 +16,15 @@ class KnownVendor:
 
     `numbers`: tax and registration ids and phone numbers, as printed. `confirmations`: how many
     documents speak for the spelling; between equally fitting spellings the more frequent one wins.
+    `currency` (ISO 4217) and `date_order` are those of its documents, where they have shown it.
     """
 
     name: str
     address: str | None = None
     numbers: tuple[str, ...] = ()
     confirmations: int = 1
+    currency: str | None = None
+    date_order: DateOrder | None = None
 
     @cached_property
     def name_key(self) -> str:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import date
 from itertools import product
 
-from lib.domain.extraction import Candidate, DateOrder
+from lib.domain.date_order import DateOrder
+from lib.domain.extraction import Candidate
 from lib.post.options import Option
 
 # In units of candidate score. Terms of payment are round numbers of days, so a pair of readings

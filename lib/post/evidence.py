@@ -10,8 +10,9 @@ from functools import cached_property
 from babel import Locale, UnknownLocaleError
 from babel.numbers import get_currency_precision
 
+from lib.domain.date_order import DateOrder
 from lib.domain.document import Page
-from lib.domain.extraction import DateOrder, Hints, RawExtraction
+from lib.domain.extraction import Hints, RawExtraction
 from lib.values.amounts import decimal_mark_of
 from lib.values.currencies import currencies_of_country, resolve_currency
 from lib.values.dates import (

@@ -19,7 +19,7 @@ from lib.post.derive import derive
 from lib.post.doubts import doubt_reasons, doubt_warnings, with_doubts
 from lib.post.evidence import Evidence
 from lib.post.features import DocumentSigns, signs_of
-from lib.post.known_vendors import recall
+from lib.post.known_vendors import recognise
 from lib.post.normalise import read
 from lib.post.options import Chosen, Option, Options, RowOptions
 from lib.post.review import ambiguity, doubts_lines_only, review_reasons
@@ -53,13 +53,17 @@ def choose_values(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: 
     """
     evidence = Evidence(raw, pages, hints)
     options = _read_fields(raw, task, evidence, pages)
+    known = recognise(options, hints.vendors)
+    if known is not None and (usual := known.hints(evidence)) != hints:
+        evidence = Evidence(raw, pages, usual)
+        options = _read_fields(raw, task, evidence, pages)
     tables = _read_tables(raw, task, evidence)
     rows = _choose_rows(task, tables)
     options = _with_tax_row(task, options, rows)
     options = without_parts(options, rows.get("tax_lines", ()))
     chosen = choose(task, options, table_totals(rows))
     chosen |= complete(task, options, chosen)
-    chosen |= recall(options, chosen, hints.vendors)
+    chosen |= known.spelt if known is not None else {}
     rows = fitting_rows(rows, chosen)
     derived = derive(Settled(task, chosen, rows, hints.received_on))
     settled = Settled(task, {**chosen, **derived}, rows, hints.received_on)

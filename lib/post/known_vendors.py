@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
+from lib.domain.extraction import Hints
 from lib.domain.text_keys import letters_and_digits
 from lib.domain.vendors import KnownVendor, VendorBook
+from lib.post.evidence import Evidence
 from lib.post.options import Chosen, Option, Options
 from lib.values.text import fold_ocr
 
@@ -26,7 +28,7 @@ _ADDRESS_TOLERANCE = 0.16
 # The same where address or number have said already whose document it is.
 _PLACED_NAME_TOLERANCE = 0.3
 _LEAST_NUMBER_LENGTH = 7
-_READINGS = 4  # of a field: what ranks lower is another party or noise
+_READINGS = 5  # of a field: what ranks lower is another party or noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +50,48 @@ class _Match:
         return support, -self.distance, same, self.vendor.confirmations
 
 
-def recall(options: Options, chosen: Chosen, book: VendorBook) -> dict[str, Option]:
-    """The chosen name and address in the spelling of the known vendor that they fit, if any.
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """The known vendor of a document: `spelt` are the fields that are to be spelt as known."""
 
-    Fields that fit none are left out of the answer. The words stay those of the page. What XML
-    gives exactly is never changed.
+    vendor: KnownVendor
+    spelt: Chosen
+
+    def hints(self, evidence: Evidence) -> Hints:
+        """The caller's hints, and the vendor's usual currency and order of dates where neither the
+        caller nor the document decides.
+        """
+        hints = evidence.hints
+        if evidence.date_order is None:
+            hints = replace(hints, date_order=self.vendor.date_order)
+        if hints.currency is None and evidence.currency[0] is None:
+            hints = replace(hints, currency=self.vendor.currency)
+        return hints
+
+
+def recognise(options: Options, book: VendorBook) -> Recognised | None:
+    """The known vendor that name, address and numbers of the document fit, if any.
+
+    The words of a field that is spelt as known stay those of the page. What XML gives exactly is
+    never changed.
     """
-    if not book.vendors or any(n in chosen and chosen[n].exact for n in (NAME, ADDRESS)):
-        return {}
-    names, addresses = _readings(options, chosen, NAME), _readings(options, chosen, ADDRESS)
+    names, addresses = options.get(NAME, ()), options.get(ADDRESS, ())
+    if not book.vendors or any(option.exact for option in (*names[:1], *addresses[:1])):
+        return None
+    names, addresses = names[:_READINGS], addresses[:_READINGS]
     by_number = {i for key in _numbers(options) for i in book.by_number.get(key, ())}
     near = by_number | _near(names, book.name_keys, _NAME_TOLERANCE)
     near |= _near(addresses, book.address_keys, _ADDRESS_TOLERANCE)
     fitting = (_match(book.vendors[i], names, addresses, i in by_number) for i in sorted(near))
     best = max(filter(None, fitting), key=lambda match: match.rank, default=None)
-    found: dict[str, Option] = {}
-    if best is not None and best.name is not None:
-        found[NAME] = replace(best.name, value=best.vendor.name, recalled=True)
-    if best is not None and best.address is not None and best.vendor.address is not None:
-        found[ADDRESS] = replace(best.address, value=best.vendor.address, recalled=True)
-    return found
+    if best is None:
+        return None
+    spelt: dict[str, Option] = {}
+    if best.name is not None:
+        spelt[NAME] = replace(best.name, value=best.vendor.name, recalled=True)
+    if best.address is not None and best.vendor.address is not None:
+        spelt[ADDRESS] = replace(best.address, value=best.vendor.address, recalled=True)
+    return Recognised(best.vendor, spelt)
 
 
 def _near(readings: Sequence[Option], keys: Sequence[str], tolerance: float) -> set[int]:
@@ -86,20 +110,13 @@ def _match(
 ) -> _Match | None:
     address, address_distance = _nearest(addresses, vendor.address_key, _ADDRESS_TOLERANCE)
     placed = address is not None or by_number
-    # Without further evidence only the name that was chosen: a lower one may be another party's.
+    # Without further evidence only the likeliest name: a lower one may be another party's.
     name, name_distance = _nearest(names if placed else names[:1], vendor.name_key, _NAME_TOLERANCE)
     if name is None and placed and names:
         name, name_distance = _placed(names[0], vendor)
     if name is None and address is None:
         return None
     return _Match(vendor, name, address, by_number, address_distance + name_distance)
-
-
-def _readings(options: Options, chosen: Chosen, field: str) -> list[Option]:
-    """The chosen option, then the other readings."""
-    first = chosen.get(field)
-    others = [option for option in options.get(field, ()) if option is not first][:_READINGS]
-    return [first, *others] if first is not None else others
 
 
 def _numbers(options: Options) -> frozenset[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lib.domain.extraction import Candidate, DateOrder, Source, Value
+from lib.domain.date_order import DateOrder
+from lib.domain.extraction import Candidate, Source, Value
 
 
 @dataclass(frozen=True, slots=True)

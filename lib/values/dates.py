@@ -11,7 +11,7 @@ from functools import cache
 
 from babel import Locale, UnknownLocaleError
 
-from lib.domain.extraction import DateOrder
+from lib.domain.date_order import DateOrder
 from lib.values.calendar_names import month_of, weekdays_of
 from lib.values.text import fold_width
 
@@ -153,6 +153,22 @@ def find_times(text: str) -> tuple[TimeMatch, ...]:
             found = [t for t in found if t.end <= border or end <= t.start]
             found.append(TimeMatch(border, end, value))
     return tuple(sorted(found, key=lambda time: time.start))
+
+
+def printed_order(text: str, value: str, *, decided: bool = False) -> DateOrder | None:
+    """The order in which `text` prints the day `value` (ISO 8601); None where it shows none.
+
+    Without `decided` only what can be read in one way counts; with it the reading that gives the
+    value is known to be the right one.
+    """
+    orders = {
+        reading.order
+        for match in find_dates(text)
+        if decided or len(match.readings) == 1
+        for reading in match.readings
+        if reading.value.isoformat() == value
+    }
+    return orders.pop() if len(orders) == 1 else None
 
 
 def resolve_order(matches: Iterable[DateMatch], evidence: OrderEvidence) -> DateOrder | None:

@@ -14,7 +14,7 @@ from apps.api_cpu.artifacts.schemas import Artifact
 from apps.api_cpu.auth.roles import Role
 from apps.api_cpu.extractions.schemas import ExtractResponse
 from apps.api_cpu.extractions.store import ExtractIndex, IndexEntry
-from lib.domain.extraction import DateOrder
+from lib.domain.date_order import DateOrder
 
 B64 = base64.b64encode(RECEIPT).decode()
 

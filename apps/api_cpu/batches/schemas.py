@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from apps.api_cpu.request_context import REQUEST_ID_PATTERN
 from apps.api_cpu.runs.schemas import ITEM_EXAMPLE, RUN_EXAMPLE, RunItem, RunView
-from lib.domain.extraction import DateOrder
+from lib.domain.date_order import DateOrder
 
 MOST_ITEMS = 1000
 

@@ -33,6 +33,7 @@ class _Extraction:
     owner_key_id: str
     task: Task
     result: Mapping[str, Any]
+    printed_date: str
     input: Mapping[str, Any]
 
 
@@ -119,8 +120,14 @@ class CorrectionService:
                 Kind.CONFLICT,
                 "This request has no fields to correct: it failed, or its task is gone.",
             )
+        date_field = response["fields"].get("issue_date", {})
         return _Extraction(
-            request_id, entry.owner_key_id, task, response["result"], artifact["input"] or {}
+            request_id,
+            entry.owner_key_id,
+            task,
+            response["result"],
+            date_field.get("raw", ""),
+            artifact["input"] or {},
         )
 
     def _read(self, key: str) -> dict[str, Any]:
@@ -134,7 +141,10 @@ class CorrectionService:
         """The vendor's other fields stand beside the corrected ones only if a person gave them."""
         try:
             self._vendors.confirm(
-                extraction.owner_key_id, fields, str(extraction.input.get("sha256", ""))
+                extraction.owner_key_id,
+                fields,
+                extraction.printed_date,
+                str(extraction.input.get("sha256", "")),
             )
         except Error as error:
             # The correction itself is safe; the memory is an aid.

@@ -68,6 +68,8 @@ vendors = Table(
     Column("name", String(500), nullable=False),
     Column("address", String(1000), nullable=False),
     Column("numbers", JSON, nullable=False),
+    Column("currency", String(3)),
+    Column("date_order", String(3)),
     Column("source", String(12), nullable=False),
     Column("documents", Integer, nullable=False),
     Column("first_seen_at", DateTime, nullable=False),

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from apps.api_cpu.request_context import REQUEST_ID_PATTERN
+from lib.domain.date_order import DateOrder
 from lib.domain.document import PageSource
-from lib.domain.extraction import CheckStatus, DateOrder, Source
+from lib.domain.extraction import CheckStatus, Source
 from lib.domain.task import DocumentType
 
 _ID = "0199f3a1-7c2e-7b5a-9d41-3f6c8e2b1a07"

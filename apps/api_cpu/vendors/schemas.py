@@ -9,12 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from apps.api_cpu.vendors.store import StoredVendor, VendorSource
 from apps.api_cpu.wire import timestamp
+from lib.domain.date_order import DateOrder
 
 _EXAMPLE: dict[str, Any] = {
     "vendor_id": "0199f3a1-7c2e-7b5a-9d41-3f6c8e2b1a07",
     "name": "Corner Shop Ltd",
     "address": "1 High Street, Oxford OX1 4AB",
     "numbers": ["GB123456789"],
+    "currency": "GBP",
+    "date_order": "DMY",
     "source": "correction",
     "known": True,
     "documents": 7,
@@ -32,6 +35,8 @@ class VendorView(BaseModel):
     name: str
     address: str | None
     numbers: list[str] = Field(description="Tax and registration ids, phone numbers.")
+    currency: str | None = Field(description="Of its documents, where they are sure of it.")
+    date_order: DateOrder | None = Field(description="Of its numeric dates, where they show it.")
     source: VendorSource = Field(description="What speaks for it.")
     known: bool = Field(
         description="Whether it is used: confirmed by a correction, or repeated often enough."
@@ -62,6 +67,8 @@ def vendor_view(row: StoredVendor) -> VendorView:
         name=row.name,
         address=row.address or None,
         numbers=list(row.numbers),
+        currency=row.currency,
+        date_order=row.date_order,
         source=row.source,
         known=row.is_known,
         documents=row.documents,

@@ -10,11 +10,14 @@ from typing import Any, Protocol
 
 from apps.api_cpu import logs
 from apps.api_cpu.vendors.store import Sighting, StoredVendor, VendorSource, VendorStore
+from lib.domain.date_order import DateOrder
 from lib.domain.extraction import FieldValue
 from lib.domain.vendors import KnownVendor, VendorBook
 from lib.errors import Error
+from lib.values.dates import printed_order
 
 _NAME, _ADDRESS = "vendor_name", "vendor_address"
+_DATE, _CURRENCY = "issue_date", "currency"
 _NUMBERS = ("vendor_tax_id", "vendor_registration_id", "vendor_phone")
 _NAME_LENGTH, _ADDRESS_LENGTH, _NUMBER_LENGTH = 500, 1000, 60
 
@@ -82,19 +85,25 @@ class VendorService:
         sure = {name: str(f.value) for name, f in fields.items() if f.confidence >= _SURE}
         if _NAME not in sure or _ADDRESS not in sure:
             return
+        printed = fields[_DATE].raw if _DATE in sure else ""
+        order = printed_order(printed, sure.get(_DATE, ""))
         try:
-            self._add(key_id, sure, sha256, VendorSource.REPETITION)
+            self._add(key_id, sure, sha256, VendorSource.REPETITION, order)
         except Error as error:
             logs.warning("a vendor was not remembered", key_id=key_id, code=error.code)
 
-    def confirm(self, key_id: str, values: Mapping[str, Any], sha256: str) -> None:
+    def confirm(
+        self, key_id: str, values: Mapping[str, Any], printed_date: str, sha256: str
+    ) -> None:
         """A person said how the vendor is spelt. Nothing happens without a name.
 
-        Raises `storage_unavailable`.
+        `printed_date` is the issue date as the document prints it: beside the right one it shows
+        the vendor's order of day and month. Raises `storage_unavailable`.
         """
         given = {name: value for name, value in values.items() if isinstance(value, str) and value}
         if _NAME in given:
-            self._add(key_id, given, sha256, VendorSource.CORRECTION)
+            order = printed_order(printed_date, given.get(_DATE, ""), decided=True)
+            self._add(key_id, given, sha256, VendorSource.CORRECTION, order)
 
     def all(self, key_id: str) -> Sequence[StoredVendor]:
         """What is kept for a key, the last seen first. Raises `storage_unavailable`."""
@@ -105,13 +114,20 @@ class VendorService:
         return self._store.remove(key_id, vendor_id)
 
     def _add(
-        self, key_id: str, values: Mapping[str, str], sha256: str, source: VendorSource
+        self,
+        key_id: str,
+        values: Mapping[str, str],
+        sha256: str,
+        source: VendorSource,
+        order: DateOrder | None,
     ) -> None:
         sighting = Sighting(
             name=values[_NAME][:_NAME_LENGTH],
             address=values.get(_ADDRESS, "")[:_ADDRESS_LENGTH],
             numbers=tuple(values[n][:_NUMBER_LENGTH] for n in _NUMBERS if n in values),
             sha256=sha256,
+            currency=values.get(_CURRENCY),
+            date_order=order,
         )
         self._store.add(key_id, sighting, source, self._clock())
 
@@ -119,7 +135,14 @@ class VendorService:
 def _book(rows: Sequence[StoredVendor]) -> VendorBook:
     return VendorBook(
         tuple(
-            KnownVendor(row.name, row.address or None, row.numbers, row.documents)
+            KnownVendor(
+                row.name,
+                row.address or None,
+                row.numbers,
+                row.documents,
+                row.currency,
+                row.date_order,
+            )
             for row in rows
             if row.is_known
         )

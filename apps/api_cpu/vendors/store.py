@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 from apps.api_cpu.db.engine import reading, writing
 from apps.api_cpu.db.tables import vendor_documents, vendors
 from apps.api_cpu.request_context import new_request_id
+from lib.domain.date_order import DateOrder
 
 MOST_VENDORS = 2000
 """Of a key: when one more comes, the one that was not seen for the longest time is forgotten."""
@@ -36,6 +37,8 @@ class Sighting:
     address: str
     numbers: tuple[str, ...]
     sha256: str
+    currency: str | None = None
+    date_order: DateOrder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class StoredVendor:
     name: str
     address: str
     numbers: tuple[str, ...]
+    currency: str | None
+    date_order: DateOrder | None
     source: VendorSource
     documents: int
     first_seen_at: datetime
@@ -78,16 +83,14 @@ class VendorStore:
         with reading(self._engine) as connection:
             return [_from_row(row._mapping) for row in connection.execute(query)]
 
-    def revision(self, owner_key_id: str) -> tuple[int, int, int]:
-        """Changes whenever what `all` says of known vendors does."""
-        query = select(
-            func.count(),
-            func.coalesce(func.sum(vendors.c.documents), 0),
-            func.count().filter(vendors.c.source == VendorSource.CORRECTION.value),
-        ).where(vendors.c.owner_key_id == owner_key_id)
+    def revision(self, owner_key_id: str) -> tuple[int, datetime | None]:
+        """Changes whenever what `all` says does."""
+        query = select(func.count(), func.max(vendors.c.last_seen_at)).where(
+            vendors.c.owner_key_id == owner_key_id
+        )
         with reading(self._engine) as connection:
-            count, documents, corrected = connection.execute(query).one()
-        return count, documents, corrected
+            count, newest = connection.execute(query).one()
+        return count, newest
 
     def add(
         self, owner_key_id: str, sighting: Sighting, source: VendorSource, now: datetime
@@ -101,8 +104,7 @@ class VendorStore:
             changes: dict[str, object] = {"last_seen_at": now}
             if held.is_known or _is_new(connection, held.vendor_id, sighting.sha256):
                 changes["documents"] = vendors.c.documents + 1
-            if sighting.numbers:
-                changes["numbers"] = list(sighting.numbers)
+            changes |= _told(sighting)
             if source is VendorSource.CORRECTION:
                 changes["source"] = source.value
             row = vendors.c.vendor_id == held.vendor_id
@@ -147,6 +149,16 @@ def _row_of(
     return _from_row(connection.execute(query).one()._mapping)
 
 
+def _told(sighting: Sighting) -> dict[str, object]:
+    """What the document says besides name and address; what it does not say stays as it was."""
+    told = {
+        "numbers": list(sighting.numbers),
+        "currency": sighting.currency,
+        "date_order": sighting.date_order,
+    }
+    return {name: value for name, value in told.items() if value}
+
+
 def _is_new(connection: Connection, vendor_id: str, sha256: str) -> bool:
     """Whether the document was not counted yet; it is from now on."""
     seen = insert(vendor_documents).values(vendor_id=vendor_id, sha256=sha256)
@@ -177,6 +189,10 @@ def _forget_documents(connection: Connection, vendor_ids: Sequence[str]) -> None
 
 def _from_row(row: object) -> StoredVendor:
     values = dict(row)  # type: ignore[call-overload]  # a RowMapping
-    return StoredVendor(
-        **values | {"numbers": tuple(values["numbers"]), "source": VendorSource(values["source"])}
-    )
+    order = values["date_order"]
+    typed = {
+        "numbers": tuple(values["numbers"]),
+        "source": VendorSource(values["source"]),
+        "date_order": None if order is None else DateOrder(order),
+    }
+    return StoredVendor(**values | typed)

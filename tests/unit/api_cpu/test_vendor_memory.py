@@ -10,6 +10,7 @@ import pytest
 from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.vendors.service import VendorService
 from apps.api_cpu.vendors.store import VendorSource, VendorStore
+from lib.domain.date_order import DateOrder
 from lib.domain.extraction import FieldValue, Source
 
 START = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)
@@ -67,12 +68,12 @@ def test_what_is_unsure_does_not_count(service: VendorService) -> None:
 
 
 def test_a_correction_is_known_at_once_and_stays_so(service: VendorService) -> None:
-    service.confirm("k", {"vendor_name": "Shop Ltd", "total": 5}, "a")
+    service.confirm("k", {"vendor_name": "Shop Ltd", "total": 5}, "", "a")
     assert _names(service) == ["Shop Ltd"]
     service.seen("k", _fields("Shop Ltd", ""), "b")
     (row,) = service.all("k")
     assert (row.source, row.documents) == (VendorSource.CORRECTION, 2)
-    service.confirm("k", {"vendor_address": "1 High Street"}, "a")
+    service.confirm("k", {"vendor_address": "1 High Street"}, "", "a")
     assert len(service.all("k")) == 1, "without a name there is no vendor"
 
 
@@ -82,29 +83,29 @@ def test_the_one_not_seen_for_longest_is_forgotten(
     engine = open_database(database, Schema.VENDORS, Durability.CRASH)
     service = VendorService(VendorStore(engine, most=3), Clock())
     for name in ("A", "B", "C", "A", "D"):
-        service.confirm("k", {"vendor_name": name}, name)
-    service.confirm("other", {"vendor_name": "Z"}, "z")
+        service.confirm("k", {"vendor_name": name}, "", name)
+    service.confirm("other", {"vendor_name": "Z"}, "", "z")
     assert sorted(_names(service)) == ["A", "C", "D"]
     assert _names(service, "other") == ["Z"]
 
 
 def test_a_book_is_made_once_and_again_after_a_change(service: VendorService) -> None:
-    service.confirm("k", {"vendor_name": "A"}, "a")
+    service.confirm("k", {"vendor_name": "A"}, "", "a")
     first = service.book("k")
     assert service.book("k") is first
-    service.confirm("k", {"vendor_name": "B"}, "b")
+    service.confirm("k", {"vendor_name": "B"}, "", "b")
     assert service.book("k") is not first
     assert service.erase("k") == 2
     assert service.book("k").vendors == ()
 
 
 def test_another_process_is_seen(service: VendorService, database: Path) -> None:
-    service.confirm("k", {"vendor_name": "A"}, "a")
+    service.confirm("k", {"vendor_name": "A"}, "", "a")
     assert _names(service) == ["A"]
     other = VendorService(
         VendorStore(open_database(database, Schema.VENDORS, Durability.CRASH)), Clock()
     )
-    other.confirm("k", {"vendor_name": "B"}, "b")
+    other.confirm("k", {"vendor_name": "B"}, "", "b")
     assert sorted(_names(service)) == ["A", "B"]
 
 
@@ -115,3 +116,24 @@ def test_documents_are_read_without_memory_when_its_database_fails(tmp_path: Pat
     service = VendorService(VendorStore(engine), Clock())
     assert service.book("k").vendors == ()
     service.seen("k", _fields("Shop"), "a")
+
+
+def test_currency_and_order_of_dates_are_remembered_where_they_are_sure(
+    service: VendorService,
+) -> None:
+    usual = _fields("Shop") | {
+        "currency": FieldValue("USD", "$", 0.9, Source.OCR),
+        "issue_date": FieldValue("2026-03-25", "25/03/2026", 0.9, Source.OCR),
+    }
+    for sha256 in "abc":
+        service.seen("k", usual, sha256)
+    open_date = FieldValue("2026-03-04", "03/04/2026", 0.9, Source.OCR)
+    service.seen("k", usual | {"issue_date": open_date}, "d")
+    (vendor,) = service.book("k").vendors
+    assert (vendor.currency, vendor.date_order) == ("USD", DateOrder.DMY)
+
+
+def test_a_corrected_date_shows_the_order_of_an_open_one(service: VendorService) -> None:
+    said = {"vendor_name": "Shop", "issue_date": "2026-03-04"}
+    service.confirm("k", said, "03/04/2026", "a")
+    assert service.book("k").vendors[0].date_order is DateOrder.MDY

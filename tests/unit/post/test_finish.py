@@ -10,7 +10,8 @@ from hand_made import TASKS, candidate, exact, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.domain.extraction import Check, CheckStatus, DateOrder, Reading, Source
+from lib.domain.date_order import DateOrder
+from lib.domain.extraction import Check, CheckStatus, Reading, Source
 from lib.domain.geometry import Polygon
 from lib.domain.task import DocumentType, FieldSpec, FieldType, Task
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hand_made import TASKS, exact, read
 
+from lib.domain.date_order import DateOrder
 from lib.domain.vendors import KnownVendor, VendorBook
 
 RECEIPT = TASKS["receipt_fields_v1"]
@@ -90,3 +92,28 @@ def test_what_xml_gives_is_never_respelt() -> None:
         vendors=VendorBook((SHOP,)),
     )
     assert answered.result["vendor_name"] == "Comer Shop S/B"
+
+
+def test_what_the_document_leaves_open_is_read_as_in_earlier_ones() -> None:
+    fields = {"vendor_name": SHOP.name, "issue_date": "03/04/2025", "total": "9.90"}
+    for order, day in ((DateOrder.DMY, "2025-04-03"), (DateOrder.MDY, "2025-03-04")):
+        known = replace(SHOP, date_order=order)
+        answered = read(fields, task=RECEIPT, vendors=VendorBook((known,)))
+        assert answered.result["issue_date"] == day
+        assert "ambiguous_date:issue_date" not in answered.review_reasons
+    stranger = read(fields, task=RECEIPT, vendors=VendorBook((SHOP,)))
+    assert "ambiguous_date:issue_date" in stranger.review_reasons
+
+
+def test_what_the_document_decides_is_not_read_as_in_earlier_ones() -> None:
+    known = replace(SHOP, date_order=DateOrder.MDY)
+    fields = {"vendor_name": SHOP.name, "issue_date": "03/04/2025", "total": "9.90"}
+    answered = read(fields, texts=("paid 25/04/2025",), task=RECEIPT, vendors=VendorBook((known,)))
+    assert answered.result["issue_date"] == "2025-04-03"
+
+
+def test_a_dollar_is_the_vendors_dollar() -> None:
+    fields = {"vendor_name": SHOP.name, "currency": "$", "total": "$ 9.90"}
+    known = replace(SHOP, currency="SGD")
+    assert read(fields, task=RECEIPT, vendors=VendorBook((known,))).result["currency"] == "SGD"
+    assert read(fields, task=RECEIPT, vendors=VendorBook((SHOP,))).result["currency"] is None

@@ -9,7 +9,7 @@ from babel.dates import format_date
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lib.domain.extraction import DateOrder
+from lib.domain.date_order import DateOrder
 from lib.values.calendar_names import LANGUAGES
 from lib.values.dates import OrderEvidence, find_dates, find_times, resolve_order
 

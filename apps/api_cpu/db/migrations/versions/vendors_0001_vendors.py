@@ -19,6 +19,8 @@ def upgrade() -> None:
         sa.Column("name", sa.String(500), nullable=False),
         sa.Column("address", sa.String(1000), nullable=False),
         sa.Column("numbers", sa.JSON, nullable=False),
+        sa.Column("currency", sa.String(3)),
+        sa.Column("date_order", sa.String(3)),
         sa.Column("source", sa.String(12), nullable=False),
         sa.Column("documents", sa.Integer, nullable=False),
         sa.Column("first_seen_at", sa.DateTime, nullable=False),
