@@ -26,7 +26,7 @@ from lib.post.review import ambiguity, doubts_lines_only, review_reasons
 from lib.post.rows import fitting_rows
 from lib.post.schema import build_result, schema_errors
 from lib.post.settled import Settled, numbers, table_totals
-from lib.post.tax_rows import without_parts
+from lib.post.tax_rows import is_taxed, without_parts
 
 _ONLY_TAX_ROW = 0.3  # what the score of its amount or base is worth as the document's
 _PRINTED = 0.5  # score of a subtotal with a label of its own
@@ -183,11 +183,12 @@ def _with_tax_row(
 ) -> dict[str, tuple[Option, ...]]:
     """The options, with the only tax row's amount and base among tax totals and subtotals.
 
-    Rows without tax do not count. What is printed as the subtotal is the subtotal: prices that
-    contain tax add up to the total, and the base then stands in the tax row alone.
+    Rows without tax do not count, nor does one whose figures contradict its rate. What is printed
+    as the subtotal is the subtotal: prices that contain tax add up to the total, and the base then
+    stands in the tax row alone.
     """
     extended = dict(options)
-    taxes = [row for row in rows.get("tax_lines", ()) if numbers(row).get("amount")]
+    taxes = [row for row in rows.get("tax_lines", ()) if is_taxed(numbers(row))]
     for name, column in (("tax_total", "amount"), ("subtotal", "base")):
         cell = taxes[0].get(column) if len(taxes) == 1 else None
         known = options.get(name, ())

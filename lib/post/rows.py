@@ -27,11 +27,12 @@ def fitting_rows(tables: Tables, chosen: Chosen) -> dict[str, Rows]:
     values = numbers(chosen)
     found = {name: tuple(rows) for name, rows in tables.items()}
     if "tax_lines" in found:
-        found["tax_lines"] = _tax_rows(found["tax_lines"], chosen.get("tax_total"))
+        kept = _tax_rows(found["tax_lines"], chosen.get("tax_total"))
+        found["tax_lines"] = _possible_taxes(kept, values.get("total"))
     if "payments" in found:
         found["payments"] = _payment_rows(found["payments"], values)
     if "line_items" in found:
-        found["line_items"] = _line_rows(found["line_items"], values)
+        found["line_items"] = _line_rows(found["line_items"], chosen)
     return found
 
 
@@ -47,6 +48,20 @@ def _tax_rows(rows: Rows, total: Option | None) -> Rows:
     if len(bases) != 1:
         return rows
     return ({**bases[0], "base": bases[0]["amount"], "amount": total},)
+
+
+def _possible_taxes(rows: Rows, total: Decimal | None) -> Rows:
+    """The rows without amounts that are more than their rate's share of all that was sold."""
+    return tuple(
+        row for row in rows if total is None or "base" in row or _can_be_tax(numbers(row), total)
+    )
+
+
+def _can_be_tax(row: Mapping[str, Decimal], total: Decimal) -> bool:
+    amount, rate = row.get("amount"), row.get("rate")
+    return (
+        amount is None or rate is None or abs(amount) <= tax_of(abs(total), rate) + unit((total,))
+    )
 
 
 def _is_base_of(row: Mapping[str, Decimal], tax: Decimal) -> bool:
@@ -103,15 +118,21 @@ def _figures(amounts: Iterable[Decimal | None]) -> tuple[Decimal, ...]:
     return tuple(sorted(amount for amount in amounts if amount))
 
 
-def _line_rows(rows: Rows, values: Mapping[str, Decimal]) -> Rows:
-    """The lines without one row, or without the last ones: sums at the foot read as lines."""
+def _line_rows(rows: Rows, chosen: Chosen) -> Rows:
+    """The lines without what is none: the print of a chosen sum, one row, or sums at the foot."""
+    values = numbers(chosen)
     amounts = [numbers(row).get("amount", Decimal(0)) for row in rows]
     targets = [target for _, target in line_targets(values) if target]
     total = _sum(amounts)
-    if len(rows) < 3 or not targets:
+    if len(rows) < 2 or not targets:
         return rows
-    if any(abs(total - t) <= lines_tolerance(len(rows), (t,)) for t in targets):
+    own = tuple(row for row in rows if not _is_print_of(row, chosen))
+    if own and own != rows and _fits_any(_sum_of(own), len(own), targets):
+        return own
+    if _fits_any(total, len(rows), targets):
         return rows
+    if len(rows) == 2:  # a price and the sum of all prices
+        return rows[:1] if amounts[0] == amounts[1] in targets else rows
     for target in dict.fromkeys(targets):
         without_one = [
             (*rows[:i], *rows[i + 1 :])
@@ -123,6 +144,20 @@ def _line_rows(rows: Rows, values: Mapping[str, Decimal]) -> Rows:
         if len(fitting) == 1:
             return fitting[0]
     return rows
+
+
+def _fits_any(total: Decimal, count: int, targets: Sequence[Decimal]) -> bool:
+    return any(abs(total - target) <= lines_tolerance(count, (target,)) for target in targets)
+
+
+def _is_print_of(row: Chosen, chosen: Chosen) -> bool:
+    """Whether a line's amount is the very print of a chosen sum, tax or charge."""
+    words = row["amount"].candidate.words if "amount" in row else ()
+    return bool(words) and any(option.candidate.words == words for option in chosen.values())
+
+
+def _sum_of(rows: Rows) -> Decimal:
+    return _sum([numbers(row).get("amount") for row in rows])
 
 
 def _ends_at(amounts: Sequence[Decimal], target: Decimal) -> Iterator[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from lib.post.arithmetic import unit
+from lib.post.arithmetic import tax_of, tax_within, unit
 from lib.post.options import Chosen, Option, Options
 from lib.post.settled import numbers
 
@@ -39,6 +39,18 @@ def without_parts(options: Options, rows: Sequence[Chosen]) -> dict[str, tuple[O
         for name, whole in wholes.items()
     }
     return {name: kept.get(name, found) for name, found in options.items()}
+
+
+def is_taxed(row: Mapping[str, Decimal]) -> bool:
+    """Whether a row has a tax, and no base that its rate contradicts."""
+    amount, base, rate = row.get("amount"), row.get("base"), row.get("rate")
+    if not amount or rate == 0:
+        return False
+    if base is None or rate is None:
+        return True
+    return any(
+        abs(t - amount) <= 2 * unit((amount,)) for t in (tax_of(base, rate), tax_within(base, rate))
+    )
 
 
 def explains(rows: Figures, total: Decimal, subtotal: Decimal | None) -> bool:

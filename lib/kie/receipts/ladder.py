@@ -56,10 +56,9 @@ class Ladder:
         heads = [step.head for _, step in self.steps]
         if self.labels_are_low:
             heads = [*heads[1:], self.last.head]
-        found = [head if head in _STEPS else None for head in heads]
-        if Role.TAX not in found and found.count(None) == 1:
-            found[found.index(None)] = Role.TAX
-        return tuple(found)
+        if Role.TAX not in heads and heads.count(None) == 1:
+            heads[heads.index(None)] = Role.TAX
+        return tuple(head if head in _STEPS else None for head in heads)
 
     @property
     def adds(self) -> bool:
@@ -93,7 +92,7 @@ def find_ladders(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> tuple
             if ladder is None or (last.head is Role.SUBTOTAL and not _is_known(ladder)):
                 continue
             sums_up = _is_sum_of(column[:start], first)
-            if sums_up or _is_named(mentions, ladder):
+            if (sums_up or _is_named(mentions, ladder)) and _taxes_are_small(ladder):
                 found.append(replace(ladder, sums_up=sums_up))
                 break
     return tuple(found)
@@ -162,14 +161,14 @@ def _is_known(ladder: Ladder) -> bool:
 
 
 def _is_named(mentions: Mentions, ladder: Ladder) -> bool:
-    """Whether a row says that it is part of a sum, and the nameless steps are no prices."""
+    """Whether a row says that it is part of a sum."""
     steps = [step for _, step in ladder.steps]
     rows = [ladder.first, *steps, ladder.last]
-    named = any(a.head in _NAMED for a in rows) or any(_has_rate(mentions, a) for a in steps)
-    return named and _taxes_are_small(ladder)
+    return any(a.head in _NAMED for a in rows) or any(_has_rate(mentions, a) for a in steps)
 
 
 def _taxes_are_small(ladder: Ladder) -> bool:
+    """Whether the steps can be taxes and not prices or totals of their own."""
     taxes = (
         abs(step.mention.value)
         for (_, step), role in zip(ladder.steps, ladder.roles, strict=True)

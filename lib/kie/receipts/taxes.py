@@ -11,7 +11,6 @@ from lib.kie.layout import Row, Span
 from lib.kie.lexicon import LabelMatch
 from lib.kie.mentions import AmountMention, Mentions
 from lib.kie.receipts.amounts import LabelledAmount, Role
-from lib.values.amounts import find_amounts
 
 _BASE_NAMES = frozenset({"subtotal", "base"})
 _TAX_NAMES = frozenset({"tax_total", "tax", "tax_amount"})
@@ -50,12 +49,7 @@ def find_tax_lines(
 
     Of two amounts beside a rate the one that is the rate's share of the other is the tax.
     """
-    largest = max((a.mention.value for a in amounts if a.mention.is_money), default=Decimal(0))
-    lines = [
-        line
-        for line in (*_beside_rates(mentions, amounts, items), *_from_tables(mentions, items))
-        if line.base is not None or line.rate is None or _can_be_tax(line, largest)
-    ]
+    lines = [*_beside_rates(mentions, amounts, items), *_from_tables(mentions, items)]
     seen: set[tuple[str, Decimal]] = set()
     rows: set[int] = set()
     unique: list[TaxLine] = []
@@ -66,12 +60,6 @@ def find_tax_lines(
             rows.add(line.row.index)
             unique.append(line)
     return tuple(unique)
-
-
-def _can_be_tax(line: TaxLine, largest: Decimal) -> bool:
-    """Whether an amount alone beside a rate is no more than the rate's share of what was sold."""
-    rates = [a.value for a in find_amounts(line.rate.text) if a.percent] if line.rate else []
-    return not rates or abs(line.tax.value) <= largest * rates[0] / 100 + _FIT
 
 
 def tax_rows(mentions: Mentions, lines: Sequence[TaxLine]) -> tuple[Mapping[str, Candidate], ...]:

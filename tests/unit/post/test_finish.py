@@ -510,3 +510,37 @@ def test_a_printed_subtotal_with_tax_inside_is_kept() -> None:
     reading = read({"subtotal": "193.66", "total": "193.66"}, {"tax_lines": taxes})
     assert reading.result["subtotal"] == Decimal("193.66")
     assert reading.result["tax_total"] == Decimal("17.61")
+
+
+def test_lines_that_are_the_print_of_a_sum_are_none() -> None:
+    service = candidate("5.50", row=40)
+    fields = {"subtotal": "55.00", "service_charge": service, "total": "60.50"}
+    lines = [{"amount": "25.00"}, {"amount": "30.00"}, {"amount": service}]
+    reading = read(fields, {"line_items": lines}, task=TASKS["receipt_fields_v1"])
+    assert [str(row["amount"]) for row in reading.result["line_items"]] == ["25.00", "30.00"]
+
+
+def test_a_price_and_the_sum_of_all_prices_are_one_line() -> None:
+    tables = {"line_items": [{"amount": "37.55"}, {"amount": "37.55"}]}
+    fields = {"total": "39.80", "tax_total": "2.25"}
+    assert len(read(fields, tables).result["line_items"]) == 1
+    assert len(read({"total": "75.10"}, tables).result["line_items"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "kept"),
+    [
+        ({"rate": "6%", "amount": "34.00"}, 0),  # the base, read as the tax
+        ({"rate": "6%", "amount": "1.93"}, 1),
+        ({"rate": "0%", "amount": "3.20"}, 0),
+    ],
+)
+def test_no_tax_is_more_than_its_rate_of_the_total(row: dict[str, str], kept: int) -> None:
+    reading = read({"total": "34.00"}, {"tax_lines": [row]})
+    assert len(reading.result["tax_lines"]) == kept
+
+
+def test_a_base_that_its_rate_contradicts_is_no_subtotal() -> None:
+    taxes = [{"rate": "6%", "base": "55.82", "amount": "1.98"}]
+    reading = read({"total": "35.80"}, {"tax_lines": taxes})
+    assert reading.result["subtotal"] is None
