@@ -18,8 +18,9 @@ _CONTEXT_WEIGHT = 0.5
 """Weight of the letter model against the recogniser's odds."""
 _PER_CHARACTER = 1.0
 """What a character is worth by being there: the letter model alone prefers short texts."""
-_PER_CHANGE = 1.0
-"""What any change costs: the recogniser is right when nothing speaks for either."""
+_PER_CHANGE, _PER_RARE_CHANGE = 1.0, 2.0
+"""What a change costs: the recogniser is right when nothing speaks for either. It seldom reads a
+character that is not there, or a letter for a digit."""
 
 _BEAM = 6
 
@@ -31,6 +32,9 @@ _NEW_COMMA_ODDS = -2.5
 """The same for a comma at a word's end where nothing was read."""
 
 _PUNCTUATION = "&()/-'"
+_MISREAD_MARKS = _PUNCTUATION + ":_!|"
+"""Marks that letters are read as; others, such as `#` and `*`, are what they are."""
+
 _VOWEL = re.compile("[AEIOUYÀ-ÖØ-Ý]")
 _LETTERS_AT_END = re.compile(r"[^\W\d_]+$")
 _POSTCODE = re.compile(r"\d{5}")
@@ -78,10 +82,12 @@ def _letters_only(doubt: Doubt, text: str, accents: bool) -> Doubt | None:
 
 
 def _can_judge(read: str, option: str, accents: bool) -> bool:
-    if read.isspace() or read in (".", ",") or not (option.isascii() or accents):
+    if not (option.isascii() or accents):
         return False
     if not read or not option:
         return (read or option).isalpha()
+    if read.isascii() and not read.isalnum() and read not in _MISREAD_MARKS:
+        return False
     if option.isdigit():
         return read.isalpha()
     return option.isalpha() or option in _PUNCTUATION
@@ -114,7 +120,9 @@ def _advanced(
         steps: list[tuple[str, float, tuple[_Edit, ...]]] = [(read, 0.0, path.edits)]
         for option in doubt.options if doubt else ():
             taken = (*path.edits, _Edit(doubt, option)) if doubt else path.edits
-            steps.append((option.text, option.log_odds - _PER_CHANGE, taken))
+            rare = not option.text or option.text.isdigit()
+            cost = _PER_RARE_CHANGE if rare else _PER_CHANGE
+            steps.append((option.text, option.log_odds - cost, taken))
         for letter, odds, edits in steps:
             score, tail = _appended(path, letter, model if tells else None)
             if tail not in best or score + odds > best[tail].score:
