@@ -37,11 +37,24 @@ class MockProtocol(H11Protocol):
         self.app_state = {**self.app_state, "transport": transport}
 
 
-def server(mock: Mock) -> uvicorn.Server:
-    """The server, to be run on a socket that listens."""
-    return uvicorn.Server(
+class MockServer(uvicorn.Server):
+    """uvicorn's server, which says where it listens once it does."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            print(f"Listening on http://{host}:{port}", flush=True)
+
+
+def server(mock: Mock, host: str = "127.0.0.1", port: int = 0) -> uvicorn.Server:
+    """The server, ready to be run."""
+    return MockServer(
         uvicorn.Config(
             mock.app(),
+            host=host,
+            port=port,
             http=MockProtocol,
             log_level="warning",
             lifespan="off",
@@ -68,12 +81,10 @@ def main() -> None:
         mock = Mock(settings, reader, behaviour)
     except ValueError as wrong:
         sys.exit(str(wrong))
-    with socket.create_server((options.host, options.port)) as listener:
-        print(f"Listening on http://{options.host}:{listener.getsockname()[1]}", flush=True)
-        try:
-            server(mock).run([listener])
-        finally:
-            reader.close()
+    try:
+        server(mock, options.host, options.port).run()
+    finally:
+        reader.close()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -79,6 +80,7 @@ class Mock:
         self._running = 0
         self._waiting = 0
         self._answered = 0
+        self._spent_s = 0.0
         self._dying = False
         self.behave(behaviour)
 
@@ -106,15 +108,16 @@ class Mock:
         return Response(status_code=503 if self._dying else 200)
 
     async def metrics(self, _: Request) -> Response:
-        """vLLM's gauges of its load, and its count of good answers."""
+        """vLLM's gauges of its load, its count of good answers and the seconds they took."""
         label = f'{{model_name="{self._settings.models[0]}"}}'
         values = {
             "num_requests_running": self._running,
             "num_requests_waiting": self._waiting,
             "kv_cache_usage_perc": 0,
             "request_success_total": self._answered,
+            "e2e_request_latency_seconds_sum": self._spent_s,
         }
-        lines = [f"vllm:{name}{label} {value}.0\n" for name, value in values.items()]
+        lines = [f"vllm:{name}{label} {float(value)}\n" for name, value in values.items()]
         return PlainTextResponse("".join(lines))
 
     async def control(self, request: Request) -> Response:
@@ -148,6 +151,7 @@ class Mock:
         self, request: Request, answer: Callable[[Request, bytes, Fault], Awaitable[Response]]
     ) -> Response:
         """Key, fault, place in the queue, then the answer; given up when the client goes."""
+        started = time.perf_counter()
         if not self._knows(request):
             return faults.unauthorized()
         raw = await request.body()
@@ -164,6 +168,7 @@ class Mock:
         except Error as error:
             return faults.error(400, error.message, "BadRequestError")
         self._answered += 1
+        self._spent_s += time.perf_counter() - started
         return response
 
     async def _chat(self, http: Request, raw: bytes, fault: Fault) -> Response:

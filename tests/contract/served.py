@@ -13,7 +13,10 @@ import uvicorn
 @contextmanager
 def served(server: uvicorn.Server) -> Iterator[str]:
     """Its base URL; connections wait in the socket until it has started."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    # asyncio turns Nagle's algorithm off only for a socket that says that it is TCP.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:
