@@ -138,25 +138,33 @@ def spent_s(metrics: httpx.Client) -> float:
 
 def measure_throughput(options: argparse.Namespace) -> None:
     """Calls a second through the client and bare, short rounds in turn."""
-    table = Table("concurrent", "client, calls/s", "bare, calls/s", "client / bare", "quartiles")
+    columns = ("concurrent", "client, calls/s", "bare, calls/s", "client / bare", "quartiles")
+    table = Table(*columns, "client, CPU ms/call", "bare, CPU ms/call")
     with clients(options.url, options.key, options.model, options.max_tokens) as calls:
         for concurrent in (1, 8, 32):
             rates: tuple[list[float], list[float]] = ([], [])
+            costs: tuple[list[float], list[float]] = ([], [])
             for number in range(options.rounds + 1):
                 order = (0, 1) if number % 2 else (1, 0)
                 for which in order:
-                    rate = calls_per_second(calls[which], concurrent, options.seconds)
+                    rate, cost = calls_per_second(calls[which], concurrent, options.seconds)
                     if number:  # the first round warms up
                         rates[which].append(rate)
+                        costs[which].append(cost)
             ours, bare = median(rates[0]), median(rates[1])
             low, middle, high = quantiles((a / b for a, b in zip(*rates, strict=True)), n=4)
             spread = f"{low:.2f} to {high:.2f}"
-            table.add_row(str(concurrent), f"{ours:.1f}", f"{bare:.1f}", f"{middle:.3f}", spread)
+            figures = (f"{ours:.1f}", f"{bare:.1f}", f"{middle:.3f}", spread)
+            table.add_row(
+                str(concurrent), *figures, *(f"{median(cost) * 1000:.2f}" for cost in costs)
+            )
     console.print(table, f"medians of {options.rounds} pairs of rounds of {options.seconds:g} s")
 
 
-def calls_per_second(call: Callable[[], object], concurrent: int, seconds: float) -> float:
-    """Finished calls a second, from that many threads."""
+def calls_per_second(
+    call: Callable[[], object], concurrent: int, seconds: float
+) -> tuple[float, float]:
+    """Finished calls a second from that many threads, and this process's CPU seconds a call."""
     end = time.monotonic() + seconds
 
     def ask() -> int:
@@ -166,10 +174,10 @@ def calls_per_second(call: Callable[[], object], concurrent: int, seconds: float
             done += 1
         return done
 
-    began = time.monotonic()
+    began, used = time.monotonic(), time.process_time()
     with ThreadPoolExecutor(concurrent) as threads:
         done = sum(threads.map(lambda _: ask(), range(concurrent)))
-    return done / (time.monotonic() - began)
+    return done / (time.monotonic() - began), (time.process_time() - used) / done
 
 
 def measure_recovery(options: argparse.Namespace) -> None:

@@ -202,3 +202,14 @@ def test_security_headers_are_on_every_answer(place: Place) -> None:
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-request-id"]
+
+
+def test_requests_to_other_servers_are_not_narrated(
+    log: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    log("DEBUG", "json")
+    for logger in ("httpx", "httpcore.http11"):
+        logging.getLogger(logger).info("HTTP Request: GET http://gpu:8001/health")
+    assert "gpu:8001" not in capsys.readouterr().err
+    logging.getLogger("another").info("but others are heard")
+    assert "but others are heard" in capsys.readouterr().err

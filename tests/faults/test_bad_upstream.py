@@ -301,7 +301,8 @@ def test_what_is_sent() -> None:
 
 
 def test_the_key_shows_nowhere(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
+    for logger in ("httpx", "httpcore"):
+        caplog.set_level(logging.DEBUG, logger)
     steps = (answer(b'{"error": "Unauthorized"}', "401 Unauthorized"), then_reset(), hang, answer())
     for step in steps:
         with bad_server(step) as server:
