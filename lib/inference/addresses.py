@@ -9,6 +9,9 @@ from urllib.request import url2pathname
 
 _SEPARATORS = re.compile(r"[,\s]+")
 _COMMENT = re.compile(r"(^|\s)#.*", re.MULTILINE)
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?|[0-9a-f:.]*:[0-9a-f:.]*")  # or IPv6
+_PATH = re.compile(r"[A-Za-z0-9._~/-]*")
 _LONGEST_FILE = 64 * 1024
 
 
@@ -70,14 +73,21 @@ class _AddressFile:
 
 def base_address(text: str) -> str:
     """The address in its one spelling. Raises ValueError, without the address."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    parts = _split(text)
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(parts.hostname or ""):
         raise ValueError("an address must be http://host[:port] or https://host[:port]")
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError("an address must not hold a user, a query or a fragment")
+    if "@" in parts.netloc or parts.query or parts.fragment or not _PATH.fullmatch(parts.path):
+        raise ValueError("an address holds a user, a query, a fragment or an odd path")
     _port(parts)
     path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
     return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        return urlsplit(text)
+    except ValueError:  # its message repeats the address
+        raise ValueError("an address has a host that is none") from None
 
 
 def _port(parts: SplitResult) -> int | None:
@@ -92,11 +102,11 @@ def _items(text: str) -> tuple[str, ...]:
 
 
 def _is_file(item: str) -> bool:
-    return urlsplit(item).scheme == "file"
+    return _split(item).scheme == "file"
 
 
 def _path(item: str) -> Path:
-    parts = urlsplit(item)
+    parts = _split(item)
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
         raise ValueError("a file must be given as file:///absolute/path")
     return Path(url2pathname(parts.path))

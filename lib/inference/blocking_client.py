@@ -7,6 +7,7 @@ from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
 from typing import TypeVar
 
+import anyio
 from anyio.from_thread import start_blocking_portal
 
 from lib.domain.cancellation import Canceled, Cancellation
@@ -88,8 +89,10 @@ class BlockingInferenceClient:
                 return  # it has stopped
 
     async def _stop(self) -> None:
-        await self._client.close()
-        await self._portal.stop(cancel_remaining=True)
+        with anyio.CancelScope(shield=True):
+            # Calls under way end first: on closed connections they would be tried again.
+            await self._portal.stop(cancel_remaining=True)
+            await self._client.close()
 
     def _wait(
         self, call: Callable[[], Awaitable[_Result]], cancellation: Cancellation | None

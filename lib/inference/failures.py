@@ -54,6 +54,9 @@ class _Meaning:
     retryable: bool = True
 
 
+_LONGEST_ADVICE_S = 300.0
+"""What a caller is told to wait at most, whatever a server says."""
+
 _UNAVAILABLE, _TIMEOUT, _BAD = "inference_unavailable", "inference_timeout", "inference_bad_output"
 _KINDS = {_UNAVAILABLE: Kind.UNAVAILABLE, _TIMEOUT: Kind.TIMEOUT, _BAD: Kind.BAD_UPSTREAM}
 
@@ -166,7 +169,8 @@ class Failure(Exception):
         if self.status is not None:
             details["upstream_status"] = self.status
         if meaning.code == _UNAVAILABLE:
-            details["retry_after_s"] = max(1, ceil(self.retry_after_s or 0.0))
+            asked_for_s = min(self.retry_after_s or 0.0, _LONGEST_ADVICE_S)
+            details["retry_after_s"] = max(1, ceil(asked_for_s))
         return Error(
             meaning.code,
             _KINDS[meaning.code],

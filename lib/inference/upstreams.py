@@ -109,8 +109,9 @@ class Upstreams:
         self._looked_at: float | None = None
 
     def choose(self, tried: Sequence[Upstream]) -> Upstream:
-        """The one to ask: rather not tried by this call and not busy, then with the fewest requests
-        under way, then the one asked longest ago. Raises `Failure` when none may be asked.
+        """The one to ask: rather one that this call has not tried, that is well and not busy, then
+        with the fewest requests under way, then the one asked longest ago. Raises `Failure` when
+        none may be asked.
         """
         self._look()
         now = self._clock()
@@ -120,7 +121,13 @@ class Upstreams:
             raise Failure(Cause.ALL_DOWN, retry_after_s=min(waits, default=None))
         chosen = min(
             admitting,
-            key=lambda up: (up in tried, up.busy_until > now, up.outstanding, up.last_asked),
+            key=lambda up: (
+                up in tried,
+                up.ready is False,
+                up.busy_until > now,
+                up.outstanding,
+                up.last_asked,
+            ),
         )
         chosen.last_asked = next(self._turn)
         return chosen
@@ -163,10 +170,11 @@ class Upstreams:
         addresses = self._book.current()
         if addresses == tuple(self._by_address):
             return
-        before, self._by_address = self._by_address, {}
-        for address in addresses:
-            known = before.pop(address, None)
-            self._by_address[address] = known or Upstream(
-                address, self._connect(address), Breaker(self._policy, self._clock)
-            )
-        self._leaving.extend(before.values())
+        before = self._by_address
+        # One assignment: other threads read the states.
+        self._by_address = {
+            address: before.get(address)
+            or Upstream(address, self._connect(address), Breaker(self._policy, self._clock))
+            for address in addresses
+        }
+        self._leaving.extend(up for up in before.values() if up.address not in self._by_address)

@@ -290,6 +290,27 @@ def test_a_cancel_closes_the_connection() -> None:
                 client.complete(REQUEST, Deadline.after(15), cancellation=cancellation)
 
 
+def test_closing_the_client_ends_its_calls() -> None:
+    with bad_server(hang) as server:
+        client = BlockingInferenceClient(AddressBook(server.address), Secret(KEY), ClientSettings())
+        outcome: list[Error] = []
+
+        def call() -> None:
+            try:
+                client.complete(REQUEST, Deadline.after(15))
+            except Error as error:
+                outcome.append(error)
+
+        caller = threading.Thread(target=call)
+        caller.start()
+        assert server.asked.wait(10)
+        client.close()
+        caller.join(10)
+        assert [error.code for error in outcome] == ["shutting_down"]
+        assert server.broken_off.wait(10)
+        client.close()
+
+
 def test_what_is_sent() -> None:
     with bad_server(answer()) as server:
         ask(server.address + "/v1/")

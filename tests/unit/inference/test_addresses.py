@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lib.inference.addresses import AddressBook, base_address
 
@@ -36,6 +39,12 @@ def test_an_address_has_one_spelling(written: str, address: str) -> None:
         "http://user:secret@gpu",
         "http://gpu?key=secret",
         "http://gpu#secret",
+        "http://gpu/%zz",
+        "http://gpu*",
+        "http://gpü",
+        "http://-gpu",
+        "http://[gpu]:1",
+        "http://" + "gpu" * 30,
     ],
 )
 def test_what_is_no_address_is_refused_without_repeating_it(written: str) -> None:
@@ -43,6 +52,15 @@ def test_what_is_no_address_is_refused_without_repeating_it(written: str) -> Non
         AddressBook(written)
     assert "secret" not in str(refused.value)
     assert "gpu" not in str(refused.value)
+
+
+@given(st.from_regex(r"https?://[^ ,]{0,20}") | st.text())
+def test_what_is_accepted_is_an_address_for_the_network_as_well(text: str) -> None:
+    try:
+        address = base_address(text)
+    except ValueError:
+        return
+    assert httpx.URL(address).host.encode("idna")
 
 
 def test_nothing_at_all_is_refused() -> None:

@@ -71,6 +71,11 @@ def test_every_cause_has_an_error_of_the_contract(cause: Cause) -> None:
         assert error.details["retry_after_s"] == 3
 
 
+def test_a_caller_is_not_told_to_wait_for_a_day() -> None:
+    error = Failure(Cause.BUSY, retry_after_s=86_400).error(())
+    assert error.details["retry_after_s"] == 300
+
+
 def test_words_of_the_server_go_no_further() -> None:
     body = json.dumps({"error": {"message": "IBAN DE89 3704", "type": "x", "param": "IBAN"}})
     error = failure_of(400, {}, body.encode()).error(())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
+import anyio
 import pytest
 
 from lib.inference.addresses import AddressBook
@@ -91,6 +93,17 @@ def test_one_that_asked_for_patience_and_one_already_tried_come_last() -> None:
     clock.now += 1
     assert {servers.choose([first]).address for _ in range(3)} == {"http://b"}
     assert servers.has_other([first])
+
+
+def test_one_that_is_not_well_is_asked_when_no_other_is_left() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    servers = Upstreams(AddressBook(f"{nobody},http://b"), connect, BreakerPolicy(), Clock())
+    first, second = servers.choose(()), servers.choose(())
+    anyio.run(first.probe, 5.0)
+    assert first.ready is False
+    assert {servers.choose(()).address for _ in range(3)} == {"http://b"}
+    assert servers.choose([second]) is first
 
 
 def test_a_pod_that_moves_is_followed_and_what_it_still_does_is_finished(tmp_path: Path) -> None:
