@@ -1,0 +1,64 @@
+"""The notebook of notebooks/gpu runs against the mock, and holds nothing that it should not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+KEY = "a-key-of-the-tests"
+
+
+@pytest.fixture
+def mock_url() -> Iterator[str]:
+    mock = subprocess.Popen(
+        [sys.executable, ROOT / "scripts" / "mock_vllm.py", "--port", "0", "--api-key", KEY],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert mock.stdout is not None
+    announced = mock.stdout.readline()
+    assert announced.startswith("Listening on "), announced
+    yield announced.split()[2]
+    mock.terminate()
+    mock.wait(30)
+    mock.stdout.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["mock-chat", "mock-tilt"])
+def test_the_notebook_runs(
+    model: str, mock_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VLLM_BASE_URL", mock_url)
+    monkeypatch.setenv("VLLM_MODEL", model)
+    monkeypatch.setenv("VLLM_API_KEY", KEY)
+    monkeypatch.setenv("LIMIT", "2")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    notebook = nbformat.read(ROOT / "notebooks" / "gpu" / "ask_a_model.ipynb", as_version=4)
+    resources = {"metadata": {"path": str(ROOT / "notebooks" / "gpu")}}
+    NotebookClient(notebook, timeout=100, resources=resources).execute()
+    printed = "".join(
+        output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])
+    )
+    assert f"{model} at {mock_url}" in printed
+    assert "micro" in printed
+    assert "errors: none" in printed
+    assert KEY not in nbformat.writes(notebook)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_committed_notebook_has_no_outputs_and_imports_lib_only(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert code
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+    assert "apps" not in "\n".join(cell.source for cell in code).replace(".", " ").split()
