@@ -42,7 +42,11 @@ def _prediction(document_id: str, extraction: Extraction, milliseconds: float) -
         document_id,
         document_type=reading.document_type,
         result=reading.result,
-        confidences={name: field.confidence for name, field in reading.fields.items()},
+        confidences={
+            name: field.confidence
+            for name, field in reading.fields.items()
+            if field.value is not None
+        },
         places={
             name: Place(field.page, field.polygon)
             for name, field in reading.fields.items()

@@ -21,7 +21,11 @@ def prediction_of(
             document_id,
             document_type=DocumentType(body["document_type"]),
             result=body["result"],
-            confidences={name: float(f["confidence"]) for name, f in body["fields"].items()},
+            confidences={
+                name: float(f["confidence"])
+                for name, f in body["fields"].items()
+                if f["value"] is not None
+            },
             places={
                 name: Place(int(f["page"]), _polygon(f["polygon"]))
                 for name, f in body["fields"].items()

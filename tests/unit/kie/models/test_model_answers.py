@@ -56,6 +56,12 @@ def test_the_schema_uses_only_what_guided_decoding_enforces(task_id: str) -> Non
     assert "number" not in json.dumps(schema["properties"]["total"])
 
 
+@pytest.mark.parametrize("kind", [kind for kind in FieldType if kind is not FieldType.TABLE])
+def test_no_pattern_repeats_more_often_than_a_grammar_takes(kind: FieldType) -> None:
+    repeats = [int(most) for most in re.findall(r"\{\d+,(\d+)\}", pattern_of(kind))]
+    assert all(most <= 128 for most in repeats)
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "allowed"),
     [
@@ -73,7 +79,9 @@ def test_the_schema_uses_only_what_guided_decoding_enforces(task_id: str) -> Non
         (FieldType.DATE, "17. März 2026", True),
         (FieldType.NAME, 'the "best"', False),
         (FieldType.NAME, "a\nb", False),
+        (FieldType.NAME, "x" * 240, True),
         (FieldType.NAME, "x" * 241, False),
+        (FieldType.IDENTIFIER, "x" * 81, False),
     ],
 )
 def test_patterns_allow_what_is_printed_and_nothing_that_traps(
