@@ -2,113 +2,28 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import http.client
-import io
-import json
 import os
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from PIL import Image
-from scripted_tilt import LIMITS, ScriptedEngine
+from scripted_tilt import ScriptedEngine
+from tilt_service import (
+    KEY,
+    MODEL,
+    RECEIPT,
+    Service,
+    asked,
+    chat,
+    data_uri,
+    document_part,
+    page,
+)
 
-from apps.api_gpu.engine import TiltEngine
-from apps.api_gpu.server import ENGINE_DIED, serve
-from apps.api_gpu.settings import Settings
 from apps.api_gpu.tilt_engine import ForkEngine, TiltOptions
 from lib.inference.wire import AnswersResponse, ChatResponse, ErrorResponse, ModelList
-
-KEY = "a key of the tests"
-MODEL = "Snowflake/snowflake-arctic-tilt-v1.3"
-PATIENCE_S = 20.0
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
-
-
-class Service:
-    """The server in a thread of its own, with its exit status at the end."""
-
-    def __init__(self, engine: TiltEngine, **settings: Any) -> None:
-        self.engine = engine
-        self.status: int | None = None
-        self.settings = Settings(
-            port=free_port(),
-            vllm_api_key=KEY,
-            **{"tilt_probe_interval_s": 0.05, "tilt_shutdown_grace_s": 1} | settings,
-        )
-        self.url = f"http://127.0.0.1:{self.settings.port}"
-        self.client = httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {KEY}"}, timeout=PATIENCE_S
-        )
-        self._servers: list[Any] = []
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        eventually(self._answers, "a server that answers")
-
-    def _run(self) -> None:
-        self.status = serve(self.settings, self.engine, started=self._servers.append)
-
-    def _answers(self) -> bool:
-        try:
-            return self.client.get("/health").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def stop(self) -> None:
-        self.client.close()
-        for server in self._servers:
-            server.should_exit = True
-        self.ended()
-
-    def ended(self) -> int | None:
-        self._thread.join(PATIENCE_S)
-        assert not self._thread.is_alive()
-        return self.status
-
-    def metric(self, line: str) -> float:
-        for found in self.client.get("/metrics").text.splitlines():
-            if found.startswith(line + " "):
-                return float(found.rpartition(" ")[2])
-        return 0.0
-
-
-def eventually(probe: Callable[[], Any], what: str) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        if probe():
-            return
-        time.sleep(0.005)
-    raise AssertionError(f"waited in vain: {what}")
-
-
-@pytest.fixture
-def scripted() -> Iterator[ScriptedEngine]:
-    yield ScriptedEngine()
-
-
-@pytest.fixture
-def started() -> Iterator[Callable[..., Service]]:
-    services: list[Service] = []
-
-    def start(engine: TiltEngine, **settings: Any) -> Service:
-        services.append(Service(engine, **settings))
-        return services[-1]
-
-    yield start
-    for service in services:
-        service.stop()
 
 
 @pytest.fixture(scope="module")
@@ -138,46 +53,6 @@ def scripted_service() -> Iterator[Service]:
 def service(request: pytest.FixtureRequest) -> Service:
     found: Service = request.getfixturevalue(f"{request.param}_service")
     return found
-
-
-def data_uri(image: Image.Image, file_format: str = "PNG", **options: Any) -> str:
-    out = io.BytesIO()
-    image.save(out, file_format, **options)
-    body = base64.b64encode(out.getvalue()).decode()
-    return f"data:image/{file_format.lower()};base64,{body}"
-
-
-def page(*words: str, size: tuple[int, int] = (600, 800), mode: str = "RGB") -> dict[str, Any]:
-    width, height = size
-    return {
-        "width": width,
-        "height": height,
-        "words": list(words),
-        "bboxes": [[10, 20 * n, 100, 20 * n + 15] for n in range(len(words))],
-        "image": {"url": data_uri(Image.new(mode, size, 1 if mode == "1" else "white"))},
-    }
-
-
-RECEIPT = ("Receipt", "Total", "12.50", "EUR")
-
-
-def asked(*pages: dict[str, Any], questions: tuple[str, ...] = ("Total",)) -> dict[str, Any]:
-    return {
-        "document": {"pages": list(pages) or [page(*RECEIPT)]},
-        "questions": [{"name": f"q{n}", "text": text} for n, text in enumerate(questions)],
-    }
-
-
-def chat(*parts: dict[str, Any], **more: Any) -> dict[str, Any]:
-    content = list(parts) or [document_part(), {"type": "text", "text": "Total"}]
-    return {"model": MODEL, "messages": [{"role": "user", "content": content}], **more}
-
-
-def document_part() -> dict[str, Any]:
-    return {"type": "ocr_document", "ocr_document": {"pages": [page(*RECEIPT)]}}
-
-
-# --- what both engines have to do ------------------------------------------------------------
 
 
 def test_a_document_is_sent_once_and_answered_question_by_question(service: Service) -> None:
@@ -352,208 +227,3 @@ def test_every_mode_of_an_image_is_read(service: Service, mode: str) -> None:
         picture = Image.new("I;16", (600, 800), 65535)
     sent = page(*RECEIPT) | {"image": {"url": data_uri(picture, file_format)}}
     assert service.client.post("/v1/tilt/answers", json=asked(sent)).status_code == 200
-
-
-# --- what needs an engine that does as it is told ---------------------------------------------
-
-
-def test_values_and_score_come_from_the_engine(
-    started: Callable[..., Service], scripted: ScriptedEngine
-) -> None:
-    service = started(scripted)
-    two = page("Total", "12.50", "Total", "13.00")
-    answer = service.client.post(
-        "/v1/tilt/answers", json=asked(two, questions=("Total", "Date", "no room"))
-    ).json()["answers"]
-    assert answer[0]["text"] == "12.50 | 13.00"
-    assert answer[0]["score"] == pytest.approx(0.7408, abs=1e-4)
-    assert (answer[1]["text"], answer[1]["finish_reason"]) == ("", "stop")
-    assert (answer[2]["text"], answer[2]["score"], answer[2]["finish_reason"]) == ("", 0, "length")
-    short = service.client.post(
-        "/v1/chat/completions",
-        json=chat(
-            {"type": "ocr_document", "ocr_document": {"pages": [two]}},
-            {"type": "text", "text": "Total"},
-            max_tokens=1,
-        ),
-    ).json()["choices"][0]
-    assert (short["message"]["content"], short["finish_reason"]) == ("12.50", "length")
-
-
-def test_pages_reach_the_engine_in_order_with_boxes_on_the_page(
-    started: Callable[..., Service], scripted: ScriptedEngine
-) -> None:
-    service = started(scripted)
-    first = page("one", " ", "two") | {"bboxes": [[-5, 0, 30, 900], [0, 0, 0, 0], [590, 1, 700, 9]]}
-    third = page("three", size=(300, 1600), mode="L")
-    answer = service.client.post("/v1/tilt/answers", json=asked(first, page(), third))
-    assert answer.status_code == 200
-    pages = scripted.prepared[-1]
-    assert [found.words for found in pages] == [("one", "two"), ("three",)]
-    assert pages[0].boxes == ((0, 0, 30, 800), (590, 1, 600, 9))
-    assert [(found.image.mode, found.image.width, found.image.height) for found in pages] == [
-        ("RGB", 768, 1024),
-        ("L", 768, 2048),
-    ]
-
-
-def test_one_question_that_the_engine_refuses_fails_its_request_only(
-    started: Callable[..., Service], scripted: ScriptedEngine
-) -> None:
-    service = started(scripted)
-    poisoned = service.client.post("/v1/tilt/answers", json=asked(questions=("Total", "poison")))
-    assert poisoned.status_code == 400
-    assert service.client.post("/v1/tilt/answers", json=asked()).status_code == 200
-
-
-class Waiting:
-    """Requests that are under way while the test looks on."""
-
-    def __init__(self, service: Service, count: int, **more: Any) -> None:
-        self.answers: list[httpx.Response] = []
-        self._threads = [
-            threading.Thread(target=self._ask, args=(service, more)) for _ in range(count)
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def _ask(self, service: Service, more: dict[str, Any]) -> None:
-        self.answers.append(service.client.post("/v1/tilt/answers", json=asked(**more)))
-
-    def statuses(self) -> list[int]:
-        for thread in self._threads:
-            thread.join(PATIENCE_S)
-        return sorted(answer.status_code for answer in self.answers)
-
-
-def test_the_queue_is_bounded_and_says_when_to_come_back(
-    started: Callable[..., Service], scripted: ScriptedEngine
-) -> None:
-    service = started(scripted, tilt_queue=2)
-    scripted.holding = True
-    waiting = Waiting(service, 2)
-    eventually(lambda: len(scripted.running) == 2, "two questions in the engine")
-    refused = service.client.post("/v1/tilt/answers", json=asked())
-    assert refused.status_code == 503
-    assert int(refused.headers["retry-after"]) > 0
-    assert service.metric('tilt_documents_total{outcome="busy"}') == 1
-    assert service.client.get("/health").status_code == 200
-    scripted.holding = False
-    assert waiting.statuses() == [200, 200]
-    assert service.client.post("/v1/tilt/answers", json=asked()).status_code == 200
-    assert service.metric("tilt_documents_held") == 0
-
-
-def test_the_engine_never_has_more_questions_than_seats(
-    started: Callable[..., Service], scripted: ScriptedEngine
-) -> None:
-    service = started(scripted, tilt_probe_interval_s=60)
-    answer = service.client.post("/v1/tilt/answers", json=asked(questions=("Total",) * 9))
-    assert len(answer.json()["answers"]) == 9
-    assert scripted.most_at_once <= LIMITS.at_once
-    assert service.metric('tilt_questions_total{finish_reason="stop"}') == 9
-    assert service.metric("tilt_pages_total") == 1
-
-
-def test_a_client_that_goes_away_is_not_worked_for(
-    started: Callable[..., Service], scripted: ScriptedEngine
-) -> None:
-    service = started(scripted)
-    scripted.holding = True
-    connection = http.client.HTTPConnection("127.0.0.1", service.settings.port)
-    connection.request(
-        "POST",
-        "/v1/tilt/answers",
-        json.dumps(asked(questions=("Total",) * 5)),
-        {"Authorization": f"Bearer {KEY}", "X-Request-ID": "gone"},
-    )
-    eventually(lambda: len(scripted.running) == LIMITS.at_once, "questions in the engine")
-    connection.close()
-    eventually(lambda: not scripted.running, "an engine without questions")
-    eventually(lambda: service.metric("tilt_documents_held") == 0, "a free place")
-    assert {name.rpartition("-")[0] for name in scripted.given_up} == {"gone"}
-    assert service.metric('tilt_documents_total{outcome="canceled"}') == 1
-
-
-def test_a_request_that_takes_too_long_is_given_up(
-    started: Callable[..., Service], scripted: ScriptedEngine
-) -> None:
-    service = started(scripted, tilt_request_timeout_s=0.1)
-    scripted.holding = True
-    answer = service.client.post("/v1/tilt/answers", json=asked())
-    assert (answer.status_code, answer.json()["error"]["reason"]) == (504, "inference_timeout")
-    assert not scripted.running
-
-
-def test_a_body_is_bounded_in_size_and_time(
-    started: Callable[..., Service], scripted: ScriptedEngine
-) -> None:
-    service = started(scripted, tilt_max_body_mb=1, tilt_body_timeout_s=0.1)
-    large = b" " * (1024 * 1024 + 1)
-    assert service.client.post("/v1/tilt/answers", content=large).status_code == 413
-    pieces = (b" " * 65536 for _ in range(20))
-    assert service.client.post("/v1/tilt/answers", content=pieces).status_code == 413
-
-    def dripping() -> Iterator[bytes]:
-        yield b"{"
-        eventually(lambda: service.metric("tilt_documents_held") == 0, "the server's patience")
-        yield b"}"
-
-    with contextlib.suppress(httpx.TransportError):
-        dripped = service.client.post("/v1/tilt/answers", content=dripping())
-        assert dripped.status_code == 504
-    assert service.metric('tilt_documents_total{outcome="failed"}') == 1
-
-
-def test_a_dead_engine_ends_the_process_with_its_status(
-    started: Callable[..., Service], scripted: ScriptedEngine
-) -> None:
-    service = started(scripted, tilt_probe_interval_s=60)
-    scripted.holding = True
-    waiting = Waiting(service, 2)
-    eventually(lambda: len(scripted.running) == 2, "two questions in the engine")
-    scripted.dead = True
-    assert waiting.statuses() == [500, 500]
-    assert service.ended() == ENGINE_DIED
-    assert scripted.stopped
-
-
-def test_an_idle_engine_that_died_is_noticed(
-    started: Callable[..., Service], scripted: ScriptedEngine
-) -> None:
-    service = started(scripted)
-    scripted.dead = True
-    assert service.ended() == ENGINE_DIED
-
-
-def test_an_engine_that_hangs_is_unwell_and_then_dead(
-    started: Callable[..., Service], scripted: ScriptedEngine
-) -> None:
-    service = started(scripted, tilt_probe_timeout_s=0.1, tilt_probe_interval_s=0.1)
-    scripted.hanging = True
-    eventually(lambda: service.client.get("/health").status_code == 503, "an unwell engine")
-    refused = service.client.post("/v1/tilt/answers", json=asked())
-    assert refused.status_code == 503
-    assert "retry-after" in refused.headers
-    assert service.ended() == ENGINE_DIED
-
-
-def test_an_engine_that_recovers_is_well_again(
-    started: Callable[..., Service], scripted: ScriptedEngine
-) -> None:
-    service = started(scripted, tilt_probe_timeout_s=0.3, tilt_probe_interval_s=0.05)
-    scripted.hanging = True
-    eventually(lambda: service.client.get("/health").status_code == 503, "an unwell engine")
-    scripted.hanging = False
-    eventually(lambda: service.client.get("/health").status_code == 200, "a well engine")
-    assert service.client.post("/v1/tilt/answers", json=asked()).status_code == 200
-
-
-def test_the_request_id_comes_back_unless_it_is_none(
-    started: Callable[..., Service], scripted: ScriptedEngine
-) -> None:
-    service = started(scripted)
-    kept = service.client.get("/v1/models", headers={"X-Request-ID": "mine-1"})
-    assert kept.headers["x-request-id"] == "mine-1"
-    made = service.client.get("/v1/models", headers={"X-Request-ID": "not mine"})
-    assert made.headers["x-request-id"] not in {"", "not mine"}
