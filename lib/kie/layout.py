@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from statistics import median
 
 from lib.domain.document import Line, Page, Word
@@ -176,6 +177,17 @@ class PageLayout:
         if not self.rows:
             return Box(0.0, 0.0, float(self.page.width), float(self.page.height))
         return bounding_box([row.box for row in self.rows])
+
+    @cached_property
+    def space(self) -> float:
+        """The usual gap between two words of a cell; half a letter height where there is none."""
+        gaps = [
+            right.x0 - left.x1
+            for cell in self.cells
+            for left, right in pairwise(cell.word_boxes)
+            if right.x0 > left.x1
+        ]
+        return median(gaps) if gaps else 0.5 * self.letter_height
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lib.domain.extraction import Candidate
 from lib.kie.invoices.labels import Labels
 from lib.kie.invoices.table_body import Item, Piece, read_body
+from lib.kie.invoices.table_codes import codes_of
 from lib.kie.invoices.table_header import ITEM_COLUMNS, Header, find_headers
 from lib.kie.invoices.table_headerless import read_headerless
+from lib.kie.invoices.table_roles import roles_of
 from lib.kie.layout import Layout, Span
 from lib.kie.mentions import Mentions
 from lib.values.amounts import parse_amount
@@ -34,8 +36,35 @@ class LineItems:
         if not items:
             items, more = read_headerless(layout, mentions, labels)
             covered |= more
-        self.rows = self._columns_told_apart([self._row(item) for item in items])
+        roles = self._roles(items, covered)
+        codes = codes_of(items, mentions) if "product_code" not in roles.values() else []
+        rows = [self._row(item, roles) for item in items]
+        for row, found in zip(rows, codes, strict=False):
+            if found:
+                code, rest = found
+                row["product_code"] = self._candidate([code])
+                row["description"] = self._description(rest)
+        self.rows = self._columns_told_apart(rows)
         self.covered = frozenset(covered)
+
+    def _roles(self, items: Sequence[Item], covered: set[int]) -> dict[str, str]:
+        """The role of each column that the items have cells in."""
+        keys = dict.fromkeys(name for item in items for name in item.cells)
+        texts: dict[str, list[str | None]] = {
+            key: [item.cells[key].span.text if key in item.cells else None for item in items]
+            for key in keys
+        }
+        texts["amount"] = [item.anchor.span.text for item in items]
+        if any(item.description for item in items):
+            texts["description"] = [None for _ in items]
+        rates = frozenset(
+            amount.value
+            for row in self._layout.rows
+            if row.index not in covered
+            for amount in self._mentions.row_amounts(row)
+            if amount.match.percent
+        )
+        return roles_of(texts, self._mentions.decimal_mark, rates)
 
     def _read(self) -> tuple[list[Item], set[int]]:
         """Tables under headers; a page without one continues the table that had not ended."""
@@ -59,13 +88,15 @@ class LineItems:
                 open_header = None if body.ended else header
         return items, covered
 
-    def _row(self, item: Item) -> dict[str, Candidate]:
-        row = {"amount": self._candidate([item.anchor.span])}
+    def _row(self, item: Item, roles: Mapping[str, str]) -> dict[str, Candidate]:
+        row: dict[str, Candidate] = {}
         if item.description:
-            row["description"] = self._description(item.description)
-        for name, piece in item.cells.items():
+            row["description"] = self._description([piece.span for piece in item.description])
+        for key, piece in {"amount": item.anchor, **item.cells}.items():
+            name = roles.get(key, "")
             if name in ITEM_COLUMNS and name not in row:
                 row.update(self._cell(name, piece))
+        row.setdefault("amount", self._candidate([item.anchor.span]))
         if (
             "description" not in row
             and len(row["unit"].raw if "unit" in row else "") > _LONGEST_UNIT
@@ -94,8 +125,8 @@ class LineItems:
         values = {tax for tax, _ in pairs}
         return len(pairs) > 1 and len(values) > len(rates)
 
-    def _description(self, lines: Sequence[Piece]) -> Candidate:
-        first, *rest = [piece.span for piece in lines]
+    def _description(self, lines: Sequence[Span]) -> Candidate:
+        first, *rest = lines
         if not rest:
             return self._candidate([first.stripped(" \t:;,")])
         return self._candidate([first, *rest[:-1], rest[-1].stripped(" \t:;,")])

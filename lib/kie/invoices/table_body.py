@@ -3,59 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lib.kie.invoices.labels import Labels
+from lib.kie.invoices.table_descriptions import Item, Piece, describe
 from lib.kie.invoices.table_header import NUMERIC_COLUMNS, Column, Header
+from lib.kie.invoices.table_roles import UNNAMED
 from lib.kie.layout import Cell, Layout, Row, Span
 from lib.kie.mentions import Mentions
 
 _STOP_FIELDS = frozenset({"subtotal", "tax_total", "total", "amount_due", "amount_paid"})
 _STOP_CUES = frozenset({"tax_summary"})
 _SKIP_CUES = frozenset({"carried_forward", "page"})
-_SAME_LINE = 0.7  # letter heights between middles
 _TIE = 0.1
 _NEAR = 2.5  # letter heights between an item's amount and its other numbers
-_WRAP_GAP = 1.0  # letter heights between a description's lines
 _LEADING = frozenset({"position", "product_code", "quantity", "unit"})
 _COUNTING = frozenset({"quantity", "unit"})
 _MOST_LEADING = 4  # words
 _MOST_ROWS = 400  # of a page's table: more than any paper holds
+_BESIDE = 0.5  # letter heights between a number and the heading that it just misses
+_WIDE_GAP = 1.6  # spaces between words of two columns
 _WIDE = 1.6  # of a header: longer texts belong to another column
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Part of a cell in a column."""
-
-    span: Span
-    column: str
-
-    @property
-    def middle(self) -> float:
-        """Vertical middle in pixels of the page."""
-        return self.span.cell.box.center_y
-
-
-@dataclass(slots=True)
-class Item:
-    """One line item: its pieces by column; the description may have several lines."""
-
-    anchor: Piece
-    cells: dict[str, Piece] = field(default_factory=dict)
-    description: list[Piece] = field(default_factory=list)
-
-    @property
-    def top(self) -> float:
-        """Top of the numbers, in pixels of the page."""
-        pieces = [self.anchor, *self.cells.values()]
-        return min(piece.span.cell.box.y0 for piece in pieces)
-
-    @property
-    def bottom(self) -> float:
-        """Bottom of the numbers, in pixels of the page."""
-        pieces = [self.anchor, *self.cells.values()]
-        return max(piece.span.cell.box.y1 for piece in pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,26 +81,54 @@ def _ends_table(row: Row, placed: Sequence[Piece], labels: Labels, mentions: Men
 
 def split_cell(cell: Cell, columns: Sequence[Column], mentions: Mentions) -> Iterator[Piece]:
     """The cell's parts by column: what stands under another column at its ends comes off."""
-    last = yield from _numbers_at_end(cell, columns, mentions)
-    first = yield from _words_at_start(cell, last, columns)
-    body = Span(cell, first, first + len(cell.text[first:last].rstrip()))
-    if body.start < body.end:
-        yield Piece(body, _column_of(body, columns, numeric=_is_number(body)))
+    for part in _wide_parts(cell, columns, mentions):
+        last = yield from _numbers_at_end(part, columns, mentions)
+        first = yield from _words_at_start(part, last, columns)
+        body = Span(cell, first, first + len(cell.text[first:last].rstrip()))
+        if body.start < body.end:
+            yield Piece(body, _column_of(body, columns, numeric=_is_number(body)))
+
+
+def _wide_parts(cell: Cell, columns: Sequence[Column], mentions: Mentions) -> Iterator[Span]:
+    """The cell cut at gaps that are wider than a space where another column begins."""
+    start, text = 0, cell.text
+    boxes = cell.word_boxes
+    space = mentions.layout.page_of(cell).space
+    for index in range(1, len(boxes)):
+        offset = cell.word_starts[index]
+        if boxes[index].x0 - boxes[index - 1].x1 <= _WIDE_GAP * space:
+            continue
+        left = Span(cell, start, offset - 1)
+        right = Span(cell, offset, offset + len(cell.line.words[index].text))
+        if _nearest(left, columns) != _nearest(right, columns):
+            yield left
+            start = offset
+    yield Span(cell, start, len(text))
+
+
+def _nearest(span: Span, columns: Sequence[Column]) -> str:
+    return _column_of(span, columns, numeric=_is_number(span))
 
 
 def _numbers_at_end(
-    cell: Cell, columns: Sequence[Column], mentions: Mentions
+    part: Span, columns: Sequence[Column], mentions: Mentions
 ) -> Generator[Piece, None, int]:
-    """Amounts behind the cell's text, last first; returns where the rest ends."""
-    end = len(cell.text)
+    """Amounts behind the part's text, last first; returns where the rest ends."""
+    cell, end = part.cell, part.end
     height = mentions.layout.page_of(cell).letter_height
     for amount in reversed(mentions.amounts(cell)):
-        rest = cell.text[: amount.span.start].rstrip()
-        if not rest or amount.span.end < len(cell.text[:end].rstrip()):
+        if amount.span.end > end:
+            continue
+        rest = Span(
+            cell, part.start, part.start + len(cell.text[part.start : amount.span.start].rstrip())
+        )
+        if amount.span.start <= part.start or not rest.text:
+            break
+        if amount.span.end < len(cell.text[:end].rstrip()):
             break
         column = _column_of(amount.span, columns, numeric=True)
-        own = _column_of(Span(cell, 0, len(rest)), columns, numeric=False)
-        if column == own or column not in NUMERIC_COLUMNS:
+        own = _column_of(rest, columns, numeric=False)
+        if column == own or not is_numeric(column):
             break
         if not _stands_at(amount.span, columns, column, height):
             break
@@ -141,10 +137,15 @@ def _numbers_at_end(
     return end
 
 
-def _words_at_start(cell: Cell, end: int, columns: Sequence[Column]) -> Generator[Piece, None, int]:
-    """Positions, codes, quantities, units before the cell's text; returns where that starts."""
-    start = 0
-    for word, offset in zip(cell.line.words[:_MOST_LEADING], cell.word_starts, strict=False):
+def _words_at_start(part: Span, end: int, columns: Sequence[Column]) -> Generator[Piece, None, int]:
+    """Positions, codes, quantities, units before the part's text; returns where that starts."""
+    cell, start = part.cell, part.start
+    words = [
+        (word, offset)
+        for word, offset in zip(cell.line.words, cell.word_starts, strict=True)
+        if offset >= start
+    ]
+    for word, offset in words[:_MOST_LEADING]:
         behind = offset + len(word.text) + 1
         if behind >= end:
             break
@@ -157,7 +158,7 @@ def _words_at_start(cell: Cell, end: int, columns: Sequence[Column]) -> Generato
             break
         if column in _COUNTING and not _overlaps(rest, columns, other):
             break  # "20 pcs" without a column for the unit
-        yield Piece(first.stripped(), column)
+        yield Piece(first.stripped(" \t:;,#"), column)
         start = behind
     return start
 
@@ -169,6 +170,11 @@ def _stands_at(span: Span, columns: Sequence[Column], name: str, height: float) 
 
 def _overlaps(span: Span, columns: Sequence[Column], name: str) -> bool:
     return any(c.name == name and c.box.overlap_x(span.box) > 0 for c in columns)
+
+
+def is_numeric(column: str) -> bool:
+    """Whether numbers stand in a column of that name; they may in one whose name is unknown."""
+    return column in NUMERIC_COLUMNS or column.startswith(UNNAMED)
 
 
 def _is_number(span: Span) -> bool:
@@ -186,6 +192,8 @@ def _column_of(span: Span, columns: Sequence[Column], *, numeric: bool) -> str:
         wide = box.width > _WIDE * over.box.width and not numeric and not counted
         if not (wide and over.name in NUMERIC_COLUMNS):
             return over.name
+    if numeric and over.box.overlap_x(box) > -_BESIDE * box.height:
+        return over.name
     fitting = [column for column in columns if (column.name in NUMERIC_COLUMNS) == numeric] or list(
         columns
     )
@@ -215,49 +223,5 @@ def _items(pieces: Sequence[Piece], height: float) -> list[Item]:
                 abs(rival.middle - item.anchor.middle) > abs(piece.middle - item.anchor.middle)
             ):
                 item.cells[piece.column] = piece
-    _describe(items, [p for p in pieces if p.column == "description"], height)
+    describe(items, [p for p in pieces if p.column == "description"], height)
     return items
-
-
-def _describe(items: Sequence[Item], lines: Sequence[Piece], height: float) -> None:
-    """Give each description line to its item: beside its numbers, then the lines that wrap."""
-    ordered = sorted(lines, key=lambda piece: (piece.middle, piece.span.box.x0))
-    left: list[Piece] = []
-    for piece in ordered:
-        beside = [
-            item
-            for item in items
-            if item.top - _SAME_LINE * height / 2
-            <= piece.middle
-            <= item.bottom + _SAME_LINE * height / 2
-        ]
-        if beside:
-            nearest = min(beside, key=lambda item: abs(item.anchor.middle - piece.middle))
-            nearest.description.append(piece)
-        else:
-            left.append(piece)
-    first = min(item.top for item in items)
-    above = any(not item.description for item in items) or any(p.middle < first for p in left)
-    for piece in left if not above else reversed(left):
-        item = _wrapped_item(items, piece, height, upwards=above)
-        if item:
-            item.description.append(piece)
-            item.description.sort(key=lambda p: (p.middle, p.span.box.x0))
-
-
-def _wrapped_item(
-    items: Sequence[Item], piece: Piece, height: float, *, upwards: bool
-) -> Item | None:
-    """The item whose description the line continues, or begins when descriptions stand above."""
-    box = piece.span.cell.box
-    best: tuple[float, Item] | None = None
-    for item in items:
-        boxes = [p.span.cell.box for p in item.description] or [item.anchor.span.cell.box]
-        below = box.y0 - max(b.y1 for b in boxes)
-        above = min(b.y0 for b in boxes) - box.y1
-        gap = below if box.center_y > item.anchor.middle else above
-        if box.center_y < item.anchor.middle and not upwards:
-            continue
-        if gap <= _WRAP_GAP * height and (best is None or gap < best[0]):
-            best = (gap, item)
-    return best[1] if best else None

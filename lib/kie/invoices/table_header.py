@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from lib.domain.document import PageSource
 from lib.kie.boxes import Box, bounding_box
 from lib.kie.invoices.labels import Labels
+from lib.kie.invoices.table_roles import UNNAMED
 from lib.kie.layout import Cell, Layout, Row, Span
 from lib.kie.lexicon import LabelKind, LabelMatch
-from lib.kie.mentions import LabelMention, Mentions
+from lib.kie.mentions import Mentions
 
 ITEM_COLUMNS = (
     "position", "product_code", "description", "quantity", "unit", "unit_price", "discount",
@@ -28,10 +30,14 @@ NUMERIC_COLUMNS = frozenset(
     }
 )
 
+_WELL_SPELLED, _FOREIGN_LETTERS = 0.9, 3  # of a heading in another language than the document's
 _MOSTLY = 0.5  # of a header cell's letters belong to column names
-_FEWEST_COLUMNS = 3
+_FEWEST_COLUMNS, _FEWEST_KNOWN = 3, 2
+_LONGEST_NAME = 3  # words of a column's name that no lexicon has
+_WIDE_GAP, _WIDE_GAP_EXACT = 1.6, 1.3  # spaces between words of two headings
 _STACK_GAP = 0.9  # letter heights between the rows of one header
 _LARGEST_OPTIONS = 4
+_ROWS_BELOW = 8  # a heading that show whether two of its words head one column
 _MOST_COLUMNS = 14
 _AMOUNT_LAST = 0.4
 _DESCRIBED = 0.5
@@ -46,7 +52,10 @@ _USUAL_PLACE = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its name, one of ITEM_COLUMNS or of those beside them, and its header's box."""
+    """A column: its name and its header's box.
+
+    The name is one of ITEM_COLUMNS or of those beside them, or begins with UNNAMED.
+    """
 
     name: str
     box: Box
@@ -100,49 +109,112 @@ def _is_seed(row: Row, mentions: Mentions, labels: Labels) -> bool:
     slots = list(_slots(row, mentions, labels))
     names = {name for _, names in slots for name in names}
     text = bool(names & {"description", "product_code", "quantity"})
-    return len(slots) >= _FEWEST_COLUMNS and text and bool(names & set(_PRICES))
+    if len(slots) < _FEWEST_KNOWN or not text or not names & set(_PRICES):
+        return False
+    unknown = len(_unknown_parts(row, slots, mentions))
+    if len(slots) + unknown < _FEWEST_COLUMNS:
+        return not unknown and len(row.cells) == len(slots) and "description" in names
+    return len(slots) >= _FEWEST_COLUMNS or unknown <= len(slots)
+
+
+def _unknown_parts(
+    row: Row, slots: Sequence[tuple[Span, frozenset[str]]], mentions: Mentions
+) -> list[Span]:
+    """Short texts of a header row in which no column's name is known."""
+    known = [span for span, _ in slots]
+    return [
+        part
+        for cell in row.cells
+        for part in _header_parts(cell, mentions)
+        if not any(s.cell is cell and s.start < part.end and part.start < s.end for s in known)
+        and len(part.text.split()) <= _LONGEST_NAME
+        and not any(c.isdigit() or c == ":" for c in part.text)
+        and any(c.isalpha() or c in "%#№" for c in part.text)
+    ]
 
 
 def _slots(row: Row, mentions: Mentions, labels: Labels) -> Iterator[tuple[Span, frozenset[str]]]:
     for cell in row.cells:
-        found = _column_labels(cell, mentions, labels)
-        letters = sum(c.isalnum() for c in cell.text)
-        named = sum(c.isalnum() for span, _ in found for c in span.text)
-        if found and named >= _MOSTLY * letters:
-            yield from found
+        for part in _header_parts(cell, mentions):
+            found = _column_labels(part, mentions, labels)
+            letters = sum(c.isalnum() or c in "%#№" for c in part.text)
+            named = sum(c.isalnum() or c in "%#№" for span, _ in found for c in span.text)
+            if found and named >= _MOSTLY * letters:
+                yield from found
+
+
+def _header_parts(cell: Cell, mentions: Mentions) -> list[Span]:
+    """The cell cut where more than a space parts two of its words: headings set close together."""
+    boxes, page = cell.word_boxes, mentions.layout.page_of(cell)
+    exact = page.page.source is PageSource.TEXT_LAYER
+    least = (_WIDE_GAP_EXACT if exact else _WIDE_GAP) * page.space
+    parts, start = [], 0
+    for index in range(1, len(boxes)):
+        offset = cell.word_starts[index]
+        gap = boxes[index].x0 - boxes[index - 1].x1
+        if gap > least:
+            parts.append(Span(cell, start, offset - 1))
+            start = offset
+    return [*parts, Span(cell, start, len(cell.text))]
 
 
 def _column_labels(
-    cell: Cell, mentions: Mentions, labels: Labels
+    part: Span, mentions: Mentions, labels: Labels
 ) -> list[tuple[Span, frozenset[str]]]:
+    """The headings in the part, with what they name.
+
+    Phrases that share a meaning are one heading ("Total CHF"); so are others where single words of
+    the rows below reach under both.
+    """
     found: list[tuple[Span, frozenset[str]]] = []
-    for mention in mentions.labels(cell):
-        names = _columns_of(mention.match, labels) or _columns_of_first_word(
-            mention, mentions, labels
-        )
+    cell = part.cell
+    for match in mentions.lexicon.find(part.text):
+        span = Span(cell, part.start + match.start, part.start + match.end)
+        names = _columns_of(match, labels) or _columns_of_first_word(span, mentions, labels)
         if not names:
             continue
-        if found and found[-1][1] & names:  # "Total CHF": one column
+        if found and found[-1][1] & names:
             first, shared = found.pop()
-            found.append((Span(cell, first.start, mention.span.end), shared & names))
+            found.append((Span(cell, first.start, span.end), shared & names))
+        elif found and _is_one_column(found[-1][0], span, mentions):
+            first, other = found.pop()
+            found.append((Span(cell, first.start, span.end), other | names))
         else:
-            found.append((mention.span, names))
+            found.append((span, names))
     return found
 
 
+def _is_one_column(left: Span, right: Span, mentions: Mentions) -> bool:
+    """Whether words below two headings stand under both of them: then the two are one."""
+    rows = mentions.layout.rows
+    page_number = left.cell.page_number
+    under_one = under_both = 0
+    left_box, right_box = left.box, right.box
+    for row in rows[left.cell.row + 1 : left.cell.row + 1 + _ROWS_BELOW]:
+        if row.page_number != page_number:
+            break
+        for box in (box for cell in row.cells for box in cell.word_boxes):
+            over_left, over_right = box.overlap_x(left_box) > 0, box.overlap_x(right_box) > 0
+            under_both += over_left and over_right
+            under_one += over_left != over_right
+    return under_both > under_one
+
+
 def _columns_of(match: LabelMatch, labels: Labels) -> frozenset[str]:
-    return frozenset(
+    """Columns that the phrase names in the document's languages, else in any other."""
+    own = {
         label.name
         for label in match.labels
         if label.kind is LabelKind.COLUMN and label.language in labels.languages
-    )
+    }
+    if own or match.score < _WELL_SPELLED or match.end - match.start < _FOREIGN_LETTERS:
+        return frozenset(own)
+    return match.columns
 
 
-def _columns_of_first_word(
-    mention: LabelMention, mentions: Mentions, labels: Labels
-) -> frozenset[str]:
+def _columns_of_first_word(span: Span, mentions: Mentions, labels: Labels) -> frozenset[str]:
     """Columns of a label's first word where all of it names a sum: "Total CHF", "Total EUR"."""
-    first, *rest = mention.span.text.split()
+    first, *rest = span.text.split()
     found = mentions.lexicon.find(first) if rest else ()
     return _columns_of(found[0], labels) if len(found) == 1 else frozenset()
 
@@ -150,7 +222,9 @@ def _columns_of_first_word(
 def _header_at(
     layout: Layout, mentions: Mentions, labels: Labels, rows: Sequence[Row], seed: Row
 ) -> Header | None:
-    slots = [_Slot([span], names) for span, names in _slots(seed, mentions, labels)]
+    known = list(_slots(seed, mentions, labels))
+    slots = [_Slot([span], names) for span, names in known]
+    slots += [_Slot([part]) for part in _unknown_parts(seed, known, mentions)]
     stack = _stack(layout, mentions, rows, seed, slots)
     for row in stack:
         if row is seed:
@@ -163,7 +237,8 @@ def _header_at(
     options = [_options(slot, mentions, labels) for slot in slots]
     names = _resolve(slots, options)
     columns = tuple(
-        Column(name, slot.box) for slot, name in zip(slots, names, strict=True) if name is not None
+        Column(name or f"{UNNAMED} {index}", slot.box)
+        for index, (slot, name) in enumerate(zip(slots, names, strict=True))
     )
     if not any(column.name == "amount" for column in columns):
         return None
@@ -242,9 +317,8 @@ def _options(slot: _Slot, mentions: Mentions, labels: Labels) -> tuple[str, ...]
     text = _in_order(slot.spans)
     names: dict[str, None] = {}
     for match in sorted(mentions.lexicon.find(text), key=lambda m: m.start - m.end):
-        for label in match.labels:
-            if label.kind is LabelKind.COLUMN and label.language in labels.languages:
-                names.setdefault(label.name)
+        for name in sorted(_columns_of(match, labels)):
+            names.setdefault(name)
     for name in sorted(slot.names):
         names.setdefault(name)
     found = list(names)[:_LARGEST_OPTIONS]
