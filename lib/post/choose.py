@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import product
 
+from lib.domain.extraction import Source
 from lib.domain.geometry import Polygon
 from lib.domain.task import FieldSpec, FieldType, Task
 from lib.post.agreement import SUM_HOLDS, agreement, same_place, sum_agreement
-from lib.post.arithmetic import TableTotals, line_holds
+from lib.post.arithmetic import TableTotals, line_holds, unit
 from lib.post.dates import choose_dates
 from lib.post.options import Chosen, Option, Options, RowOptions
 
@@ -63,13 +65,39 @@ def choose_row(columns: Sequence[FieldSpec], row: RowOptions) -> dict[str, Optio
     figures = [n for n in ("quantity", "unit_price", "discount", "amount") if n in first]
     open_cells = [name for name in figures if len(row[name]) > 1]
     if not open_cells or line_holds(_amounts(first)):
-        return first
+        return _with_discount_as_amount(first)
     readings = list(product(*(row[name] for name in open_cells)))[:_MAX_ROW_READINGS]
     for reading in sorted(readings, key=lambda combined: -sum(o.weight for o in combined)):
         attempt = first | dict(zip(open_cells, reading, strict=True))
         if line_holds(_amounts(attempt)):
-            return attempt
+            return _with_discount_as_amount(attempt)
     return first
+
+
+def _with_discount_as_amount(row: dict[str, Option]) -> dict[str, Option]:
+    """The row with a discount in per cent as the amount that it takes off.
+
+    It is one where the printed amount is quantity x price less so many per cent, and not less so
+    much. A number that is printed with a percent sign but fits nothing is no amount: left out.
+    """
+    figures = _amounts(row)
+    discount = row.get("discount")
+    if discount is None or not figures.get("discount"):
+        return row
+    figures["discount"] = abs(figures["discount"])
+    rest = {name: option for name, option in row.items() if name != "discount"}
+    if figures.keys() >= {"quantity", "unit_price", "amount"}:
+        full = figures["quantity"] * figures["unit_price"]
+        off = abs(full) - abs(figures["amount"])
+        close = unit((figures["amount"],))
+        if abs(off - figures["discount"]) <= close:
+            return row
+        if off > 0 and abs(off - abs(full) * figures["discount"] / 100) <= close:
+            places = figures["amount"].as_tuple().exponent
+            value = off.quantize(Decimal(1).scaleb(int(places)), ROUND_HALF_UP)
+            candidate = replace(discount.candidate, source=Source.DERIVED)
+            return {**rest, "discount": replace(discount, value=value, candidate=candidate)}
+    return rest if "%" in discount.candidate.raw else row
 
 
 def choose_amounts(options: Options, totals: TableTotals) -> dict[str, Option]:

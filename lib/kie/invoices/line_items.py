@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 
 from lib.domain.extraction import Candidate
 from lib.kie.invoices.labels import Labels
-from lib.kie.invoices.table_body import Item, Piece, read_body
+from lib.kie.invoices.table_body import Item, Piece, RunningSum, read_body
 from lib.kie.invoices.table_codes import codes_of
 from lib.kie.invoices.table_header import ITEM_COLUMNS, Header, find_headers
 from lib.kie.invoices.table_headerless import read_headerless
-from lib.kie.invoices.table_roles import roles_of
+from lib.kie.invoices.table_roles import Printed, roles_of
 from lib.kie.layout import Layout, Span
 from lib.kie.mentions import Mentions
 from lib.values.amounts import parse_amount
 
 _SCORE = 0.85
+_LETTER = re.compile(r"^\(?([A-Z]\d?|\d)\)?(?:\s*[=:)]|\s|$)")  # "A = VAT 20 %", "1  19 %"
 _POSITION = re.compile(r"^[^\w]*\d{1,4}(?:\.\d{1,3})*[^\w]*$")
 _LONGEST_UNIT = 10  # letters; more is a description that slid under the unit's header
 _QUANTITY_UNIT = re.compile(r"^\s*([-+]?\d[\d.,' ]*)\s*([^\d\s].*)?$")
@@ -36,6 +37,7 @@ class LineItems:
         if not items:
             items, more = read_headerless(layout, mentions, labels)
             covered |= more
+        self._legend = _legend(layout, mentions, covered)
         roles = self._roles(items, covered)
         codes = codes_of(items, mentions) if "product_code" not in roles.values() else []
         rows = [self._row(item, roles) for item in items]
@@ -64,7 +66,8 @@ class LineItems:
             for amount in self._mentions.row_amounts(row)
             if amount.match.percent
         )
-        return roles_of(texts, self._mentions.decimal_mark, rates)
+        printed = Printed(rates, frozenset(self._legend))
+        return roles_of(texts, self._mentions.decimal_mark, printed)
 
     def _read(self) -> tuple[list[Item], set[int]]:
         """Tables under headers; a page without one continues the table that had not ended."""
@@ -72,6 +75,7 @@ class LineItems:
         items: list[Item] = []
         covered: set[int] = set()
         open_header: Header | None = None
+        reader, sums = (self._layout, self._mentions, self._labels), RunningSum()
         for page in self._layout.pages:
             own = [header for header in headers if header.page_number == page.page.number]
             starts = [(header, header.last_row + 1) for header in own]
@@ -80,7 +84,7 @@ class LineItems:
             for index, (header, start) in enumerate(starts):
                 end = starts[index + 1][0].first_row if index + 1 < len(starts) else None
                 rows = [r for r in page.rows if r.index >= start and (end is None or r.index < end)]
-                body = read_body(self._layout, self._mentions, self._labels, header, rows)
+                body = read_body(reader, header, rows, sums)
                 if header.page_number == page.page.number:
                     covered |= set(range(header.first_row, header.last_row + 1))
                 items.extend(body.items)
@@ -133,6 +137,8 @@ class LineItems:
 
     def _cell(self, name: str, piece: Piece) -> dict[str, Candidate]:
         """A cell's candidates; a quantity printed with its unit gives both."""
+        if name == "tax_rate" and (rate := self._legend.get(piece.span.text.strip())):
+            return {name: self._candidate([rate])}
         if name != "quantity":
             return {name: self._candidate([piece.span])}
         match = _QUANTITY_UNIT.match(piece.span.text)
@@ -149,6 +155,17 @@ class LineItems:
 
     def _candidate(self, spans: Sequence[Span]) -> Candidate:
         return self._mentions.candidate(spans, _SCORE)
+
+
+def _legend(layout: Layout, mentions: Mentions, covered: set[int]) -> dict[str, Span]:
+    """Letters that stand for tax rates in the lines, and where the sums say for which."""
+    found: dict[str, Span] = {}
+    for row in layout.rows:
+        match = _LETTER.match(row.cells[0].text) if row.index not in covered else None
+        rates = [amount for amount in mentions.row_amounts(row) if amount.match.percent]
+        if match and rates:
+            found.setdefault(match[1], rates[0].span)
+    return found
 
 
 def _codes_apart(rows: list[Cells]) -> list[Cells]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from lib.kie.invoices.labels import Labels
 from lib.kie.invoices.table_descriptions import Item, Piece, describe
@@ -13,6 +14,8 @@ from lib.kie.layout import Cell, Layout, Row, Span
 from lib.kie.mentions import Mentions
 
 _STOP_FIELDS = frozenset({"subtotal", "tax_total", "total", "amount_due", "amount_paid"})
+_EXTRAS = frozenset({"shipping", "discount_total"})  # where they have no quantity and no price
+_FACTORS = frozenset({"quantity", "unit_price"})
 _STOP_CUES = frozenset({"tax_summary"})
 _SKIP_CUES = frozenset({"carried_forward", "page"})
 _TIE = 0.1
@@ -26,6 +29,40 @@ _WIDE_GAP = 1.6  # spaces between words of two columns
 _WIDE = 1.6  # of a header: longer texts belong to another column
 
 
+class RunningSum:
+    """Adds up the amounts of a table's rows, and knows a row that prints what they add up to."""
+
+    def __init__(self) -> None:
+        self._total = Decimal(0)
+        self._count = 0
+
+    def closes(self, placed: Sequence[Piece], mentions: Mentions, names: frozenset[str]) -> bool:
+        """Whether a row is the sum of those before it; else it is added to them.
+
+        A row with a quantity or a price never is, and where no row has one two must go before.
+        `names` are those of the table's columns.
+        """
+        amounts = [
+            amount.value
+            for piece in placed
+            if piece.column == "amount"
+            for amount in mentions.amounts(piece.span.cell)
+            if amount.span.start >= piece.span.start and amount.span.end <= piece.span.end
+        ]
+        if not amounts:
+            return False
+        counted = any(
+            piece.column in _FACTORS and any(c.isdigit() for c in piece.span.text)
+            for piece in placed
+        )
+        enough = self._count >= (1 if names & _FACTORS else 2)
+        if enough and not counted and amounts[-1] and amounts[-1] == self._total:
+            return True
+        self._total += amounts[-1]
+        self._count += 1
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """The items under one header on one page and the rows that belong to them."""
@@ -36,21 +73,30 @@ class Body:
 
 
 def read_body(
-    layout: Layout, mentions: Mentions, labels: Labels, header: Header, rows: Sequence[Row]
+    reader: tuple[Layout, Mentions, Labels], header: Header, rows: Sequence[Row], sums: RunningSum
 ) -> Body:
-    """Items in `rows` (those under the header on its page, or of a page that continues it)."""
+    """Items in `rows` (those under the header on its page, or of a page that continues it).
+
+    `sums` goes on from page to page.
+    """
+    layout, mentions, labels = reader
     pieces: list[Piece] = []
     used: list[int] = []
     ended = False
-    for row in rows[:_MOST_ROWS]:
+    for index, row in enumerate(rows[:_MOST_ROWS]):
         placed = [
             piece for cell in row.cells for piece in split_cell(cell, header.columns, mentions)
         ]
+        if any(labels.leading_cues(cell) & _SKIP_CUES for cell in row.cells):
+            continue
         if _ends_table(row, placed, labels, mentions):
             ended = True
             break
-        if any(labels.leading_cues(cell) & _SKIP_CUES for cell in row.cells):
-            continue
+        if sums.closes(placed, mentions, header.names):
+            if not any(piece.column == "amount" for piece in pieces):
+                continue  # carried over from the page before
+            ended = any(_is_sum(other, labels) for other in rows[index + 1 :])
+            break
         pieces.extend(placed)
         used.append(row.index)
     height = layout.page_of(rows[0].cells[0]).letter_height if rows else 1.0
@@ -63,14 +109,23 @@ def read_body(
     return Body(tuple(items), frozenset(index for index in used if index <= last), ended)
 
 
+def _is_sum(row: Row, labels: Labels) -> bool:
+    return any(
+        label.opens and label.field in _STOP_FIELDS
+        for cell in row.cells
+        for label in labels.in_cell(cell)
+    )
+
+
 def _ends_table(row: Row, placed: Sequence[Piece], labels: Labels, mentions: Mentions) -> bool:
     columns = {piece.column for piece in placed if any(c.isdigit() for c in piece.span.text)}
-    if {"quantity", "unit_price"} <= columns:
+    if columns >= _FACTORS:
         return False
+    stops = _STOP_FIELDS if columns & _FACTORS else _STOP_FIELDS | _EXTRAS
     for cell in row.cells:
         if labels.leading_cues(cell) & _STOP_CUES:
             return True
-        sums = [x for x in labels.in_cell(cell) if x.leads and x.field in _STOP_FIELDS]
+        sums = [x for x in labels.in_cell(cell) if x.leads and x.field in stops]
         if any(label.clear for label in sums):
             behind = cell.text[sums[0].span.end :]
             letters = sum(c.isalpha() for c in behind)

@@ -19,8 +19,9 @@ _WHOLE = re.compile(rf"^({_TOKEN})$")
 _BRACKETED = re.compile(rf"\s*[(\[]({_TOKEN})[)\]]$")
 _BEHIND_LABEL = re.compile(rf"^[\s:.#№°º]*({_TOKEN})$")
 _SIZE = re.compile(r"\d[.,]?\d*\s?(?:mm|cm|m|km|g|kg|mg|ml|cl|l|w|kw|v|ah|x\d+.*)$", re.IGNORECASE)
+_STRONG = re.compile(r"^(?:\d{5,14}|(?=.*[A-Z])(?=(?:.*\d){3})[A-Z\d][A-Z\d./\-]{4,})$")
 _MOSTLY = 0.6
-_FEWEST = 2  # lines whose codes have no label
+_FEWEST = 2  # lines whose codes have no label; a single one must be unmistakable
 
 Found = tuple[Span, list[Span]]
 """A code, and what is left of the description without it."""
@@ -43,8 +44,9 @@ def codes_of(items: Sequence[Item], mentions: Mentions) -> list[Found | None]:
         found = [find(lines) if lines else None for lines in spans]
         codes = [hit[0].text for hit in found if hit]
         texts = {" ".join(span.text for span in hit[1]) for hit in found if hit}
+        enough = len(codes) >= fewest or (described == 1 and any(map(_STRONG.match, codes)))
         if (
-            len(codes) >= fewest
+            enough
             and len(codes) >= _MOSTLY * described
             and (len(set(codes)) > 1 or len(texts) == 1)
         ):

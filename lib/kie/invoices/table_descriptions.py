@@ -12,6 +12,7 @@ _SAME_LINE = 0.7  # letter heights between middles
 _WRAP_GAP = 1.0  # letter heights between a description's lines
 _PITCHES_APART = 1.12  # lines of one text stand closer than those of two items
 _FEW = 0.3  # of the items: as few lines that nobody owns are headings of groups
+_FILLED = 0.65  # of the room up to the next column: a text that wraps has filled that much
 _LOOSE = 1.45  # letter heights from line to line: no text is set so wide
 
 
@@ -67,7 +68,8 @@ def describe(items: Sequence[Item], pieces: Sequence[Piece], height: float) -> N
         else:
             left.append(piece)
     if left and not _by_paragraphs(ordered, owners, len(items), height):
-        _by_direction(items, left, height)
+        headings = _headings(ordered, owners, items)
+        _by_direction(items, [piece for piece in left if piece not in headings], height)
     for item in items:
         item.description.sort(key=lambda p: (p.middle, p.span.box.x0))
 
@@ -87,10 +89,10 @@ def _by_paragraphs(
     owned = [
         list(dict.fromkeys(id(owners[i]) for i in lines if i in owners)) for lines in paragraphs
     ]
-    if any(len(ids) > 1 for ids in owned):
+    if len(paragraphs) == 1 or any(len(ids) > 1 for ids in owned):
         return False
     lost = [lines for lines, ids in zip(paragraphs, owned, strict=True) if not ids]
-    if len(lost) > max(1.0, _FEW * count) or not _pitch_tells(ordered, paragraphs, height):
+    if len(lost) > max(2.0, _FEW * count) or not _pitch_tells(ordered, paragraphs, height):
         return False
     for lines, ids in zip(paragraphs, owned, strict=True):
         item = next((owners[i] for i in lines if i in owners), None)
@@ -127,8 +129,48 @@ def _size(piece: Piece) -> float:
     return piece.span.cell.box.height
 
 
+def _headings(
+    ordered: Sequence[Piece], owners: dict[int, Item], items: Sequence[Item]
+) -> list[Piece]:
+    """Lines that head a group of items, where they are few: texts that leave their line unfilled.
+
+    Each stands right above a line with numbers, and neither goes on there nor goes on from above:
+    the next word would have had room.
+    """
+    edge = _right_edge(ordered, items)
+
+    def goes_on(index: int) -> bool:
+        word = ordered[index].span.cell.word_boxes[0]
+        return ordered[index - 1].span.box.x1 + 0.3 * word.height + word.width > edge
+
+    found = [
+        piece
+        for index, piece in enumerate(ordered[:-1])
+        if index not in owners
+        and index + 1 in owners
+        and not goes_on(index + 1)
+        and not (index and goes_on(index))
+    ]
+    return found if len(found) <= max(2.0, _FEW * len(items)) else []
+
+
+def _right_edge(ordered: Sequence[Piece], items: Sequence[Item]) -> float:
+    """How far descriptions reach: as the longest line, or most of the way to the next column."""
+    left = min(piece.span.box.x0 for piece in ordered)
+    longest = max(piece.span.box.x1 for piece in ordered)
+    numbers = [
+        piece.span.box.x0
+        for item in items
+        for piece in (item.anchor, *item.cells.values())
+        if piece.span.box.x0 > left
+    ]
+    return max(longest, left + _FILLED * (min(numbers, default=left) - left))
+
+
 def _by_direction(items: Sequence[Item], left: Sequence[Piece], height: float) -> None:
     """Wraps below their items; above them where lines stand over the first item."""
+    if not left:
+        return
     first = min(item.top for item in items)
     above = any(not item.description for item in items) or any(p.middle < first for p in left)
     for piece in left if not above else reversed(left):

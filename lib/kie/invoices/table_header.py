@@ -163,8 +163,8 @@ def _column_labels(
 ) -> list[tuple[Span, frozenset[str]]]:
     """The headings in the part, with what they name.
 
-    Phrases that share a meaning are one heading ("Total CHF"); so are others where single words of
-    the rows below reach under both.
+    Phrases that share a meaning are one heading ("Total CHF"); so are others in one word, and
+    those where single words of the rows below reach under both.
     """
     found: list[tuple[Span, frozenset[str]]] = []
     cell = part.cell
@@ -176,7 +176,10 @@ def _column_labels(
         if found and found[-1][1] & names:
             first, shared = found.pop()
             found.append((Span(cell, first.start, span.end), shared & names))
-        elif found and _is_one_column(found[-1][0], span, mentions):
+        elif found and (
+            " " not in cell.text[found[-1][0].end : span.start]
+            or _is_one_column(found[-1][0], span, mentions)
+        ):
             first, other = found.pop()
             found.append((Span(cell, first.start, span.end), other | names))
         else:
@@ -235,7 +238,7 @@ def _header_at(
         return None
     slots.sort(key=lambda slot: slot.box.x0)
     options = [_options(slot, mentions, labels) for slot in slots]
-    names = _resolve(slots, options)
+    names = _described(_resolve(slots, options), slots)
     columns = tuple(
         Column(name or f"{UNNAMED} {index}", slot.box)
         for index, (slot, name) in enumerate(zip(slots, names, strict=True))
@@ -353,6 +356,21 @@ def _resolve(slots: Sequence[_Slot], options: Sequence[tuple[str, ...]]) -> list
     if "amount" not in names:
         names = _rightmost_price(names)
     return names
+
+
+def _described(names: list[str | None], slots: Sequence[_Slot]) -> list[str | None]:
+    """Without a known heading of descriptions, the unknown one with the widest room behind it."""
+    if "description" in names:
+        return names
+    room = {
+        index: slots[index + 1].box.x0 - slots[index].box.x0
+        for index, name in enumerate(names[:-1])
+        if name is None
+    }
+    if not room:
+        return names
+    widest = max(room, key=lambda index: room[index])
+    return ["description" if i == widest else name for i, name in enumerate(names)]
 
 
 def _amount_is_last(names: Sequence[str | None]) -> bool:

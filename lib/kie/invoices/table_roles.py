@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import permutations
 
@@ -32,10 +33,18 @@ _UNIT = re.compile(r"^[^\W\d_]{1,7}\.?(?:[²³23]|\b)?$")
 _CODE = re.compile(r"^(?=.*\d)[\w./\-]{3,24}$")
 
 
-def roles_of(texts: Texts, mark: str | None, rates: frozenset[Decimal]) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What the document prints outside the table: tax rates, and letters that stand for them."""
+
+    rates: frozenset[Decimal]
+    letters: frozenset[str]
+
+
+def roles_of(texts: Texts, mark: str | None, printed: Printed) -> dict[str, str]:
     """The role of each column by its key; unnamed columns without a role are left out.
 
-    `texts` is keyed by what the headings say, `rates` are the tax rates printed outside the table.
+    `texts` is keyed by what the headings say.
     """
     numbers = {key: _numbers(cells, mark) for key, cells in texts.items()}
     roles = {
@@ -43,10 +52,12 @@ def roles_of(texts: Texts, mark: str | None, rates: frozenset[Decimal]) -> dict[
         for key in texts
         if not key.startswith(UNNAMED) and not _contradicted(key, texts[key], numbers[key])
     }
-    roles |= _factors(roles, numbers, list(texts))
+    changes = _factors(roles, numbers, list(texts))
+    displaced = {role for role in changes.values() if role not in changes}
+    roles = {key: role for key, role in roles.items() if key not in displaced} | changes
     for key in texts:
         if key not in roles:
-            role = _by_content(key, texts, numbers, rates, roles)
+            role = _by_content(key, texts, numbers, printed, roles)
             if role:
                 roles[key] = role
     return roles
@@ -85,9 +96,8 @@ def product_holds(quantity: Decimal, price: Decimal, amount: Decimal) -> bool:
 def _factors(
     roles: Mapping[str, str], numbers: Mapping[str, Sequence[Decimal | None]], order: Sequence[str]
 ) -> dict[str, str]:
-    """Changes of roles so that quantity x unit price is the amount on most lines."""
-    named = tuple(role for role in _FACTORS if role in roles)
-    if len(named) == len(_FACTORS) and _share(_FACTORS, numbers, roles) >= _TRUSTED:
+    """Roles by key so that quantity x unit price is the amount on most lines; none where it is."""
+    if roles.keys() >= set(_FACTORS) and _share(_FACTORS, numbers, roles) >= _TRUSTED:
         return {}
     numeric = [key for key in order if sum(n is not None for n in numbers[key])][:_MOST_NUMERIC]
     best: tuple[float, int, tuple[str, ...]] = (0.0, 0, ())
@@ -101,9 +111,7 @@ def _factors(
             best = (round(share, 1), agreeing + in_order, triple)
     if not best[2]:
         return {}
-    changes = dict(zip(best[2], _FACTORS, strict=True))
-    displaced = [key for key in named if key not in changes]
-    return changes | {key: f"{UNNAMED} {key}" for key in displaced}
+    return dict(zip(best[2], _FACTORS, strict=True))
 
 
 def _share(
@@ -147,7 +155,7 @@ def _by_content(
     key: str,
     texts: Texts,
     numbers: Mapping[str, Sequence[Decimal | None]],
-    rates: frozenset[Decimal],
+    printed: Printed,
     roles: Mapping[str, str],
 ) -> str | None:
     """The role that the cells of an unnamed column speak for, of those that no other column has."""
@@ -157,7 +165,7 @@ def _by_content(
     taken = set(roles.values())
     values = [number for number in numbers[key] if number is not None]
     tests = {
-        "tax_rate": _are_rates(cells, values, rates),
+        "tax_rate": _are_rates(cells, values, printed.rates) or set(cells) <= printed.letters,
         "position": [int(v) for v in values if v == int(v)] == list(range(1, len(cells) + 1)),
         "unit": _share_of(_UNIT, cells) >= _MOSTLY and len(set(cells)) < max(2, len(cells)),
         "product_code": _share_of(_CODE, cells) >= _MOSTLY and not _are_money(cells, values),
