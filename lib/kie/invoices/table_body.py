@@ -89,7 +89,9 @@ def read_body(
         ]
         if any(labels.leading_cues(cell) & _SKIP_CUES for cell in row.cells):
             continue
-        if _ends_table(row, placed, labels, mentions):
+        if _ends_table(row, placed, labels) and not (
+            _is_extra(row, labels) and _goes_on(rows[index + 1 :], header, labels, mentions)
+        ):
             ended = True
             break
         if sums.closes(placed, mentions, header.names):
@@ -117,7 +119,26 @@ def _is_sum(row: Row, labels: Labels) -> bool:
     )
 
 
-def _ends_table(row: Row, placed: Sequence[Piece], labels: Labels, mentions: Mentions) -> bool:
+def _is_extra(row: Row, labels: Labels) -> bool:
+    return not _is_sum(row, labels) and any(
+        label.opens and label.field in _EXTRAS
+        for cell in row.cells
+        for label in labels.in_cell(cell)
+    )
+
+
+def _goes_on(rows: Sequence[Row], header: Header, labels: Labels, mentions: Mentions) -> bool:
+    """Whether rows with quantity and price follow before the sums."""
+    for row in rows[:_MOST_ROWS]:
+        placed = [p for cell in row.cells for p in split_cell(cell, header.columns, mentions)]
+        if {p.column for p in placed if any(c.isdigit() for c in p.span.text)} >= _FACTORS:
+            return True
+        if _is_sum(row, labels):
+            return False
+    return False
+
+
+def _ends_table(row: Row, placed: Sequence[Piece], labels: Labels) -> bool:
     columns = {piece.column for piece in placed if any(c.isdigit() for c in piece.span.text)}
     if columns >= _FACTORS:
         return False

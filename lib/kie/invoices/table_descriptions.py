@@ -11,7 +11,8 @@ from lib.kie.layout import Span
 _SAME_LINE = 0.7  # letter heights between middles
 _WRAP_GAP = 1.0  # letter heights between a description's lines
 _PITCHES_APART = 1.12  # lines of one text stand closer than those of two items
-_FEW = 0.3  # of the items: as few lines that nobody owns are headings of groups
+_FEW = 0.5  # of the items: as few lines that nobody owns are headings of groups
+_GROUPED = 3  # items: of fewer nobody makes groups
 _FILLED = 0.65  # of the room up to the next column: a text that wraps has filled that much
 _LOOSE = 1.45  # letter heights from line to line: no text is set so wide
 
@@ -92,7 +93,7 @@ def _by_paragraphs(
     if len(paragraphs) == 1 or any(len(ids) > 1 for ids in owned):
         return False
     lost = [lines for lines, ids in zip(paragraphs, owned, strict=True) if not ids]
-    if len(lost) > max(2.0, _FEW * count) or not _pitch_tells(ordered, paragraphs, height):
+    if len(lost) > _FEW * count or not _pitch_tells(ordered, paragraphs, height):
         return False
     for lines, ids in zip(paragraphs, owned, strict=True):
         item = next((owners[i] for i in lines if i in owners), None)
@@ -135,12 +136,14 @@ def _headings(
     """Lines that head a group of items, where they are few: texts that leave their line unfilled.
 
     Each stands right above a line with numbers, and neither goes on there nor goes on from above:
-    the next word would have had room.
+    the next word would have had room. The first one stands above all items.
     """
     edge = _right_edge(ordered, items)
 
     def goes_on(index: int) -> bool:
         word = ordered[index].span.cell.word_boxes[0]
+        if ordered[index].span.text[:1].islower():
+            return True
         return ordered[index - 1].span.box.x1 + 0.3 * word.height + word.width > edge
 
     found = [
@@ -151,7 +154,8 @@ def _headings(
         and not goes_on(index + 1)
         and not (index and goes_on(index))
     ]
-    return found if len(found) <= max(2.0, _FEW * len(items)) else []
+    few = len(items) >= _GROUPED and len(found) <= _FEW * len(items)
+    return found if few and found and found[0] is ordered[0] else []
 
 
 def _right_edge(ordered: Sequence[Piece], items: Sequence[Item]) -> float:

@@ -170,7 +170,9 @@ def _column_labels(
     cell = part.cell
     for match in mentions.lexicon.find(part.text):
         span = Span(cell, part.start + match.start, part.start + match.end)
-        names = _columns_of(match, labels) or _columns_of_first_word(span, mentions, labels)
+        names = frozenset(
+            _columns_of(match, labels) or _columns_of_first_word(span, mentions, labels)
+        )
         if not names:
             continue
         if found and found[-1][1] & names:
@@ -203,23 +205,20 @@ def _is_one_column(left: Span, right: Span, mentions: Mentions) -> bool:
     return under_both > under_one
 
 
-def _columns_of(match: LabelMatch, labels: Labels) -> frozenset[str]:
+def _columns_of(match: LabelMatch, labels: Labels) -> list[str]:
     """Columns that the phrase names in the document's languages, else in any other."""
-    own = {
-        label.name
-        for label in match.labels
-        if label.kind is LabelKind.COLUMN and label.language in labels.languages
-    }
-    if own or match.score < _WELL_SPELLED or match.end - match.start < _FOREIGN_LETTERS:
-        return frozenset(own)
-    return match.columns
+    columns = [label for label in match.labels if label.kind is LabelKind.COLUMN]
+    own = [label.name for label in columns if label.language in labels.languages]
+    if not own and match.score >= _WELL_SPELLED and match.end - match.start >= _FOREIGN_LETTERS:
+        own = [label.name for label in columns]
+    return list(dict.fromkeys(own))
 
 
-def _columns_of_first_word(span: Span, mentions: Mentions, labels: Labels) -> frozenset[str]:
+def _columns_of_first_word(span: Span, mentions: Mentions, labels: Labels) -> list[str]:
     """Columns of a label's first word where all of it names a sum: "Total CHF", "Total EUR"."""
     first, *rest = span.text.split()
     found = mentions.lexicon.find(first) if rest else ()
-    return _columns_of(found[0], labels) if len(found) == 1 else frozenset()
+    return _columns_of(found[0], labels) if len(found) == 1 else []
 
 
 def _header_at(
@@ -320,7 +319,7 @@ def _options(slot: _Slot, mentions: Mentions, labels: Labels) -> tuple[str, ...]
     text = _in_order(slot.spans)
     names: dict[str, None] = {}
     for match in sorted(mentions.lexicon.find(text), key=lambda m: m.start - m.end):
-        for name in sorted(_columns_of(match, labels)):
+        for name in _columns_of(match, labels):
             names.setdefault(name)
     for name in sorted(slot.names):
         names.setdefault(name)
