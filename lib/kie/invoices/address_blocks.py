@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from lib.kie.invoices.reading import Reading
@@ -12,7 +13,8 @@ from lib.values.identifiers import find_emails, find_tax_ids, find_urls
 # A post code beside a place: digits first (most of Europe, Latin America, Russia), place first
 # (US, Canada, Britain, Australia, Malaysia/Indonesia by their five digits).
 _POSTAL_LINES = (
-    re.compile(r"^(?:[A-Z]{1,3}[ -]{1,3})?\d{4,6}(?: ?[A-Z]{2})?[ ,]+[^\W\d]{2,}"),
+    re.compile(r"^(?:[A-Z]{1,3}[ -]{1,3})?\d{4,6}(?: ?[A-Z]{2})?[ ,]+(?:[^\W\d]\. ?)?[^\W\d]{2,}"),
+    re.compile(r"^(?:[A-Z]\. ?){1,3}\d{4,6}[ ,]+[^\W\d]{2,}"),
     re.compile(r"^(?:[A-Z]{1,3}[ -])?\d{2,3}[- ]\d{2,3}[ ,]+[^\W\d]{2,}"),
     re.compile(r"^(?:[A-Z]{1,3}-)?\d{4}-\d{3}[ ,]+[^\W\d]{2,}"),
     re.compile(r"[^\W\d][\w .'-]*,? +[A-Z]{2,3}\.?,? +\d{4,5}(?:-\d{4})?\b"),
@@ -20,7 +22,7 @@ _POSTAL_LINES = (
     re.compile(r"\b[A-Z]\d[A-Z] ?\d[A-Z]\d\b"),
     re.compile(r"(?:^|, ?)(?:[A-Z]{1,2}-)?\d{5,6},? [^\W\d]{3,}"),
     re.compile(r"\b\d{5}-\d{3}\b"),
-    re.compile(r"[^\W\d]{3,}[ ,]+\d{5}$"),
+    re.compile(r"[^\W\d]{3,}[ ,–-]+\d{5,6}\.?$"),
     re.compile(r"^\d{5}[^\W\d_a-z][^\W\d_A-Z]{2,}"),  # the space lost
 )
 _SEPARATORS = re.compile(r"\s+[|•●·∙*■▪.–—-]\s+|\s*[|•●·]\s*|\s{2,}|, ")
@@ -196,10 +198,14 @@ def _value(reading: Reading, cell: Cell) -> Span:
 
 
 def _run(reading: Reading, start: Cell, step: int, reach: float, most: int) -> list[Cell]:
-    """Cells that stand left-aligned above (-1) or below (1) a cell, nearest first."""
+    """Cells that stand aligned above (-1) or below (1) a cell, nearest first.
+
+    All of them in the way in which the nearest is: by their left or right edges, or centred.
+    """
     height = reading.layout.page_of(start).letter_height
     found: list[Cell] = []
     edge = start
+    by: tuple[Alignment, ...] = (_by_left, _by_right, _by_middle)
     rows = reading.layout.rows
     index = start.row + step
     while 0 <= index < len(rows) and len(found) < most:
@@ -210,9 +216,13 @@ def _run(reading: Reading, start: Cell, step: int, reach: float, most: int) -> l
         gap = edge.box.y0 - row.box.y1 if step < 0 else row.box.y0 - edge.box.y1
         if gap > reach * height + 2 * height:
             break
-        cell = next((c for c in row.cells if _aligned(reading, c, start, height)), None)
-        if cell is None:
+        found_here = next(
+            ((c, how) for how in by for c in row.cells if how(reading, c, start, height)), None
+        )
+        if found_here is None:
             continue
+        cell, how = found_here
+        by = (how,)
         gap = edge.box.y0 - cell.box.y1 if step < 0 else cell.box.y0 - edge.box.y1
         if gap > reach * height or not reading.outside_table(cell):
             break
@@ -226,7 +236,18 @@ def _run(reading: Reading, start: Cell, step: int, reach: float, most: int) -> l
     return found
 
 
-def _aligned(reading: Reading, cell: Cell, start: Cell, height: float) -> bool:
+Alignment = Callable[[Reading, Cell, Cell, float], bool]
+
+
+def _by_right(_: Reading, cell: Cell, start: Cell, height: float) -> bool:
+    return abs(cell.box.x1 - start.box.x1) <= _ALIGNED * height
+
+
+def _by_middle(_: Reading, cell: Cell, start: Cell, height: float) -> bool:
+    return abs(cell.box.center_x - start.box.center_x) <= _ALIGNED * height
+
+
+def _by_left(reading: Reading, cell: Cell, start: Cell, height: float) -> bool:
     """Whether a cell, or what stands in it behind a label, begins where the other one does."""
     edges = [cell.box.x0, *([_value(reading, cell).box.x0] if reading.labels.opening(cell) else [])]
     own = [

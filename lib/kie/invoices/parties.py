@@ -14,6 +14,9 @@ from lib.kie.invoices.address_blocks import (
 )
 from lib.kie.invoices.labels import FieldLabel
 from lib.kie.invoices.party_lines import (
+    is_country,
+    is_person,
+    is_street_line,
     name_and_rest,
     name_and_street,
     name_spans,
@@ -48,6 +51,7 @@ _REPEATED = 0.08  # added for each time (two at most) that the page repeats the 
 _TOP, _BOTTOM = 0.2, 0.85  # of the page's height
 _LARGE = 1.25  # of the page's letter height
 _SMALL_WORDS = 2
+_NAME_PERSON_STREET_TOWN = 4  # lines of a block with somebody's name below the company's
 _MOST_NAMES = 50  # of one role that are compared with the rest of the document
 _WINDOW_GAP, _WINDOW_INDENT = 6.0, 8.0  # letter heights
 
@@ -109,13 +113,18 @@ def _by_place(
     `roles` are those that headings have given to other blocks.
     """
     senders_names = {sender.parts[0].text.casefold() for sender in senders}
-    is_sender = block.first.text.casefold() in senders_names
-    if is_sender or _has_contacts(reading, (*block.lines, *block.below)):
+    below_another = bool(senders) or _has_block_above(block, unlabelled)
+    cells = (*block.lines, *block.below)
+    if block.first.text.casefold() in senders_names:
         yield _party(reading, block, Role.VENDOR, _WITH_CONTACTS)
     elif any(_stands_under(reading, sender.first, block) for sender in senders):
         yield _party(reading, block, Role.CUSTOMER, _UNDER_SENDER)
-    elif senders or _has_block_above(block, unlabelled):
+    elif _has_contacts(reading, cells):
+        yield _party(reading, block, Role.VENDOR, _WITH_CONTACTS)
+    elif below_another or Role.VENDOR in roles:
         yield _party(reading, block, Role.CUSTOMER, _BELOW_ANOTHER)
+    elif _has_tax_id(reading, cells):
+        yield _party(reading, block, Role.VENDOR, _WITH_CONTACTS)
     else:
         yield _party(reading, block, Role.VENDOR, _UNLABELLED)
         if Role.CUSTOMER not in roles:
@@ -127,15 +136,25 @@ def _party(
 ) -> Party:
     lines = name_and_street(reading, block.lines)
     spans = [without_label(reading, line) for line in lines if line is not block.postal]
-    spans += town_parts(block.postal) or [without_label(reading, block.postal)]
-    if block.below and "country" in reading.labels.cues(block.below[0]):
+    spans += _town(reading, block.postal, alone=not spans)
+    if block.below and is_country(reading, block.below[0]):
         spans.append(block.below[0].span)
     spans = [span for span in spans if any(c.isalnum() for c in span.text)]
-    name = spans[0] if spans and len(spans) > 1 else None
+    name = spans[0] if len(spans) > 1 and not is_street_line(reading, spans[0]) else None
+    if name and len(spans) > _NAME_PERSON_STREET_TOWN - 1 and is_person(reading, spans[1]):
+        spans = [name, *spans[2:]]
     text = label.span.text if label else ""
     return Party(
         role, score, name, tuple(spans[1:] if name else spans), (*block.lines, *block.below), text
     )
+
+
+def _town(reading: Reading, postal: Cell, *, alone: bool) -> list[Span]:
+    """The line with the post code up to its town and country, as printed; `alone`: in its parts."""
+    parts = town_parts(postal)
+    if alone or not parts:
+        return parts or [without_label(reading, postal)]
+    return [Span(postal, parts[0].start, parts[-1].end)]
 
 
 def _from_labels(reading: Reading) -> Iterator[Party]:
@@ -233,13 +252,18 @@ def _has_block_above(block: AddressBlock, others: Sequence[AddressBlock]) -> boo
 
 
 def _has_contacts(reading: Reading, cells: Sequence[Cell]) -> bool:
-    """Whether bank, web or registration details stand with the lines: the sender prints those."""
+    """Whether bank or web details or a phone stand with the lines: the sender prints those."""
     telling = [find_ibans, find_bics, find_urls, find_emails]
-    if not reading.labels.of("customer_tax_id"):
-        telling.append(find_tax_ids)
     for cell in cells:
         if any(reading.identifiers(find, cell) for find in telling):
             return True
         if reading.labels.leading_cues(cell) and reading.identifiers(find_phones, cell):
             return True
     return False
+
+
+def _has_tax_id(reading: Reading, cells: Sequence[Cell]) -> bool:
+    """Whether a tax number stands with the lines, and none of the document's is the customer's."""
+    if reading.labels.of("customer_tax_id"):
+        return False
+    return any(reading.identifiers(find_tax_ids, cell) for cell in cells)

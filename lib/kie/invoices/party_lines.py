@@ -13,6 +13,10 @@ from lib.values.identifiers import find_emails, find_tax_ids, find_urls
 
 LONGEST_NAME = 9  # words
 _FEWEST_LETTERS = 3
+_LONGEST_PERSON = 5  # words
+_HOUSE = re.compile(
+    r"^(?:No\.? ?)?\d{1,4} ?[a-zA-Z]?,? [^\W\d]|[ ,.]\d{1,4}(?: ?[a-zA-Z]|[-/]\d{1,4})?$"
+)
 _OTHER_LABELS = frozenset({"party_name", "party_address", "contact", "contact_details"})
 # "SARL au capital de 50 000 €", "Stammkapital", "kapitał zakładowy"
 _SHARE_CAPITAL = re.compile(r"[ck]apita[lł]", re.IGNORECASE)
@@ -79,6 +83,37 @@ def _is_aside(reading: Reading, line: Cell) -> bool:
     if any(reading.identifiers(find, line) for find in (find_tax_ids, find_emails, find_urls)):
         return True
     return bool(_SHARE_CAPITAL.search(line.text))
+
+
+def is_street_line(reading: Reading, span: Span) -> bool:
+    """Whether a line is a street and no name: it says so, or ends or begins with a house number."""
+    cell = span.cell
+    mentions = [m for m in reading.mentions.labels(cell) if span.start <= m.span.start < span.end]
+    if any("legal_form" in m.match.cues for m in mentions):
+        return False
+    if any("street" in m.match.cues for m in mentions):
+        return True
+    return bool(_HOUSE.search(span.text)) and any(c.isalpha() for c in span.text)
+
+
+def is_country(reading: Reading, cell: Cell) -> bool:
+    """Whether a line is the name of a country, in any language."""
+    letters = sum(c.isalpha() for c in cell.text)
+    return any(
+        "country" in mention.match.cues and sum(c.isalpha() for c in mention.span.text) == letters
+        for mention in reading.mentions.labels(cell)
+    )
+
+
+def is_person(reading: Reading, span: Span) -> bool:
+    """Whether the line under a company's name names somebody there: few words, all capitalised."""
+    words = [word for word in span.text.split() if any(c.isalpha() for c in word)]
+    if not 2 <= len(words) <= _LONGEST_PERSON or any(c.isdigit() for c in span.text):
+        return False
+    cues = reading.labels.cues(span.cell)
+    if cues & {"street", "legal_form"}:
+        return False
+    return sum(word[0].isupper() for word in words) >= 2 and not span.text.rstrip().endswith(",")
 
 
 def _is_salutation(reading: Reading, cell: Cell) -> bool:
