@@ -44,6 +44,7 @@ _PARTY_FIELDS = frozenset(
 _LINES_ABOVE = 6
 _LINES_BELOW = 6
 _ALIGNED = 1.2  # letter heights between left edges
+_FLUSH = 0.5  # letter heights between right edges or middles: no address is set so by chance
 _GAP_ABOVE = 2.6  # letter heights between lines; address windows are set wide
 _GAP_BELOW = 1.3
 
@@ -240,11 +241,11 @@ Alignment = Callable[[Reading, Cell, Cell, float], bool]
 
 
 def _by_right(_: Reading, cell: Cell, start: Cell, height: float) -> bool:
-    return abs(cell.box.x1 - start.box.x1) <= _ALIGNED * height
+    return abs(cell.box.x1 - start.box.x1) <= _FLUSH * height
 
 
 def _by_middle(_: Reading, cell: Cell, start: Cell, height: float) -> bool:
-    return abs(cell.box.center_x - start.box.center_x) <= _ALIGNED * height
+    return abs(cell.box.center_x - start.box.center_x) <= _FLUSH * height
 
 
 def _by_left(reading: Reading, cell: Cell, start: Cell, height: float) -> bool:

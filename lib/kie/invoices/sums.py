@@ -28,6 +28,7 @@ _NOT_PRINTED_DUE = 0.45  # nothing says that a part was paid: the total is due
 _OTHERS = 0.15
 _IS_NET = 0.3  # the net amount of such a triple is not the total
 _DUE_AS_TOTAL = 0.2
+_STRIP, _STRIP_REACH, _STRIP_GAP = 2, 3, 3.5  # labels; rows and letter heights to their amounts
 _MOST_OF_FIELD = 60  # labels of one sum that are looked at
 _MOST_COMPARED = 20  # of each sum that arithmetic is tried on
 _CENT = Decimal("0.015")
@@ -81,8 +82,8 @@ def _of_field(reading: Reading, field: str) -> Iterator[_Sum]:
         right = amounts_right_of(reading, label)
         if right:
             yield _Sum(field, right[-1], label.strength * _RIGHT - doubt, label)
-        elif label.alone:
-            below = _below(reading, label)
+        elif label.alone or _only_rate_behind(label):
+            below = _in_strip(reading, label) or (_below(reading, label) if label.alone else None)
             if below:
                 yield _Sum(field, below, label.strength * _BELOW - doubt, label)
 
@@ -137,6 +138,41 @@ def _below(reading: Reading, label: FieldLabel) -> AmountMention | None:
             return None
         under = [a for a in _money(reading, cell) if a.box.overlap_x(box) > 0]
         return under[0] if under else None
+    return None
+
+
+def _only_rate_behind(label: FieldLabel) -> bool:
+    """Whether what follows the label in its cell is a rate: "VAT 20 %", "IVA 21% included"."""
+    behind = label.cell.text[label.span.end :]
+    return label.leads and "%" in behind and sum(c.isalpha() for c in behind) <= _OTHER_TEXT
+
+
+def _in_strip(reading: Reading, label: FieldLabel) -> AmountMention | None:
+    """The amount in the box that a label heads, where sums stand side by side in a strip.
+
+    Boxes reach from one label to the next; their amounts may stand at the other end.
+    """
+    row = reading.layout.row_of(label.cell)
+    headed = [c for c in row.cells if any(x.leads for x in reading.labels.in_cell(c))]
+    if len(headed) < _STRIP:
+        return None
+    height = reading.layout.page_of(label.cell).letter_height
+    right = next(iter(row.cells_right_of(label.cell)), None)
+    end = right.box.x0 if right else float("inf")
+    for below in reading.layout.rows[row.index + 1 : row.index + 1 + _STRIP_REACH]:
+        near = below.box.y0 - row.box.y1 <= _STRIP_GAP * height
+        if below.page_number != row.page_number or not near:
+            return None
+        if any(reading.labels.opening(cell) for cell in below.cells):
+            return None
+        inside = [
+            amount
+            for cell in below.cells
+            for amount in _money(reading, cell)
+            if label.cell.box.x0 - height <= amount.box.x0 and amount.box.x1 < end + height
+        ]
+        if inside:
+            return inside[0]
     return None
 
 
