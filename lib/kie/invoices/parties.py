@@ -140,7 +140,8 @@ def _party(
     if block.below and is_country(reading, block.below[0]):
         spans.append(block.below[0].span)
     spans = [span for span in spans if any(c.isalnum() for c in span.text)]
-    name = spans[0] if len(spans) > 1 and not is_street_line(reading, spans[0]) else None
+    nameless = spans and is_street_line(reading, spans[0]) and block.postal in lines[1:2]
+    name = spans[0] if len(spans) > 1 and not nameless else None
     if name and len(spans) > _NAME_PERSON_STREET_TOWN - 1 and is_person(reading, spans[1]):
         spans = [name, *spans[2:]]
     text = label.span.text if label else ""
