@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from lib.domain.extraction import Candidate
 from lib.kie.invoices.labels import Labels
-from lib.kie.invoices.table_body import Item, Piece, RunningSum, read_body
+from lib.kie.invoices.table_body import RunningSum, read_body
 from lib.kie.invoices.table_codes import codes_of
+from lib.kie.invoices.table_descriptions import Item, Piece
 from lib.kie.invoices.table_header import ITEM_COLUMNS, Header, find_headers
 from lib.kie.invoices.table_headerless import read_headerless
 from lib.kie.invoices.table_roles import Printed, roles_of

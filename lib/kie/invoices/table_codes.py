@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from lib.kie.invoices.table_body import Item
+from lib.kie.invoices.table_descriptions import Item
 from lib.kie.layout import Span
 from lib.kie.mentions import Mentions
 

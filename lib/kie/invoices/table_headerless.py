@@ -8,7 +8,7 @@ from itertools import permutations
 from statistics import median
 
 from lib.kie.invoices.labels import Labels
-from lib.kie.invoices.table_body import Item, Piece
+from lib.kie.invoices.table_descriptions import Item, Piece
 from lib.kie.layout import Layout, Row, Span
 from lib.kie.mentions import AmountMention, Mentions
 
