@@ -35,6 +35,7 @@ class ScriptedClient:
         self._replies = list(replies)
         self.requests: list[Any] = []
         self.cancellations: list[Cancellation | None] = []
+        self.deadlines: list[Deadline] = []
 
     def complete(
         self,
@@ -44,6 +45,7 @@ class ScriptedClient:
         cancellation: Cancellation | None = None,
         request_id: str | None = None,
     ) -> ChatAnswer:
+        self.deadlines.append(deadline)
         reply = self._next(request, cancellation)
         text, finish = reply if isinstance(reply, tuple) else (reply, "stop")
         return ChatAnswer(text, finish, request.model or "default", CALL)

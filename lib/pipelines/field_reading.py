@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from lib.domain.deadline import Deadline
 from lib.domain.document import Page
 from lib.domain.extraction import Hints, RawExtraction, Reading
 from lib.domain.task import Task
@@ -20,6 +21,8 @@ CPU = "cpu"
 
 # Nobody answered: another reader may. A model that answers nonsense is a fault to be seen instead.
 _AWAY = frozenset({"inference_unavailable", "inference_timeout"})
+# Of the time left, what the rules keep for themselves where they may have to answer.
+_RESERVED, _LONGEST_RESERVE_S = 0.1, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +83,16 @@ def read_fields(
     with watch.station("kie"):
         rules = extractor.extract(pages, task, hints)
     still_wanted(sight)
+    deadline = sight.deadline
     document = _Document(pages, rules.task or task, hints, rules, watch)
     if model is None:
         return FieldsRead(document.task, document.finish(rules), CPU, extractor.name)
+    if model.falls_back:
+        sight = replace(sight, deadline=_with_time_left(sight.deadline))
     try:
         return _with_model(document, model, model.reader.looking_at(sight), extractor.name)
     except Error as error:
-        if not model.falls_back or error.code not in _AWAY or sight.deadline.passed:
+        if not model.falls_back or error.code not in _AWAY or deadline.passed:
             raise
         reason = error.details.get("reason", "no reason given")
         warning = f"fallback_cpu:{error.code}: the model could not be asked ({reason})"
@@ -111,6 +117,12 @@ def _with_model(
         asked = model.ask(rules, document.pages, doubts, views)
     reading = document.finish(merged(rules, asked, doubts))
     return FieldsRead(task, reading, station.backend, model.name)
+
+
+def _with_time_left(deadline: Deadline) -> Deadline:
+    """A little earlier than `deadline`: a model that hangs must leave time to answer without it."""
+    reserve = min(_LONGEST_RESERVE_S, deadline.remaining() * _RESERVED)
+    return replace(deadline, at=deadline.at - reserve)
 
 
 def still_wanted(sight: Sight) -> None:

@@ -16,6 +16,9 @@ from lib.values.text import fold_ocr, fold_width
 
 _SHORT_CODE = 3  # letters and digits
 _APART = frozenset(":;#()[]|*")  # may touch a code without being a part of it
+Fold = Callable[[str], str]
+"""Makes one character comparable, or nothing of it."""
+
 _NOT_CODE = re.compile(r"[\W_]+")
 
 
@@ -39,13 +42,30 @@ class Place:
         return (box.y0 + box.y1) / 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class PrintedLine:
-    """A line's text, and which of its words each character belongs to (spaces: the one before)."""
+    """A line's words and its text, in the forms in which values are looked for."""
 
     page: int
     words: tuple[Word, ...]
     text: str
+
+    @cached_property
+    def tokens(self) -> tuple[tuple[str, ...], ...]:
+        """Per word its parts for comparing: look-alike characters made one, no punctuation."""
+        return tuple(tuple(fold_ocr(word.text).split()) for word in self.words)
+
+    @cached_property
+    def _compacts(self) -> dict[Fold, tuple[str, tuple[int, ...]]]:
+        return {}
+
+    def compact(self, fold: Fold) -> tuple[str, tuple[int, ...]]:
+        """What `fold` makes of the text, and where in the text each of its characters stands."""
+        if fold not in self._compacts:
+            found = [(part, index) for index, c in enumerate(self.text) for part in fold(c)]
+            origin = tuple(index for _, index in found)
+            self._compacts[fold] = "".join(part for part, _ in found), origin
+        return self._compacts[fold]
 
     def place(self, start: int, end: int, fit: float = 1.0) -> Place:
         """The words that text[start:end] touches, and exactly that text as printed."""
@@ -111,12 +131,11 @@ class Printed:
                     if code in candidates(symbol):
                         yield Place(line.page, (word,), symbol)
 
-    def codes(self, text: str, fold: Callable[[str], str]) -> Iterator[Place]:
+    def codes(self, text: str, fold: Fold) -> Iterator[Place]:
         """Places of a code of letters and digits, whatever spaces and punctuation stand in it.
 
-        `fold` makes one character comparable, or nothing of it. A code must not be cut out of a
-        longer run of the same sort of character, a short one not out of anything: 17 is no part of
-        17.03.2026.
+        A code must not be cut out of a longer run of the same sort of character, a short one not
+        out of anything: 17 is no part of 17.03.2026.
         """
         wanted = "".join(map(fold, text))
         if not wanted:
@@ -141,14 +160,8 @@ def digits_only(character: str) -> str:
     return folded if folded.isascii() and folded.isdigit() else ""
 
 
-def _codes_in(line: PrintedLine, wanted: str, fold: Callable[[str], str]) -> Iterator[Place]:
-    compact: list[str] = []
-    origin: list[int] = []
-    for index, character in enumerate(line.text):
-        for part in fold(character):
-            compact.append(part)
-            origin.append(index)
-    joined = "".join(compact)
+def _codes_in(line: PrintedLine, wanted: str, fold: Fold) -> Iterator[Place]:
+    joined, origin = line.compact(fold)
     start = joined.find(wanted)
     while start >= 0:
         first, last = origin[start], origin[start + len(wanted) - 1]

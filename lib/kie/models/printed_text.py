@@ -50,6 +50,7 @@ def find_text(printed: Printed, value: str, page: int | None = None) -> Iterator
     digits = set(_tokens_with_digits(value))
     lines = [line for line in printed.lines if page is None or line.page == page]
     similar = _similar(lines, wanted, digits)
+    lines = [line for line in lines if any(t in similar for word in line.tokens for t in word)]
     runs = [run for line in lines if (run := _best_run(line, wanted, similar))]
     found: list[tuple[float, Place]] = []
     for seed in sorted(runs, key=lambda run: -run.fit)[:_MOST_SEEDS]:
@@ -81,7 +82,7 @@ def _similar(
     lines: Sequence[PrintedLine], wanted: Counter[str], digits: set[str]
 ) -> dict[str, tuple[str, float]]:
     """Per token on the page the token of the value that it stands for, and how well it fits."""
-    printed = {token for line in lines for word in line.words for token in _tokens(word.text)}
+    printed = {token for line in lines for word in line.tokens for token in word}
     loose = [token for token in wanted if len(token) >= _FUZZY_LENGTH and token not in digits]
     found: dict[str, tuple[str, float]] = {}
     for token in printed:
@@ -108,7 +109,7 @@ def _best_run(
         covered: Counter[str] = Counter()
         fit = strange = 0.0
         for end in range(start, len(line.words)):
-            for token in _tokens(line.words[end].text):
+            for token in line.tokens[end]:
                 match = similar.get(token)
                 if match and covered[match[0]] < wanted[match[0]]:
                     covered[match[0]] += 1

@@ -197,6 +197,14 @@ def test_past_the_deadline_nobody_waits_for_the_rules_either() -> None:
         read(found(), ScriptedClient(time_out), seen, below=None, falls_back=True)
 
 
+def test_a_model_that_hangs_leaves_time_to_answer_without_it() -> None:
+    for falls_back, until in ((True, 95.0), (False, 100.0)):
+        client = ScriptedClient(as_json({}))
+        seen = replace(sight(), deadline=Deadline(100.0, lambda: 40.0))
+        read(found(), client, seen, below=None, falls_back=falls_back)
+        assert [deadline.at for deadline in client.deadlines] == [until]
+
+
 def test_nobody_is_asked_for_a_caller_who_has_left() -> None:
     cancellation = Cancellation()
     cancellation.set()

@@ -66,6 +66,7 @@ function inWords(reason, checks) {
   }
   if (kind === "missing") return `${sentence(name)} was not found.`;
   if (kind === "low_confidence") return `${sentence(name)} is uncertain.`;
+  if (kind === "not_on_page") return `${sentence(name)}: the model named something that is not on the page.`;
   if (kind.startsWith("ambiguous")) return `${sentence(name)} can be read in more than one way.`;
   return reason;
 }
@@ -80,8 +81,11 @@ function fieldRow(name, field) {
   const row = make("tr");
   const heading = make("th", sentence(name));
   heading.scope = "row";
-  const value = make("td", field.value);
-  if (String(field.raw) !== String(field.value)) {
+  const value = make("td", field.value ?? "–");
+  if (field.value == null) {
+    const said = field.alternatives.map((other) => other.value).join(", ");
+    value.append(make("small", `not on the page, though the model says ${said}`));
+  } else if (String(field.raw) !== String(field.value)) {
     const how = field.source === "derived" ? "computed" : `printed as ${field.raw}`;
     value.append(make("small", how));
   }
