@@ -38,7 +38,8 @@ _NO_VENDORS = VendorBook()
 class Hints:
     """What the caller knows beforehand, and the day on which the document was received.
 
-    `vendors` are those that the caller has met before.
+    `vendors` are those that the caller has met before. `max_error_rate`: the share of accepted
+    answers, and of accepted documents, that may be wrong; None leaves that to the defaults.
     """
 
     received_on: date
@@ -46,6 +47,7 @@ class Hints:
     currency: str | None = None
     date_order: DateOrder | None = None
     vendors: VendorBook = _NO_VENDORS
+    max_error_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ class FieldValue:
     """An answered field: the value, its text and place, and how sure we are (calibrated, 0..1).
 
     `value` is None where there is no answer but a doubt: what a model said that is not on the page
-    is among the alternatives then.
+    is among the alternatives then. `needs_review`: whether it is less sure than a wanted error rate
+    allows; None where no rate was wanted, and for cells of tables.
     """
 
     value: Value | None
@@ -113,6 +116,7 @@ class FieldValue:
     page: int | None = None
     polygon: Polygon | None = None
     alternatives: tuple[Alternative, ...] = ()
+    needs_review: bool | None = None
 
 
 class CheckStatus(StrEnum):

@@ -1,34 +1,28 @@
-"""How sure a value is: a small logistic regression over named features, weights in one place."""
+"""How sure a value is: boosted trees over its features, fitted on held-out answers.
+
+The file `confidence.json` is written by scripts/fit_confidence.py; docs/decisions tell how.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lib.domain.extraction import Source
 from lib.domain.task import FieldType
 from lib.post.answered import Answered
-from lib.post.features import DocumentSigns
+from lib.post.boosted import BoostedTrees, from_data
+from lib.post.features import DocumentSigns, features
+
+FILE = "confidence.json"
 
 BIAS = "bias"
-
-WEIGHTS: Mapping[str, float] = {
-    # Near an L2-regularised fit on receipts and scanned invoices read by the CPU extractor; the
-    # last three, too rare there to be fitted, are set by judgement. To refit: collect `features` of
-    # every answered field with whether it was right, and replace the numbers.
-    BIAS: -0.4,
-    "score": 2.8,  # the extractor's ranking score, 0..1
-    "word_doubt": -5.0,  # 1 - the least recognition confidence among the value's words
-    "margin": 1.0,  # lead over the best other value of the field, 0..1
-    "confirmed": 1.2,  # weight of the strongest check that holds, 0..1 (sums, checksums)
-    "contradicted": -2.0,  # weight of the strongest check that fails, 0..1
-    "text": -1.0,  # a name, address or other text: one wrong letter makes it wrong
-    "repaired": -0.7,  # letters had to be read as digits
-    "ambiguous": -1.6,  # two readings of the same text are equally possible
-    "text_layer": 0.7,  # characters come from the file, not from pixels
-    "derived": -0.3,  # computed from other values, not printed
-}
-
 MODEL_WEIGHTS: Mapping[str, float] = {
     # For values that a served model gave and that were found on the page. Set by judgement: no
     # labelled document has been read by such a model on a GPU here. The score already holds the
@@ -43,52 +37,78 @@ MODEL_WEIGHTS: Mapping[str, float] = {
     "text": -0.5,
     "repaired": -0.4,
     "ambiguous": -1.6,
-    "text_layer": 0.0,
-    "derived": 0.0,
 }
-
 _TEXTS = frozenset({FieldType.NAME, FieldType.ADDRESS, FieldType.STRING})
 
+# Too rare in labelled documents to be fitted, in logits; by judgement.
+_RARE: Mapping[str, float] = {"repaired": -0.7, "contradicted": -1.0}
+
 _EXACT, _EXACT_BUT_CONTRADICTED = 0.995, 0.95
-_CEILING, _FLOOR = 0.99, 0.01  # a value that was read is never certain, nor worthless once answered
+CEILING, FLOOR = 0.995, 0.01  # a value that was read is never certain, nor worthless once answered
 
 
-def _logistic_features(a: Answered) -> dict[str, float]:
-    option = a.option
-    words = option.candidate.words
-    rival = max((o.score for o in a.rivals), default=0.0)
-    return {
+def confidences(
+    answered: Sequence[Answered], document: DocumentSigns, trees: BoostedTrees | None = None
+) -> list[float]:
+    """The confidence of each value, 0..1, rounded to four decimals.
+
+    `trees` take the place of the shipped ones. A value that its source gave exactly is not judged
+    by its looks, only by the checks; one of a served model by a table of its own.
+    """
+    read = [a for a in answered if not a.option.exact and not _from_model(a)]
+    of_trees = iter(_by_trees(read, document, trees or shipped_trees()) if read else ())
+    return [
+        _of_exact(a) if a.option.exact else _of_model(a) if _from_model(a) else next(of_trees)
+        for a in answered
+    ]
+
+
+@cache
+def shipped_trees() -> BoostedTrees:
+    """The fitted trees that are part of this package."""
+    return from_data(json.loads(files(__package__).joinpath(FILE).read_text("utf-8")))
+
+
+def probabilities(trees: BoostedTrees, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The confidence of each row of (rows, features), in the order of `trees.features`.
+
+    Of several readings that nothing decides between, one is no surer than its share of them.
+    """
+    columns = dict(zip(trees.features, rows.T, strict=True))
+    sums = trees.sums(rows) + sum(w * columns[name] for name, w in _RARE.items())
+    highest = np.where(columns["ambiguous"] > 0, columns["weight"], CEILING)
+    return np.asarray(np.clip(1.0 / (1.0 + np.exp(-sums)), FLOOR, np.minimum(highest, CEILING)))
+
+
+def _by_trees(
+    answered: Sequence[Answered], document: DocumentSigns, trees: BoostedTrees
+) -> list[float]:
+    named = (features(one, document) for one in answered)
+    rows = np.array([[one[name] for name in trees.features] for one in named])
+    return [round(float(p), 4) for p in probabilities(trees, rows)]
+
+
+def _of_exact(answered: Answered) -> float:
+    return _EXACT_BUT_CONTRADICTED if answered.contradicted else _EXACT
+
+
+def _from_model(answered: Answered) -> bool:
+    return answered.option.candidate.source is Source.MODEL
+
+
+def _of_model(answered: Answered) -> float:
+    option, words = answered.option, answered.option.candidate.words
+    rival = max((other.score for other in answered.rivals), default=0.0)
+    named = {
         BIAS: 1.0,
         "score": option.candidate.score,
         "word_doubt": 1.0 - min((word.confidence for word in words), default=1.0),
         "margin": max(0.0, option.score - rival),
-        "confirmed": a.confirmed,
-        "contradicted": a.contradicted,
+        "confirmed": answered.confirmed,
+        "contradicted": answered.contradicted,
         "ambiguous": float(option.ambiguous),
         "repaired": float(option.repaired),
-        "text": float(a.kind in _TEXTS),
-        "text_layer": float(option.candidate.source is Source.TEXT_LAYER),
-        "derived": float(option.candidate.source is Source.DERIVED),
+        "text": float(answered.kind in _TEXTS),
     }
-
-
-def probability(named: Mapping[str, float], weights: Mapping[str, float] = WEIGHTS) -> float:
-    """The logistic of the weighted features, kept inside 0.01..0.99."""
-    z = sum(weights[name] * value for name, value in named.items())
-    return min(_CEILING, max(_FLOOR, 1.0 / (1.0 + math.exp(-z))))
-
-
-def confidences(answered: Sequence[Answered], document: DocumentSigns) -> list[float]:
-    """The confidence of each value, 0..1, rounded to four decimals.
-
-    A value that its source gave exactly is not judged by its looks, only by the checks.
-    """
-    return [_one(value) for value in answered]
-
-
-def _one(answered: Answered) -> float:
-    if answered.option.exact:
-        return _EXACT_BUT_CONTRADICTED if answered.contradicted else _EXACT
-    from_model = answered.option.candidate.source is Source.MODEL
-    named = _logistic_features(answered)
-    return round(probability(named, MODEL_WEIGHTS if from_model else WEIGHTS), 4)
+    z = sum(MODEL_WEIGHTS[name] * value for name, value in named.items())
+    return round(min(CEILING, max(FLOOR, 1.0 / (1.0 + math.exp(-z)))), 4)

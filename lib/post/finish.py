@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lib.domain.document import Page
-from lib.domain.extraction import Candidate, Hints, RawExtraction, Reading
-from lib.domain.task import FieldSpec, FieldType, Task
+from lib.domain.extraction import Candidate, FieldValue, Hints, RawExtraction, Reading
+from lib.domain.task import DocumentType, FieldSpec, FieldType, Task
 from lib.post.answer import answer
 from lib.post.answered import Answered, answered_values
 from lib.post.checks import Verdict, run_checks
@@ -17,12 +17,13 @@ from lib.post.currency import printed_currency
 from lib.post.dates import without_truncated
 from lib.post.derive import derive
 from lib.post.doubts import doubt_reasons, doubt_warnings, with_doubts
+from lib.post.error_rates import ErrorRates, shipped_error_rates
 from lib.post.evidence import Evidence
 from lib.post.features import DocumentSigns, signs_of
 from lib.post.known_vendors import recognise
 from lib.post.normalise import read
 from lib.post.options import Chosen, Option, Options, RowOptions
-from lib.post.review import ambiguity, doubts_lines_only, review_reasons
+from lib.post.review import LOW_CONFIDENCE, ambiguity, doubts_lines_only, review_reasons
 from lib.post.rows import fitting_rows
 from lib.post.schema import build_result, schema_errors
 from lib.post.settled import Settled, numbers, table_totals
@@ -45,6 +46,15 @@ class Choice:
     verdicts: tuple[Verdict, ...]
     answered: tuple[Answered, ...]
     signs: DocumentSigns
+
+    @property
+    def unclear(self) -> tuple[str, ...]:
+        """Fields that have readings of which nothing decides for any."""
+        return tuple(
+            name
+            for name, found in self.options.items()
+            if name not in self.settled.fields and found and found[0].ambiguous
+        )
 
 
 def choose_values(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) -> Choice:
@@ -89,16 +99,16 @@ def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) 
     choice = choose_values(raw, task, pages, hints)
     settled, options = choice.settled, choice.options
     fields = answer(choice.answered, choice.signs)
+    least = LOW_CONFIDENCE
+    if hints.max_error_rate is not None:
+        rates = shipped_error_rates()
+        least = rates.of_document(_kind(raw, task), hints.max_error_rate)
+        fields = _with_review(choice.answered, fields, rates, hints.max_error_rate)
     checks = tuple(verdict.check for verdict in choice.verdicts)
     result = build_result(settled)
     errors = schema_errors(task, result)
-    unclear = [
-        n
-        for n, found in options.items()
-        if n not in settled.fields and found and found[0].ambiguous
-    ]
     reasons = (
-        *review_reasons(task, settled.fields, fields, checks, errors, unclear),
+        *review_reasons(task, settled.fields, fields, checks, errors, choice.unclear, least),
         *doubt_reasons(raw, task),
     )
     return Reading(
@@ -112,10 +122,32 @@ def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) 
         warnings=(
             *raw.warnings,
             *doubt_warnings(raw),
-            *_warnings(settled, options, unclear, choice.derived),
+            *_warnings(settled, options, choice.unclear, choice.derived),
             *(f"doubtful_lines:line_items: {c.message}" for c in checks if doubts_lines_only(c)),
         ),
     )
+
+
+def _kind(raw: RawExtraction, task: Task) -> DocumentType:
+    """The type that the answers to a document count as; a credit note is read as an invoice."""
+    kind = task.document_type or raw.document_type
+    return DocumentType.INVOICE if kind is DocumentType.CREDIT_NOTE else kind
+
+
+def _with_review(
+    answered: Sequence[Answered],
+    fields: Mapping[str, FieldValue],
+    rates: ErrorRates,
+    max_error_rate: float,
+) -> dict[str, FieldValue]:
+    """The answers; those outside of tables say whether they are less sure than the rate allows."""
+    marked = dict(fields)
+    for one in answered:
+        if not one.in_table:
+            field = fields[one.key]
+            least = rates.of_field(one.field, field.source, max_error_rate)
+            marked[one.key] = replace(field, needs_review=field.confidence < least)
+    return marked
 
 
 def _read_fields(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lib.domain.extraction import Check, CheckStatus, FieldValue
+from lib.domain.extraction import Check, CheckStatus, FieldValue, Source
 from lib.domain.task import DocumentType, FieldSpec, FieldType, Task
 from lib.post.options import Chosen
 
@@ -12,7 +12,8 @@ from lib.post.options import Chosen
 _KEY_FIELDS = ("vendor_name", "document_number", "issue_date", "total")
 _NOT_ALWAYS_PRINTED = {DocumentType.RECEIPT: frozenset({"document_number"})}
 
-_LOW_CONFIDENCE = 0.6  # below: wrong often enough that looking is cheaper than booking it wrong
+LOW_CONFIDENCE = 0.6
+"""Below, a value is wrong often enough that looking is cheaper than booking it wrong."""
 
 
 def review_reasons(
@@ -22,18 +23,20 @@ def review_reasons(
     checks: Sequence[Check],
     schema_errors: Sequence[str],
     unclear: Sequence[str],
+    least_confidence: float = LOW_CONFIDENCE,
 ) -> tuple[str, ...]:
     """Reasons in a fixed order: what is missing, doubtful, ambiguous, contradicted, malformed.
 
     `unclear`: names of fields that have candidates of which none could be taken (a `$` without a
-    country). A task without any of the usual key fields has all its fields as key fields.
+    country). `least_confidence`: below it a key field is doubtful. A task without any of the usual
+    key fields has all its fields as key fields.
     """
-    key = _key_fields(task)
+    key = key_fields(task)
     reasons = [f"missing:{name}" for name in key if name not in fields]
     reasons += [
         f"low_confidence:{name}"
         for name in key
-        if name in fields and fields[name].confidence < _LOW_CONFIDENCE
+        if name in fields and _is_doubtful(fields[name], least_confidence)
     ]
     for spec in task.fields:
         option = chosen.get(spec.name)
@@ -66,7 +69,13 @@ def ambiguity(spec: FieldSpec) -> str:
     return f"{names.get(spec.type, 'ambiguous_amount')}:{spec.name}"
 
 
-def _key_fields(task: Task) -> tuple[str, ...]:
+def _is_doubtful(field: FieldValue, least_confidence: float) -> bool:
+    """Whether a person should look; what XML says is not read and therefore not misread."""
+    return field.source is not Source.XML and field.confidence < least_confidence
+
+
+def key_fields(task: Task) -> tuple[str, ...]:
+    """The fields without which a document of the task cannot be booked."""
     kind = task.document_type
     optional = _NOT_ALWAYS_PRINTED.get(kind, frozenset()) if kind else frozenset()
     scalar = tuple(spec.name for spec in task.fields if spec.type is not FieldType.TABLE)

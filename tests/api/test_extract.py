@@ -58,6 +58,19 @@ def test_hints_reach_the_pipeline(place: Place) -> None:
     hints = place.pipeline.calls[0]["hints"]
     assert (hints.language, hints.currency, hints.date_order) == ("de", "EUR", DateOrder.DMY)
     assert hints.received_on.year >= 2026
+    assert hints.max_error_rate is None
+
+
+def test_a_wanted_error_rate_reaches_the_pipeline_from_json_and_multipart(place: Place) -> None:
+    place.client.post("/v1/extract", json={"image_base64": B64, "max_error_rate": 0.05})
+    files = {"file": ("a.pdf", RECEIPT, "application/pdf")}
+    place.client.post("/v1/extract", files=files, data={"max_error_rate": "0.5"})
+    assert [call["hints"].max_error_rate for call in place.pipeline.calls] == [0.05, 0.5]
+
+
+def test_a_field_says_whether_the_wanted_error_rate_allows_it(place: Place) -> None:
+    answer = place.client.post("/v1/extract", json={"image_base64": B64}).json()
+    assert {field["needs_review"] for field in answer["fields"].values()} == {None}
 
 
 def test_the_bodys_request_id_goes_before_the_headers(place: Place) -> None:

@@ -41,6 +41,7 @@ class _Options(BaseModel):
     language: str | None = Field(default=None, max_length=35)
     currency_hint: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     date_order_hint: DateOrder | None = None
+    max_error_rate: float | None = Field(default=None, gt=0, le=0.5)
 
 
 class BatchItem(BaseModel):

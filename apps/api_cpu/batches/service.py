@@ -208,6 +208,7 @@ def _options(request: BatchRequest | RerunRequest, task_id: str) -> ExtractReque
         language=request.language,
         currency_hint=request.currency_hint,
         date_order_hint=request.date_order_hint,
+        max_error_rate=request.max_error_rate,
     )
 
 

@@ -36,14 +36,20 @@ class Output(StrEnum):
     TABLE = "table"
 
 
+_HIGHEST_ERROR_RATE = 0.5
+
 Outcome = Mapping[str, Any]
 """A response's part from `shown`, or `{"error": ...}`; `file` names the document in both."""
 
 
-def extract_command(
+def extract_command(  # noqa: PLR0913, PLR0917 (a parameter for each option)
     files: Annotated[list[Path], typer.Argument(help="Documents: PDF, images, XML e-invoices.")],
     task: Annotated[str, typer.Option(help="Task id.")] = "auto",
     pages: Annotated[str | None, typer.Option(help="Pages, such as 1-3,5; default all.")] = None,
+    max_error_rate: Annotated[
+        float | None,
+        typer.Option(help="Share of what needs no review that may be wrong, above 0 up to 0.5."),
+    ] = None,
     compare: Annotated[
         bool, typer.Option(help="Hold the pages of e-invoices against their XML.")
     ] = False,
@@ -56,6 +62,8 @@ def extract_command(
 ) -> None:
     """Read documents here and now. Exits with 1 when any of them failed."""
     output = _chosen(as_json=as_json, as_csv=as_csv, as_table=as_table)
+    if max_error_rate is not None and not 0 < max_error_rate <= _HIGHEST_ERROR_RATE:
+        raise console.stopped(f"--max-error-rate must be above 0 and at most {_HIGHEST_ERROR_RATE}")
     settings = console.settings_or_exit(
         auth_enabled=False, ocr_workers=parallel, log_level="WARNING"
     )
@@ -72,7 +80,8 @@ def extract_command(
 
         def read(path: Path) -> Outcome:
             deadline = Deadline.after(settings.sync_deadline_s)
-            return _read(path, wanted, reader.stations, deadline, pages, compare=compare)
+            hints = Hints(datetime.now(UTC).date(), max_error_rate=max_error_rate)
+            return _read(path, wanted, reader.stations, hints, deadline, pages, compare=compare)
 
         write = _writer(output)
 
@@ -129,12 +138,12 @@ def _read(
     path: Path,
     task: Task,
     stations: Stations,
+    hints: Hints,
     deadline: Deadline,
     pages: str | None,
     *,
     compare: bool,
 ) -> Outcome:
-    hints = Hints(received_on=datetime.now(UTC).date())
     try:
         data = path.read_bytes()
     except IsADirectoryError:

@@ -131,6 +131,7 @@ def _field(value: FieldValue, backend: str) -> dict[str, Any]:
             }
             for other in value.alternatives
         ],
+        "needs_review": value.needs_review,
     }
 
 

@@ -139,6 +139,13 @@ class ExtractOptions(BaseModel):
         description="Read the pages of an e-invoice as well and list where they differ from its "
         "XML; without effect on other documents.",
     )
+    max_error_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=0.5,
+        description="Share of the answers, and of the documents, taken without review that may be "
+        "wrong; what is less sure asks for review. docs/answers.md says what is guaranteed.",
+    )
     callback_url: None = Field(
         default=None, description="Only for asynchronous requests; anything but null is refused."
     )
@@ -188,6 +195,11 @@ class FieldOut(_Shown):
         default=None, description="Who answered; null for a derived value."
     )
     alternatives: list[AlternativeOut]
+    needs_review: bool | None = Field(
+        default=None,
+        description="Whether it is less sure than `max_error_rate` allows; null without that "
+        "option, and for cells of tables.",
+    )
 
 
 class CheckOut(_Shown):

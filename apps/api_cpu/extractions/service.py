@@ -263,6 +263,7 @@ class ExtractionService:
             currency=options.currency_hint,
             date_order=options.date_order_hint,
             vendors=self._vendors.book(caller.key_id),
+            max_error_rate=options.max_error_rate,
         )
 
 
