@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from lib.domain.document import Page
 from lib.domain.extraction import Hints, RawExtraction
@@ -17,6 +18,7 @@ from lib.kie.layout import lay_out
 from lib.kie.lexicon import Lexicon, load_lexicon
 from lib.kie.mentions import Mentions
 from lib.kie.receipts.fields import RECEIPT_FIELDS, find_receipt_fields
+from lib.kie.receipts.head_network import HeadReader, shipped_head
 
 
 class CpuExtractor:
@@ -37,9 +39,7 @@ class CpuExtractor:
         The finder of the task's document type, or of the document's own where the task names none,
         answers the fields that it knows; the others are looked for by their labels and types.
         """
-        layout = lay_out(pages)
-        language = hints.language or printed_language(Mentions(layout, self._lexicon))
-        mentions = Mentions(layout, self._lexicon, language)
+        mentions = read_mentions(pages, self._lexicon, hints.language)
         kind = classify(mentions)
         task = task.for_document(kind.document_type)
         finder = self._finders.get(task.document_type or kind.document_type)
@@ -59,16 +59,25 @@ class CpuExtractor:
             document_type_score=kind.score,
             fields={name: found for name, found in fields.items() if name in wanted and found},
             tables={name: rows for name, rows in findings.tables.items() if name in wanted},
-            language=language,
+            language=mentions.language,
             task=task,
         )
 
 
-def build_cpu_extractor(lexicon: Lexicon | None = None) -> Extractor:
-    """The extractor with the shipped labels, or with a lexicon of one's own."""
+def read_mentions(pages: Sequence[Page], lexicon: Lexicon, language: str | None = None) -> Mentions:
+    """What is printed on pages, in the language that is told or that its labels are in."""
+    layout = lay_out(pages)
+    return Mentions(layout, lexicon, language or printed_language(Mentions(layout, lexicon)))
+
+
+def build_cpu_extractor(
+    lexicon: Lexicon | None = None, head: HeadReader | None = None
+) -> Extractor:
+    """The extractor with the shipped labels and networks, or with some of one's own."""
+    find_receipt = partial(find_receipt_fields, head=head or shipped_head())
     invoices = Finder(INVOICE_FIELDS, find_invoice_fields)
     finders = {
-        DocumentType.RECEIPT: Finder(RECEIPT_FIELDS, find_receipt_fields),
+        DocumentType.RECEIPT: Finder(RECEIPT_FIELDS, find_receipt),
         DocumentType.INVOICE: invoices,
         DocumentType.CREDIT_NOTE: invoices,
     }

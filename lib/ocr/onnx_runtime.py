@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
+from lib.networks.onnx import OnnxNetwork
 from lib.ocr.models import ModelFiles
 from lib.ocr.runtime import MEAN, SCALE, TOP_CLASSES, Image, alphabet_of
 
@@ -14,18 +14,9 @@ class OnnxRuntime:
     """Implements `Runtime` in float32, on one thread."""
 
     def __init__(self, files: ModelFiles) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = (
-            3  # errors only: warnings about unused initialisers say nothing
-        )
-        # Every page has another size: a plan made for one shape only holds memory for the next.
-        options.enable_mem_pattern = False
-        self._detector = _session(str(files.detection), options)
-        self._recogniser = _session(str(files.recognition), options)
-        metadata = self._recogniser.get_modelmeta().custom_metadata_map
-        self._alphabet = alphabet_of(metadata["character"])
+        self._detector = OnnxNetwork(files.detection)
+        self._recogniser = OnnxNetwork(files.recognition)
+        self._alphabet = alphabet_of(self._recogniser.metadata["character"])
 
     @property
     def name(self) -> str:
@@ -39,21 +30,17 @@ class OnnxRuntime:
 
     def text_map(self, image: Image) -> NDArray[np.float32]:
         """See `Runtime`."""
-        outputs: list[NDArray[np.float32]] = self._detector.run(None, {"x": _planes(image[None])})
+        outputs: list[NDArray[np.float32]] = self._detector.run({"x": _planes(image[None])})
         probabilities: NDArray[np.float32] = outputs[0][0, 0]
         return probabilities
 
     def top_classes(self, crops: Image) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """See `Runtime`."""
-        scores: NDArray[np.float32] = self._recogniser.run(None, {"x": _planes(crops)})[0]
+        scores: NDArray[np.float32] = self._recogniser.run({"x": _planes(crops)})[0]
         some = np.argpartition(scores, -TOP_CLASSES, axis=2)[..., -TOP_CLASSES:]
         order = np.argsort(-np.take_along_axis(scores, some, axis=2), axis=2, kind="stable")
         classes = np.take_along_axis(some, order, axis=2)
         return classes, np.take_along_axis(scores, classes, axis=2)
-
-
-def _session(path: str, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def _planes(images: Image) -> NDArray[np.float32]:

@@ -1,0 +1,1 @@
+"""Training of the networks of lib/kie: documents, labels by alignment, folds, families, reports."""
