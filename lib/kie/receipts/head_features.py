@@ -19,7 +19,7 @@ from lib.kie.receipts.pieces import Piece
 from lib.kie.receipts.runs import Run
 from lib.values.text import base_letter, fold_width
 
-LONGEST_PIECE = 44
+LONGEST_PIECE = 36
 """Characters of a piece that the network reads."""
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ9.,&()/-:'#@ абвгдежзийклмнопрстуфхцчшщъыьэюя"

@@ -22,6 +22,8 @@ _REGISTRATION = re.compile(
 _SPLITTING = frozenset(
     {"vendor_registration_id", "vendor_tax_id", "vendor_phone", "fax", "vendor_email"}
 )
+_LEADING = frozenset({"vendor_name", "vendor_address", "party_name", "party_address"})
+_LEAD = re.compile(r"\s?:\s?(?=\W*\w+\W+\w)")
 _STREET_NUMBER = re.compile(
     r"^\W*(?:\w{1,6}[.:]?\s{0,2})?(?:\d{1,5}[A-Za-z]?(?:\s?[-/&,]\s?\d{1,5}[A-Za-z]?)*)[,.]?\s+[^\W\d]{2}"
     r"|\b(?:no|nr|nº|n°|№)[.:º°]?\s?\d|\b[^\W\d]{3,}\s\d{1,4}\s?[a-z]?(?:\s?[-/]\s?\d+\s?[a-z]?)?\s*[,.]?$",
@@ -42,7 +44,10 @@ _LONG_NUMBER = re.compile(r"\d{6,}")
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A part of a head line. `part` is 0 for the line's start and 1 for what was split off."""
+    """A part of a head line. `part` is 0 for the line's start and 1 for what was split off.
+
+    A label of a name or address that the line begins with ("Address:") is a piece of its own.
+    """
 
     span: Span
     row: Row
@@ -216,9 +221,8 @@ def head_pieces(mentions: Mentions) -> tuple[Piece, ...]:
 
 
 def _cut(mentions: Mentions, row: Row, cell: Cell) -> Iterator[Piece]:
-    at = _cut_position(mentions, cell)
-    bounds = [(0, at), (at, len(cell.text))] if at else [(0, len(cell.text))]
-    for part, (start, end) in enumerate(bounds):
+    lead, at = _lead(mentions, cell), _cut_position(mentions, cell) or len(cell.text)
+    for part, start, end in ((0, 0, lead), (0, lead, at), (1, at, len(cell.text))):
         span = Span(cell, start, end)
         if any(c.isalnum() for c in span.text):
             yield Piece(
@@ -232,6 +236,16 @@ def _cut(mentions: Mentions, row: Row, cell: Cell) -> Iterator[Piece]:
                     for a in mentions.amounts(cell)
                 ),
             )
+
+
+def _lead(mentions: Mentions, cell: Cell) -> int:
+    """Characters of a label such as "Address:" before what it names; 0 without one."""
+    for label in mentions.labels(cell)[:1]:
+        behind = _LEAD.match(cell.text, label.span.end)
+        named = (label.match.fields | label.match.cues) & _LEADING
+        if named and behind and not any(c.isalpha() for c in cell.text[: label.span.start]):
+            return behind.end()
+    return 0
 
 
 def _cut_position(mentions: Mentions, cell: Cell) -> int | None:
