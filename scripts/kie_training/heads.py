@@ -14,7 +14,7 @@ from lib.kie.cpu_extractor import read_mentions
 from lib.kie.lexicon import load_lexicon
 from lib.kie.receipts.head_features import HeadFeatures, head_features
 from lib.kie.receipts.pieces import Piece, head_pieces
-from lib.kie.receipts.runs import LONGEST_ADDRESS, Run
+from lib.kie.receipts.runs import Run
 
 FIELDS = ("vendor_name", "vendor_address")
 # The closest run to a label is what it means if no more than this share of it differs (OCR).
@@ -53,21 +53,13 @@ def read_heads(documents: Iterable[Document]) -> list[Head]:
             features = head_features(mentions, pieces)
             labels = {
                 "vendor_name": find_label(pieces, features.names, document, "vendor_name"),
-                "vendor_address": find_label(pieces, runs(pieces), document, "vendor_address"),
+                "vendor_address": find_label(
+                    pieces, features.addresses, document, "vendor_address"
+                ),
             }
             texts = tuple(piece.text for piece in pieces)
             heads.append(Head(document, features, texts, labels))
     return heads
-
-
-def runs(pieces: Sequence[Piece]) -> list[Run]:
-    """All runs that can be an address."""
-    count = len(pieces)
-    return [
-        Run(first, last)
-        for first in range(count)
-        for last in range(first, min(count, first + LONGEST_ADDRESS))
-    ]
 
 
 def find_label(

@@ -19,7 +19,6 @@ from kie_training.heads import FIELDS, Head
 from lib.kie.receipts.head_features import ALPHABET, FEATURES, LONGEST_PIECE
 from lib.kie.receipts.head_network import SIGNATURE, HeadNetwork
 from lib.kie.receipts.name_evidence import NAME_FEATURES
-from lib.kie.receipts.runs import LONGEST_ADDRESS
 
 OPSET = 17
 CODES = len(ALPHABET) + 2
@@ -159,10 +158,8 @@ def collate(heads: Sequence[Head], weights: Sequence[float]) -> Batch:
         names = [run.first * pieces + run.last for run in head.features.names]
         evidence[row, names] = torch.from_numpy(head.features.evidence)
         possible["vendor_name"][row, names] = True
-        for first in range(count):
-            start = first * pieces
-            last = min(count, first + LONGEST_ADDRESS)
-            possible["vendor_address"][row, start + first : start + last] = True
+        homes = [run.first * pieces + run.last for run in head.features.addresses]
+        possible["vendor_address"][row, homes] = True
         for field, label in head.labels.items():
             if label is not None:
                 judged[field][row] = True

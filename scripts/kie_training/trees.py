@@ -48,7 +48,7 @@ class TreesHead:
         rows = windows(seen)
         scores = [log_odds(np.asarray(labeller.predict(rows))) for labeller in self._labellers]
         none, evidence = np.full(2, NEVER, np.float32), np.zeros(len(seen.names), np.float32)
-        return decide(np.hstack(scores), none, seen.names, evidence)
+        return decide(np.hstack(scores), none, (seen.names, evidence), seen.addresses)
 
 
 def train(heads: Sequence[Head], weights: Sequence[float], seed: int) -> TreesHead:

@@ -6,7 +6,7 @@ from lib.domain.extraction import Hints
 from lib.kie.findings import Findings
 from lib.kie.mentions import Mentions
 from lib.kie.receipts.amounts import labelled_amounts
-from lib.kie.receipts.head_network import HeadReader
+from lib.kie.receipts.head_network import HeadReader, shipped_head
 from lib.kie.receipts.header import find_vendor
 from lib.kie.receipts.identity import (
     find_document_number,
@@ -46,10 +46,13 @@ RECEIPT_FIELDS = frozenset(
 )
 
 
-def find_receipt_fields(mentions: Mentions, hints: Hints, *, head: HeadReader) -> Findings:
+def find_receipt_fields(
+    mentions: Mentions, hints: Hints, head: HeadReader | None = None
+) -> Findings:
     """Everything that a receipt's pages show of `RECEIPT_FIELDS`.
 
     The currency is not looked for: it is read off the signs beside the amounts afterwards.
+    The head is read by the network of this package unless another reader is given.
     """
     amounts = labelled_amounts(mentions)
     summary = summary_rows(mentions)
@@ -57,7 +60,7 @@ def find_receipt_fields(mentions: Mentions, hints: Hints, *, head: HeadReader) -
     ladders = find_ladders(mentions, amounts)
     total = find_total(mentions, amounts, ladders)
     taxes = find_tax_lines(mentions, amounts, items.row_indexes)
-    names, addresses = find_vendor(mentions, head)
+    names, addresses = find_vendor(mentions, head or shipped_head())
     dates = find_issue_date(mentions, hints)
     found = {
         "vendor_name": names,

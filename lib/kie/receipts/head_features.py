@@ -16,7 +16,7 @@ from lib.kie.layout import PageLayout
 from lib.kie.mentions import Mentions
 from lib.kie.receipts.name_evidence import NameEvidence
 from lib.kie.receipts.pieces import Piece
-from lib.kie.receipts.runs import Run
+from lib.kie.receipts.runs import LONGEST_ADDRESS, Run
 from lib.values.text import base_letter, fold_width
 
 LONGEST_PIECE = 36
@@ -118,13 +118,15 @@ _INDEX = {character: index for index, character in enumerate(ALPHABET.casefold()
 class HeadFeatures:
     """`letters` int64 (pieces, LONGEST_PIECE); `numbers` float32 (pieces, len(FEATURES)).
 
-    `names` are the runs that can be the vendor's name, `evidence` float32 (names, NAME_FEATURES).
+    `names` are the runs that can be the vendor's name, `evidence` float32 (names, NAME_FEATURES),
+    `addresses` the runs that can be its address.
     """
 
     letters: NDArray[np.int64]
     numbers: NDArray[np.float32]
     names: tuple[Run, ...]
     evidence: NDArray[np.float32]
+    addresses: tuple[Run, ...]
 
 
 def head_features(mentions: Mentions, pieces: Sequence[Piece]) -> HeadFeatures:
@@ -142,7 +144,18 @@ def head_features(mentions: Mentions, pieces: Sequence[Piece]) -> HeadFeatures:
             names = [float(name in piece.names) for name in _NAMES]
             numbers[index] = (*_shape(piece), *places[index], *flags, *names)
     runs = NameEvidence(mentions, pieces)
-    return HeadFeatures(letters, numbers, runs.names, runs.features())
+    return HeadFeatures(letters, numbers, runs.names, runs.features(), address_runs(pieces))
+
+
+def address_runs(pieces: Sequence[Piece]) -> tuple[Run, ...]:
+    """Runs without a piece that is foreign to addresses."""
+    found = []
+    for first in range(len(pieces)):
+        for last in range(first, min(len(pieces), first + LONGEST_ADDRESS)):
+            if pieces[last].is_foreign_to_addresses:
+                break
+            found.append(Run(first, last))
+    return tuple(found)
 
 
 def letter_codes(text: str) -> list[int]:

@@ -22,7 +22,7 @@ from lib.kie.mentions import Mentions
 from lib.kie.receipts.head_features import ALPHABET, FEATURES, head_features
 from lib.kie.receipts.name_evidence import NAME_FEATURES
 from lib.kie.receipts.pieces import Piece
-from lib.kie.receipts.runs import LONGEST_ADDRESS, NOTHING, HeadReading, Run, RunShares
+from lib.kie.receipts.runs import NOTHING, HeadReading, Run, RunShares
 from lib.networks.onnx import OnnxNetwork
 
 MODEL = "receipt_head.onnx"
@@ -64,32 +64,27 @@ class HeadNetwork:
         scores, none, evidence = self._network.run(
             {"letters": seen.letters, "numbers": seen.numbers, "evidence": seen.evidence}
         )
-        return decide(scores, none, seen.names, evidence)
+        return decide(scores, none, (seen.names, evidence), seen.addresses)
 
 
 def decide(
     scores: NDArray[np.float32],
     none: NDArray[np.float32],
-    names: Sequence[Run],
-    evidence: NDArray[np.float32],
+    names: tuple[Sequence[Run], NDArray[np.float32]],
+    addresses: Sequence[Run],
 ) -> HeadReading:
     """Shares of runs: the name is decided first, and what overlaps its best run is no address.
 
     `scores` (pieces, 6) of the name and then of the address, as `SCORES` orders them; `none` (2) of
-    "none is printed"; `evidence` what is added for each of the runs that can be the name.
+    "none is printed"; `names` and `addresses` the runs that can be one, names with what is added to
+    the score of each.
     """
-    spread = _run_scores(scores[:, :3])
-    firsts, lasts = [run.first for run in names], [run.last for run in names]
-    named = _answered(_shares(names, spread[firsts, lasts] + evidence, float(none[0])))
-    spread = _run_scores(scores[:, 3:])
-    homes = [
-        run
-        for first in range(len(spread))
-        for last in range(first, min(len(spread), first + LONGEST_ADDRESS))
-        if not (named.runs and (run := Run(first, last)).overlaps(named.runs[0]))
-    ]
-    firsts, lasts = [run.first for run in homes], [run.last for run in homes]
-    return HeadReading(named, _answered(_shares(homes, spread[firsts, lasts], float(none[1]))))
+    runs, evidence = names
+    named = _answered(_shares(runs, _scores_of(runs, scores[:, :3]) + evidence, float(none[0])))
+    homes = [r for r in addresses if not (named.runs and r.overlaps(named.runs[0]))]
+    return HeadReading(
+        named, _answered(_shares(homes, _scores_of(homes, scores[:, 3:]), float(none[1])))
+    )
 
 
 def _answered(found: RunShares) -> RunShares:
@@ -97,11 +92,13 @@ def _answered(found: RunShares) -> RunShares:
     return NOTHING if found.none > 0.5 else found
 
 
-def _run_scores(scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Of pieces (n, 3) to those of the runs from each piece to each, (n, n)."""
+def _scores_of(runs: Sequence[Run], scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Of pieces (n, 3) to those of runs (runs)."""
     begins, goes_on, ends = scores.astype(np.float64).T
     joined = np.cumsum(goes_on)
-    found: NDArray[np.float64] = begins[:, None] + joined - joined[:, None] + ends
+    firsts = np.array([run.first for run in runs], np.intp)
+    lasts = np.array([run.last for run in runs], np.intp)
+    found: NDArray[np.float64] = begins[firsts] + joined[lasts] - joined[firsts] + ends[lasts]
     return found
 
 

@@ -39,6 +39,7 @@ _TOWN = re.compile(r"[^\W\d]{3,}\s?,\s?[A-Z]{2,3}\.?$")
 _NOTICES = frozenset({"notice", "salutation", "duplicate"})
 _WEB = re.compile(r"www\b|https?:|\.(?:com|net|org|co|my|de|fr|es|it|nl|pl|pt|ru|id|uk)\b|@", re.I)
 _PHONE = re.compile(r"(?<!\d)\+?\(?\d{2,4}\)?[\s.\-/]{0,2}\d{3,4}[\s.\-]?\d{3,4}(?!\d)")
+_FEWEST_PHONE_DIGITS = 9  # a postcode can look like a shorter number
 _LONG_NUMBER = re.compile(r"\d{6,}")
 
 
@@ -204,6 +205,12 @@ class Piece:
             or self.is_document_type
             or self.is_registration
         )
+
+    @cached_property
+    def is_foreign_to_addresses(self) -> bool:
+        """Is part of no address: a date, a price, a title, a web page or a whole phone number."""
+        phone = self.has_phone and self.digits >= _FEWEST_PHONE_DIGITS
+        return self.has_date or self.has_money or self.has_web or self.is_document_type or phone
 
     def _after(self, label: LabelMention) -> str:
         return self.span.cell.text[label.span.end : self.span.end]
