@@ -44,7 +44,7 @@ class Size:
     lost_words: float = 0.1
     noise: float = 0.05
     evidence_alone: float = 0.25  # share of documents whose name is decided by its evidence alone
-    members: int = 2  # networks whose scores are averaged
+    members: int = 1  # networks whose scores are averaged
 
 
 @dataclass(frozen=True)

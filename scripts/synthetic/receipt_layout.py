@@ -13,6 +13,7 @@ from synthetic.styles import DEVELOPMENT
 from synthetic.truth import Truth
 
 MARKS = "ABCD"
+SCALES = {"large": 1.25, "huge": 1.8}  # of letters
 
 
 class ReceiptLayout:
@@ -60,6 +61,8 @@ class ReceiptLayout:
         return [self._sheet()]
 
     def _add(self, text: str = "", style: str = "", height: float = 1.0) -> None:
+        if style == "huge":
+            self.printed.append(("", "", SCALES["huge"] - 1))  # its letters reach up
         self.printed.append((text, style, height))
 
     def _centre(self, text: str, style: str = "", *, room: int = 0) -> None:
@@ -92,8 +95,7 @@ class ReceiptLayout:
     def _header(self) -> None:
         vendor, chance = self.bill.vendor, self.chance
         self.head_left = chance.random() < 0.2
-        self._centre(vendor.name, chance.choice(("", "bold", "large")), room=self.columns // 2 + 6)
-        self.truth.note(vendor_name=vendor.name)
+        self._name()
         if chance.random() < 0.9:
             lines = vendor.address_lines if chance.random() < 0.7 else (vendor.address,)
             for line in lines:
@@ -111,6 +113,31 @@ class ReceiptLayout:
             self._add()
             self._centre(title, "bold")
         self._add(height=0.6)
+
+    def _name(self) -> None:
+        """The vendor's name, and what is printed around it: greetings, brands, numbers."""
+        vendor, chance = self.bill.vendor, self.chance
+        name, parts = vendor.name, self.country.words["parts"]
+        style = chance.choice(("", "bold", "large", "huge"))
+        above, below = chance.random(), chance.random()
+        if above < 0.15:
+            self._centre(chance.choice(self.words.texts["thanks"]).format(tax=self.tax_name))
+        elif above < 0.25:
+            self._centre(chance.choice(parts["trade"]).lower())
+        elif above < 0.35 and len(name.split()) > 2:
+            self._centre(max(name.split(), key=len).upper(), "huge")
+            style = ""
+        printed = name
+        if below < 0.15 and vendor.registration:
+            printed = f"{name} ({vendor.registration[1]})"
+        self._centre(printed, style, room=self.columns // 2 + (0 if style == "huge" else 6))
+        self.truth.note(vendor_name=name)
+        if 0.15 < below < 0.25 and vendor.registration:
+            self._centre(" ".join(vendor.registration))
+        elif 0.25 < below < 0.35:
+            self._centre(" & ".join(chance.sample(parts["trade"], 2)))
+        elif 0.35 < below < 0.42:
+            self._centre(f"# {chance.randint(2, 4000)}")
 
     def _tax_id(self) -> None:
         vendor = self.bill.vendor
@@ -323,7 +350,7 @@ class ReceiptLayout:
 
     def _print(self, sheet: Sheet, text: str, style: str, margin: float, y: float) -> None:
         """Pairs are two texts, so that a larger print keeps its columns."""
-        bold, size = style in {"bold", "large"}, self.size * (1.25 if style == "large" else 1)
+        bold, size = style in {"bold", "large", "huge"}, self.size * SCALES.get(style, 1.0)
         if text.startswith("\f"):
             sheet.text(sheet.width / 2, y, text[1:], size, bold=bold, align="C")
         elif style == "large" and "  " in text.strip():

@@ -61,10 +61,12 @@ class HeadNetwork:
         if not pieces:
             return HeadReading(NOTHING, NOTHING)
         seen = head_features(mentions, pieces)
-        scores, none, evidence = self._network.run(
-            {"letters": seen.letters, "numbers": seen.numbers, "evidence": seen.evidence}
+        # ONNX Runtime multiplies no empty matrix: a row more, taken off again.
+        evidence = np.vstack([seen.evidence, np.zeros((1, len(NAME_FEATURES)), np.float32)])
+        scores, none, weighed = self._network.run(
+            {"letters": seen.letters, "numbers": seen.numbers, "evidence": evidence}
         )
-        return decide(scores, none, (seen.names, evidence), seen.addresses)
+        return decide(scores, none, (seen.names, weighed[:-1]), seen.addresses)
 
 
 def decide(
