@@ -1,4 +1,4 @@
-"""The extractor that needs no model: labels, layout and arithmetic, for any task."""
+"""The extractor that needs no GPU: labels, layout, arithmetic and a small network, any task."""
 
 from __future__ import annotations
 

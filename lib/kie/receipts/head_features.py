@@ -148,11 +148,15 @@ def head_features(mentions: Mentions, pieces: Sequence[Piece]) -> HeadFeatures:
 
 
 def address_runs(pieces: Sequence[Piece]) -> tuple[Run, ...]:
-    """Runs without a piece that is foreign to addresses."""
+    """Runs without a piece that is foreign to addresses or names an item."""
+    foreign = [
+        piece.is_foreign_to_addresses or (below is not None and below.is_product)
+        for piece, below in zip(pieces, (*pieces[1:], None), strict=False)
+    ]
     found = []
     for first in range(len(pieces)):
         for last in range(first, min(len(pieces), first + LONGEST_ADDRESS)):
-            if pieces[last].is_foreign_to_addresses:
+            if foreign[last]:
                 break
             found.append(Run(first, last))
     return tuple(found)

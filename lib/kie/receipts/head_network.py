@@ -10,6 +10,7 @@ printed" (a semi-Markov conditional random field with one segment: Sarawagi and 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -22,7 +23,7 @@ from lib.kie.mentions import Mentions
 from lib.kie.receipts.head_features import ALPHABET, FEATURES, head_features
 from lib.kie.receipts.name_evidence import NAME_FEATURES
 from lib.kie.receipts.pieces import Piece
-from lib.kie.receipts.runs import NOTHING, HeadReading, Run, RunShares
+from lib.kie.receipts.runs import LONGEST_ADDRESS, NOTHING, HeadReading, Run, RunShares
 from lib.networks.onnx import OnnxNetwork
 
 MODEL = "receipt_head.onnx"
@@ -83,15 +84,23 @@ def decide(
     """
     runs, evidence = names
     named = _answered(_shares(runs, _scores_of(runs, scores[:, :3]) + evidence, float(none[0])))
-    homes = [r for r in addresses if not (named.runs and r.overlaps(named.runs[0]))]
-    return HeadReading(
-        named, _answered(_shares(homes, _scores_of(homes, scores[:, 3:]), float(none[1])))
-    )
+    free = [r for r in addresses if not (named.runs and r.overlaps(named.runs[0]))]
+    # Whether one is printed is judged over all runs: one that goes on into a foreign piece may be
+    # believed, and the part of it that is possible is meant then.
+    every = [
+        Run(first, last)
+        for first in range(len(scores))
+        for last in range(first, min(len(scores), first + LONGEST_ADDRESS))
+    ]
+    printed = _shares(every, _scores_of(every, scores[:, 3:]), float(none[1]))
+    found = _shares(free, _scores_of(free, scores[:, 3:]), -math.inf)
+    shares = tuple(share * (1 - printed.none) for share in found.shares)
+    return HeadReading(named, _answered(RunShares(found.runs, shares, printed.none)))
 
 
 def _answered(found: RunShares) -> RunShares:
     """The runs, or nothing when it is more likely than not that none is printed."""
-    return NOTHING if found.none > 0.5 else found
+    return NOTHING if found.none > 0.5 or not found.runs else found
 
 
 def _scores_of(runs: Sequence[Run], scores: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -106,6 +115,8 @@ def _scores_of(runs: Sequence[Run], scores: NDArray[np.float32]) -> NDArray[np.f
 
 def _shares(runs: Sequence[Run], scores: NDArray[np.float64], none: float) -> RunShares:
     """Softmax over runs and none, best first."""
+    if not runs:
+        return NOTHING
     rivals = np.append(scores, none)
     shares = np.exp(rivals - rivals.max())
     shares /= shares.sum()

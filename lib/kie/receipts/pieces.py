@@ -40,6 +40,7 @@ _NOTICES = frozenset({"notice", "salutation", "duplicate"})
 _WEB = re.compile(r"www\b|https?:|\.(?:com|net|org|co|my|de|fr|es|it|nl|pl|pt|ru|id|uk)\b|@", re.I)
 _PHONE = re.compile(r"(?<!\d)\+?\(?\d{2,4}\)?[\s.\-/]{0,2}\d{3,4}[\s.\-]?\d{3,4}(?!\d)")
 _FEWEST_PHONE_DIGITS = 9  # a postcode can look like a shorter number
+_PRODUCT = re.compile(r"\d[\d.,]*\s?[^\W\d]{0,3}\s?[xX×@*]\s?\W{0,2}\d")
 _LONG_NUMBER = re.compile(r"\d{6,}")
 
 
@@ -207,9 +208,16 @@ class Piece:
         )
 
     @cached_property
+    def is_product(self) -> bool:
+        """Is a quantity times a price: "0.840 kg x 2.95". What stands above is the item."""
+        return self.has_money and _PRODUCT.match(self.text) is not None
+
+    @cached_property
     def is_foreign_to_addresses(self) -> bool:
         """Is part of no address: a date, a price, a title, a web page or a whole phone number."""
         phone = self.has_phone and self.digits >= _FEWEST_PHONE_DIGITS
+        if self.has_long_number and self.labels and self.labels[0].match.document_types:
+            return self.labels[0].span.start - self.span.start <= 2  # a title with its number
         return self.has_date or self.has_money or self.has_web or self.is_document_type or phone
 
     def _after(self, label: LabelMention) -> str:
