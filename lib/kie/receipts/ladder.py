@@ -22,6 +22,7 @@ _EITHER_SIGN = frozenset({Role.ROUNDING})
 _TAKEN_OFF = frozenset({Role.DISCOUNT})
 _NAMED = frozenset({Role.SUBTOTAL, Role.TAX, Role.SERVICE, Role.TIP, Role.ROUNDING, Role.DISCOUNT})
 _ADDED = frozenset({Role.TAX, Role.SERVICE})
+_BEFORE_TOTAL = _ADDED | {Role.DISCOUNT}
 _STEPS = _NAMED - {Role.SUBTOTAL}
 _BEHIND_TOTAL = frozenset({Role.ROUNDING, Role.TIP})
 _NOT_SUMMED = frozenset({Role.CHANGE})
@@ -61,10 +62,10 @@ class Ladder:
         return tuple(head if head in _STEPS else None for head in heads)
 
     @property
-    def adds(self) -> bool:
-        """Whether tax or a charge for service is added: the first amount is not the total."""
+    def changes_what_is_due(self) -> bool:
+        """Whether tax, a charge or a discount stands between: the first amount is not the total."""
         steps = zip(self.steps, self.roles, strict=True)
-        return any(role in _ADDED and step.mention.value > 0 for (_, step), role in steps)
+        return any(role in _BEFORE_TOTAL and step.mention.value for (_, step), role in steps)
 
     @property
     def ends_with_total(self) -> bool:

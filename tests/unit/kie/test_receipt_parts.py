@@ -44,6 +44,8 @@ def items(text: str, language: str = "en") -> list[dict[str, str]]:
         ("Milk  2.00\nBread  1.50\nTotal items  2\nTotal  3.50\nTotal savings  9.00", "3.50"),
         # The total in the tax table repeats the net amount.
         ("Total  53.00\nCash  53.00\nGST Summary  Amount  Tax\nTotal  50.00  3.00", "53.00"),
+        # A discount stands between.
+        ("Total value  49.93\nDiscount  1.93\nTo pay  48.00\nCard  48.00", "48.00"),
         # Goods taken back: the sum of two totals.
         ("Total supplies  39.01\nTotal returns  -18.80\nTotal payable  20.21", "20.21"),
     ],
@@ -243,3 +245,15 @@ Visa debit           11.05
 def test_labels_of_other_languages_must_be_well_spelled(word: str, roles: tuple[Role, ...]) -> None:
     (amount,) = labelled_amounts(mentions_of(f"{word}  14.00", "en"))
     assert amount.roles == roles
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        # Cut off below the items: no price is the total.
+        "Blue Door Cafe\n310 Main Street\n2 Iced Tea  $5.00\n1 House Burger  $12.50\n1 Pie  $6.00",
+        "KEDAI MAJU\nItem  Qty  Price  Amount\nBOOK  2  3.50  7.00\nPEN  1  1.98  1.98",
+    ],
+)
+def test_a_receipt_cut_off_above_its_sums_has_no_total(slip: str) -> None:
+    assert "total" not in fields(slip)
