@@ -14,6 +14,7 @@ from lib.domain.document import Line, Page, PageSource, Word
 from lib.domain.extraction import Candidate, Hints, RawExtraction, Source
 from lib.domain.geometry import Polygon
 from lib.domain.task import DocumentType, FieldType, Task
+from lib.errors import Error, Kind
 from lib.kie.cpu_extractor import build_cpu_extractor
 from lib.kie.extractor import Extractor
 from lib.kie.models.model_extractor import ModelReader
@@ -158,3 +159,23 @@ def test_the_same_document_twice_gives_the_same(extractor: Extractor) -> None:
     task: Task = TASKS["receipt_fields_v1"]
     first, second = (extractor.extract([page()], task, HINTS) for _ in range(2))
     assert candidates(first) == candidates(second)
+
+
+def too_long() -> Error:
+    return Error(
+        "inference_bad_output", Kind.BAD_UPSTREAM, "Too long.", {"reason": "too_many_tokens"}
+    )
+
+
+def test_a_document_that_does_not_fit_the_model_is_shown_in_part() -> None:
+    client = ScriptedClient(too_long(), too_long(), as_json(SAID))
+    reader = ModelReader(shipped_cards(), client, "qwen2.5-vl-7b", rules())
+    pages = [replace(page(), number=number) for number in range(1, 8)]
+    raw = reader.looking_at(sight()).extract(pages, TASKS["receipt_fields_v1"], HINTS)
+    assert raw.warnings == ("pages_not_shown: the model saw 1 of 7 pages",)
+    assert len(client.requests) == 3
+    alone = ScriptedClient(too_long())
+    reader = ModelReader(shipped_cards(), alone, "qwen2.5-vl-7b", rules())
+    with pytest.raises(Error, match="inference_bad_output"):
+        reader.looking_at(sight()).extract([page()], TASKS["receipt_fields_v1"], HINTS)
+    assert len(alone.requests) == 1

@@ -10,6 +10,7 @@ from lib.domain.extraction import Candidate, Hints, RawExtraction
 from lib.domain.task import FieldSpec, FieldType, Task
 from lib.errors import Error, Kind
 from lib.inference.client import InferenceClient
+from lib.inference.failures import Cause
 from lib.kie.extractor import Extractor
 from lib.kie.models.card import Dialect, ModelCard
 from lib.kie.models.card_files import ModelCards
@@ -17,7 +18,8 @@ from lib.kie.models.chat import ChatAsker
 from lib.kie.models.dialect import Asker
 from lib.kie.models.grounded import ground
 from lib.kie.models.prompts import ChatPrompt
-from lib.kie.models.sight import Sight, View, whole_pages
+from lib.kie.models.said import ModelAnswer
+from lib.kie.models.sight import Sight, View, both_ends
 from lib.kie.models.tilt import TiltAsker
 
 
@@ -89,14 +91,9 @@ class ModelExtractor:
             if self._card.dialect is Dialect.TILT and rules.tables.get(spec.name)
         }
         wanted = [spec for spec in chosen.fields if spec.name not in by_layout]
-        shown = whole_pages(pages, self._card.limits.pages)
-        asked = self.ask(rules, pages, wanted, shown)
+        asked = self.ask(rules, pages, wanted, [View(page) for page in pages])
         kept = {name: rules.tables[name] for name in by_layout}
-        warnings = rules.warnings
-        if len(shown) < len(pages):
-            left_out = f"pages_not_shown: the model saw {len(shown)} of {len(pages)} pages"
-            warnings = (*warnings, left_out)
-        return replace(asked, tables={**asked.tables, **kept}, warnings=warnings, task=chosen)
+        return replace(asked, tables={**asked.tables, **kept}, task=chosen)
 
     def ask(
         self,
@@ -107,21 +104,40 @@ class ModelExtractor:
     ) -> RawExtraction:
         """What the model says of `fields` on `views`, looked for on all `pages`.
 
-        A document without pages is not shown to anybody.
+        Of more views than the card allows, or than fit the model, the first and the last are shown,
+        and a warning says so. A document without pages is not shown to anybody.
         """
         if not views or not fields:
             return replace(rules, fields={}, tables={})
-        answer = self._asker.ask(
-            fields, views[: self._card.limits.pages], rules.language, self._model, self._sight
-        )
+        answer, shown = self._answer(fields, views, rules.language)
         found = ground(answer, fields, pages, rules)
+        warnings = rules.warnings
+        if shown < len(views):
+            left_out = f"pages_not_shown: the model saw {shown} of {len(views)} pages"
+            warnings = (*warnings, left_out)
         return replace(
             rules,
             fields=found.fields,
             tables=found.tables,
             doubts=found.doubts,
             lost_cells=found.lost,
+            warnings=warnings,
         )
+
+    def _answer(
+        self, fields: Sequence[FieldSpec], views: Sequence[View], language: str | None
+    ) -> tuple[ModelAnswer, int]:
+        """The answer, and how many views it is about: half as many until they fit the model."""
+        shown = both_ends(views, self._card.limits.pages)
+        while True:
+            try:
+                answer = self._asker.ask(fields, shown, language, self._model, self._sight)
+            except Error as error:
+                if error.details.get("reason") != Cause.TOO_MANY_TOKENS or len(shown) == 1:
+                    raise
+                shown = both_ends(shown, len(shown) // 2)
+            else:
+                return answer, len(shown)
 
 
 def merged(rules: RawExtraction, model: RawExtraction, asked: Sequence[FieldSpec]) -> RawExtraction:
@@ -138,7 +154,12 @@ def merged(rules: RawExtraction, model: RawExtraction, asked: Sequence[FieldSpec
         elif found := (*model.fields.get(spec.name, ()), *rules.fields.get(spec.name, ())):
             fields[spec.name] = tuple(sorted(found, key=_by_score))
     return replace(
-        rules, fields=fields, tables=tables, doubts=model.doubts, lost_cells=model.lost_cells
+        rules,
+        fields=fields,
+        tables=tables,
+        doubts=model.doubts,
+        lost_cells=model.lost_cells,
+        warnings=model.warnings,
     )
 
 

@@ -65,11 +65,11 @@ class View:
         return part.x0 <= x <= part.x1 and part.y0 <= y <= part.y1
 
 
-def whole_pages(pages: Sequence[Page], most: int) -> tuple[View, ...]:
-    """Views of at most `most` pages: of a longer document the first ones and the last.
+def both_ends(views: Sequence[View], most: int) -> tuple[View, ...]:
+    """At most `most` of the views: of more the first ones and the last.
 
     Letterhead, parties and dates stand on the first page, sums on the last.
     """
-    if len(pages) > most:
-        pages = (*pages[: most - 1], pages[-1]) if most > 1 else pages[:1]
-    return tuple(View(page) for page in pages)
+    if len(views) <= most:
+        return tuple(views)
+    return (*views[: most - 1], views[-1]) if most > 1 else (views[0],)

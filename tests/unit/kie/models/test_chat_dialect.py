@@ -24,7 +24,7 @@ from lib.inference.wire import ChatRequest, ImagePart, TextPart
 from lib.kie.models.chat import ChatAsker
 from lib.kie.models.prompts import ChatPrompt
 from lib.kie.models.said import ModelAnswer
-from lib.kie.models.sight import Sight, View, whole_pages
+from lib.kie.models.sight import Sight, View, both_ends
 from lib.pipelines.tasks import load_tasks
 
 RECEIPT = load_tasks(Path(CONFIGS) / "tasks")["receipt_fields_v1"]
@@ -36,7 +36,7 @@ def ask(client: ScriptedClient, seen: Sight, card: str = "qwen-vl", **changes: A
     chosen = next(c for c in cards.cards if c.id == card).model_copy(update=changes)
     prompt = cards.prompts[card]
     assert isinstance(prompt, ChatPrompt)
-    views = whole_pages(PAGES, chosen.limits.pages)
+    views = [View(page) for page in PAGES]
     return ChatAsker(chosen, prompt, client).ask(RECEIPT.fields, views, "en", "a/model", seen)
 
 
@@ -135,9 +135,9 @@ def test_a_callers_temperature_goes_before_the_cards() -> None:
 
 
 def test_a_long_document_is_shown_by_its_first_pages_and_its_last() -> None:
-    pages = [page("words", number=number) for number in range(1, 8)]
-    assert [view.page.number for view in whole_pages(pages, 3)] == [1, 2, 7]
-    assert [view.page.number for view in whole_pages(pages, 1)] == [1]
+    views = [View(page("words", number=number)) for number in range(1, 8)]
+    for most, numbers in ((9, [1, 2, 3, 4, 5, 6, 7]), (3, [1, 2, 7]), (2, [1, 7]), (1, [1])):
+        assert [view.page.number for view in both_ends(views, most)] == numbers
 
 
 def test_a_view_has_the_words_and_lines_of_its_part() -> None:
