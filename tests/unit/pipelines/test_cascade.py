@@ -23,7 +23,7 @@ from scripted_inference import (
 from lib.domain.cancellation import Canceled, Cancellation
 from lib.domain.deadline import Deadline
 from lib.domain.document import Line, Page, PageSource, Word
-from lib.domain.extraction import Candidate, Hints, RawExtraction, Source
+from lib.domain.extraction import Candidate, Hints, RawExtraction, Source, Value
 from lib.domain.geometry import Polygon
 from lib.domain.page_images import WHOLE_PAGE
 from lib.domain.task import DocumentType, Task
@@ -66,14 +66,20 @@ def printed(row: int, column: int, score: float) -> Candidate:
     return Candidate(words[0].text, score, Source.OCR, 1, words)
 
 
+def exact(row: int, column: int, value: Value) -> Candidate:
+    """A candidate whose value its source gives exactly: sure, however confidence is fitted."""
+    return replace(printed(row, column, 1.0), source=Source.XML, value=value)
+
+
 def found(**fields: Candidate) -> RawExtraction:
+    """Sure in everything, but for the `fields` given."""
     known = {
-        "vendor_name": replace(printed(0, 0, 0.95), raw="CORNER SHOP", words=LINES[0].words),
-        "issue_date": printed(1, 0, 0.95),
-        "total": printed(4, 1, 0.95),
+        "vendor_name": exact(0, 0, "CORNER SHOP"),
+        "issue_date": exact(1, 0, "2026-03-17"),
+        "total": exact(4, 1, Decimal("19.90")),
         **fields,
     }
-    candidates = {name: (c,) for name, c in known.items() if c is not None}
+    candidates = {name: (candidate,) for name, candidate in known.items()}
     return RawExtraction(DocumentType.RECEIPT, 0.9, candidates, {}, language="en", task=RECEIPT)
 
 
@@ -119,7 +125,7 @@ def test_only_the_doubtful_field_is_asked_with_the_part_that_shows_it() -> None:
     assert (done.backend, done.model) == ("vllm", "qwen3-vl-8b")
     assert done.reading.result["total"] == Decimal("19.90")
     assert done.reading.fields["total"].source is Source.MODEL
-    assert done.reading.fields["vendor_name"].source is Source.OCR
+    assert done.reading.fields["vendor_name"].source is Source.XML
     assert isinstance(seen.images, BlankImages)
     ((number, part, _),) = seen.images.asked
     assert number == 1
