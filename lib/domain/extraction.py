@@ -93,20 +93,22 @@ class RawExtraction:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Another value that the document may mean."""
+    """Another value that the document may mean; `evidence`: how the text is read then, and why."""
 
     value: Value
     confidence: float
     raw: str = ""
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldValue:
     """An answered field: the value, its text and place, and how sure we are (calibrated, 0..1).
 
-    `value` is None where there is no answer but a doubt: what a model said that is not on the page
-    is among the alternatives then. `needs_review`: whether it is less sure than a wanted error rate
-    allows; None where no rate was wanted, and for cells of tables.
+    `value` is None where there is no answer but a doubt: what a model said that is not on the page,
+    or what the text may mean where nothing decides, is among the alternatives then. `evidence`: how
+    the text is read where it has several readings, and what decides. `needs_review`: whether it is
+    less sure than a wanted error rate allows; None where no rate was wanted, and for cells of tables.
     """
 
     value: Value | None
@@ -116,6 +118,7 @@ class FieldValue:
     page: int | None = None
     polygon: Polygon | None = None
     alternatives: tuple[Alternative, ...] = ()
+    evidence: str = ""
     needs_review: bool | None = None
 
 

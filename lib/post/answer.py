@@ -10,9 +10,10 @@ from lib.domain.geometry import Polygon, bounding_polygon
 from lib.post.answered import Answered
 from lib.post.confidence import confidences
 from lib.post.features import DocumentSigns
-from lib.post.options import Option
+from lib.post.options import Option, Options
 
 _MAX_ALTERNATIVES = 3
+_MAX_OPEN = 6  # of a value that is not answered: enough to pick from
 
 
 def answer(answered: Sequence[Answered], document: DocumentSigns) -> dict[str, FieldValue]:
@@ -31,6 +32,30 @@ def _field(answered: Answered, sure: float) -> FieldValue:
         page=candidate.page or None,
         polygon=_place(candidate.words),
         alternatives=_alternatives(answered.others, 1.0 - sure) if answered.others else (),
+        evidence=answered.option.evidence,
+    )
+
+
+def open_answers(options: Options, unclear: Sequence[str]) -> dict[str, FieldValue]:
+    """Fields whose text is on the page and has several meanings, of which none is answered."""
+    return {name: _open(options[name]) for name in unclear}
+
+
+def _open(readings: Sequence[Option]) -> FieldValue:
+    candidate = readings[0].candidate
+    values = dict.fromkeys(option.value for option in readings)
+    share = round(1.0 / len(values), 4)
+    by_value = {option.value: option for option in reversed(readings)}
+    return FieldValue(
+        value=None,
+        raw=candidate.raw,
+        confidence=0.0,
+        source=candidate.source,
+        page=candidate.page or None,
+        polygon=_place(candidate.words),
+        alternatives=tuple(
+            Alternative(v, share, by_value[v].candidate.raw, by_value[v].evidence) for v in values
+        )[:_MAX_OPEN],
     )
 
 
@@ -49,6 +74,7 @@ def _alternatives(others: Sequence[Option], doubt: float) -> tuple[Alternative, 
             value=other.value,
             confidence=round(doubt * other.score / weight, 4) if weight else 0.0,
             raw=other.candidate.raw,
+            evidence=other.evidence,
         )
         for other in others[:_MAX_ALTERNATIVES]
     )

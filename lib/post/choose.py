@@ -12,7 +12,7 @@ from lib.domain.extraction import Source
 from lib.domain.geometry import Polygon
 from lib.domain.task import FieldSpec, FieldType, Task
 from lib.post.agreement import SUM_HOLDS, agreement, same_place, sum_agreement
-from lib.post.arithmetic import TableTotals, line_holds, unit
+from lib.post.arithmetic import ADDENDS, TableTotals, line_holds, unit
 from lib.post.dates import choose_dates
 from lib.post.options import Chosen, Option, Options, RowOptions
 
@@ -109,7 +109,7 @@ def choose_amounts(options: Options, totals: TableTotals) -> dict[str, Option]:
         return {name: options[name][0] for name in fields}
     first = {name: options[name][0] for name in fields}
     if _adds_up(first):
-        return first
+        return _settled_by_sum(first, options)
     lists = _widths_within_budget({name: _with_absence(name, options[name]) for name in fields})
     best: tuple[float, dict[str, Option]] = (float("-inf"), {})
     for combination in product(*(lists[name] for name in fields)):
@@ -118,7 +118,30 @@ def choose_amounts(options: Options, totals: TableTotals) -> dict[str, Option]:
         score += same_place({name: _place(option) for name, option in chosen.items()})
         if score > best[0] + 1e-9:
             best = (score, chosen)
-    return best[1]
+    return _settled_by_sum(best[1], options)
+
+
+def _settled_by_sum(chosen: dict[str, Option], options: Options) -> dict[str, Option]:
+    """Readings that a sum of printed numbers decides for are no longer ambiguous.
+
+    It does when the sum holds, and not when all of them are read the other way (1.034 + 0.200 =
+    1.234 holds in thousands as well only if every number may be one).
+    """
+    parts = {"total", "subtotal", *ADDENDS}
+    opposite: dict[str, Option] = {}
+    for name, option in chosen.items():
+        same = (o for o in options.get(name, ()) if o.candidate is option.candidate)
+        other = next((o for o in same if o.value != option.value), None)
+        if option.ambiguous and name in parts and other is not None:
+            opposite[name] = other
+    holds = sum_agreement(_amounts(chosen))
+    if not opposite or holds < SUM_HOLDS or sum_agreement(_amounts(chosen | opposite)) >= holds:
+        return chosen
+    ground = "the sum holds only so"
+    return chosen | {
+        name: replace(chosen[name], ambiguous=False, evidence=f"{chosen[name].evidence}: {ground}")
+        for name in opposite
+    }
 
 
 def _adds_up(first: Chosen) -> bool:

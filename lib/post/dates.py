@@ -34,8 +34,7 @@ def choose_dates(options: Mapping[str, Sequence[Option]]) -> dict[str, Option]:
     """Per date field the option that fits the others best.
 
     All numeric dates are read in one order. When two orders do equally well, the chosen options
-    stay
-    ambiguous, and the best guess is day before month, as most of the world writes.
+    stay ambiguous, and the best guess is the document's likelier order.
     """
     scored = [
         (score, order, chosen)
@@ -47,10 +46,19 @@ def choose_dates(options: Mapping[str, Sequence[Option]]) -> dict[str, Option]:
         return {}
     best_score, _, best = max(scored, key=lambda entry: entry[0])
     rivals = [s for s, _, chosen in scored if _values(chosen) != _values(best)]
-    clear = not rivals or best_score - max(rivals) >= _CLEAR_LEAD
+    # The usual order of day and month is a guess, which two dates do not make surer than one.
+    guessed = sum((2 * o.weight - 1) * o.candidate.score for o in best.values() if o.ambiguous)
+    clear = not rivals or best_score - guessed - max(rivals) >= _CLEAR_LEAD
     if not clear:
         return best
-    return {name: replace(option, ambiguous=False) for name, option in best.items()}
+    ground = "terms of payment fit"
+    return {name: _decided(option, ground) for name, option in best.items()}
+
+
+def _decided(option: Option, ground: str) -> Option:
+    if not option.ambiguous:
+        return option
+    return replace(option, ambiguous=False, evidence=f"{option.evidence}: {ground}")
 
 
 def _values(chosen: Mapping[str, Option]) -> dict[str, object]:

@@ -14,11 +14,12 @@ from lib.domain.date_order import DateOrder
 from lib.domain.document import Page
 from lib.domain.extraction import Hints, RawExtraction
 from lib.values.amounts import decimal_mark_of
-from lib.values.currencies import currencies_of_country, resolve_currency
+from lib.values.currencies import currencies_of_country, currency_by_name, resolve_currency
 from lib.values.dates import (
     DateMatch,
     OrderEvidence,
     find_dates,
+    order_by_sure_days,
     order_of_country,
     resolve_order,
 )
@@ -79,24 +80,45 @@ class Evidence:
         telling = pages if len(pages) <= 2 * _PAGES else (*pages[:_PAGES], *pages[-_PAGES:])
         self.text = "\n".join(page.text for page in telling)
 
-    @cached_property
+    @property
     def decimal_mark(self) -> str | None:
         """The decimal mark that the printed amounts show, else that of the likeliest country."""
+        return self.decimal_mark_and_ground[0]
+
+    @cached_property
+    def decimal_mark_and_ground(self) -> tuple[str | None, str]:
+        """The decimal mark, and what decides it; nothing where it is open."""
         if mark := decimal_mark_of((self.text,)):
-            return mark
-        return _mark_of(f"und_{self.countries[0]}") if self.countries else None
+            return mark, "as in other amounts"
+        country = self.countries[0] if self.countries else None
+        mark = _mark_of(f"und_{country}") if country else None
+        return mark, f"as in {country}" if mark else ""
 
     @cached_property
     def dates(self) -> tuple[DateMatch, ...]:
         """Every date on the pages."""
         return find_dates(self.text, self.language)
 
-    @cached_property
+    @property
     def date_order(self) -> DateOrder | None:
         """The order of day and month in this document, or None when nothing decides it."""
-        decisive = resolve_order(self.dates, OrderEvidence(hint=self.hints.date_order))
-        if decisive:
-            return decisive
+        return self.date_order_and_ground[0]
+
+    @cached_property
+    def date_order_and_ground(self) -> tuple[DateOrder | None, str]:
+        """The order of day and month, and what decides it; nothing where it is open."""
+        if self.hints.date_order:
+            return self.hints.date_order, "as hinted"
+        if order := resolve_order(self.dates, OrderEvidence()):
+            return order, "as other dates can only be read"
+        if order := order_by_sure_days(self.dates):
+            return order, "the same day is printed unambiguously"
+        if order := self._order_of_countries():
+            return order, f"as in {', '.join(self.countries[:2])}" if self.countries else ""
+        order = resolve_order((), OrderEvidence(language=self.language))
+        return order, f"as in language {self.language}" if order else ""
+
+    def _order_of_countries(self) -> DateOrder | None:
         votes: Counter[DateOrder] = Counter()
         for country, share in self._country_votes.items():
             if order := order_of_country(country):
@@ -106,7 +128,7 @@ class Evidence:
             rival = ranked[1][1] if len(ranked) > 1 else 0
             if ranked[0][1] >= 2 * rival:
                 return ranked[0][0]
-        return resolve_order((), OrderEvidence(language=self.language))
+        return None
 
     @cached_property
     def likely_order(self) -> DateOrder:
@@ -137,6 +159,8 @@ class Evidence:
         code, others = resolve_currency((text,))
         if code or not others:
             return code, others
+        if named := currency_by_name(self.text, others, self.language):
+            return named, tuple(other for other in others if other != named)
         return resolve_currency((text,), self.countries, self.language)
 
     @cached_property

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from lib.domain.document import Page
 from lib.domain.extraction import Candidate, FieldValue, Hints, RawExtraction, Reading
 from lib.domain.task import DocumentType, FieldSpec, FieldType, Task
-from lib.post.answer import answer
+from lib.post.answer import answer, open_answers
 from lib.post.answered import Answered, answered_values
 from lib.post.checks import Verdict, run_checks
 from lib.post.choose import choose, choose_row
@@ -104,6 +104,7 @@ def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) 
         rates = shipped_error_rates()
         least = rates.of_document(_kind(raw, task), hints.max_error_rate)
         fields = _with_review(choice.answered, fields, rates, hints.max_error_rate)
+    fields |= open_answers(options, choice.unclear)
     checks = tuple(verdict.check for verdict in choice.verdicts)
     result = build_result(settled)
     errors = schema_errors(task, result)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
+from lib.domain.date_order import DateOrder
 from lib.domain.extraction import Candidate, Value
 from lib.domain.task import FieldType
 from lib.post.evidence import Evidence, has_no_decimals
@@ -89,9 +90,11 @@ def _money(name: str, candidate: Candidate, evidence: Evidence) -> tuple[Option,
     code = match.currency
     if match.ambiguous and (has_no_decimals(code) if code else evidence.whole_units):
         whole = [r for r in match.readings if r == r.to_integral_value() and places(r) == 0]
-        return _options(name, candidate, match, tuple(whole) or match.readings, decided=True)
+        readings = tuple(whole) or match.readings
+        return _options(name, candidate, match, readings, decided=True, ground="whole units")
     decided = not match.ambiguous or evidence.decimal_mark is not None
-    return _options(name, candidate, match, match.readings, decided=decided)
+    _, ground = evidence.decimal_mark_and_ground
+    return _options(name, candidate, match, match.readings, decided=decided, ground=ground)
 
 
 def _number(name: str, candidate: Candidate, evidence: Evidence) -> tuple[Option, ...]:
@@ -103,7 +106,8 @@ def _number(name: str, candidate: Candidate, evidence: Evidence) -> tuple[Option
     if match.ambiguous and evidence.decimal_mark is None:
         readings = tuple(sorted(readings, key=lambda r: -places(r)))
     decided = not match.ambiguous or evidence.decimal_mark is not None
-    return _options(name, candidate, match, readings, decided=decided)
+    _, ground = evidence.decimal_mark_and_ground
+    return _options(name, candidate, match, readings, decided=decided, ground=ground)
 
 
 def _percent(name: str, candidate: Candidate, evidence: Evidence) -> tuple[Option, ...]:
@@ -133,8 +137,10 @@ def _options(
     readings: tuple[Decimal, ...],
     *,
     decided: bool,
+    ground: str = "",
 ) -> tuple[Option, ...]:
     first, other = (_DECIDED, _AGAINST) if decided else (_OPEN_FIRST, _OPEN_OTHER)
+    several = len(readings) > 1
     return tuple(
         Option(
             value=abs(reading) if name in _POSITIVE else reading,
@@ -142,9 +148,16 @@ def _options(
             weight=other if rank else first,
             ambiguous=not decided,
             repaired=match.repaired,
+            evidence=_amount_evidence(reading, rank, decided, ground) if several else "",
         )
         for rank, reading in enumerate(readings)
     )
+
+
+def _amount_evidence(reading: Decimal, rank: int, decided: bool, ground: str) -> str:
+    """How the separator is read then, and what decides for it."""
+    how = "separator of decimals" if places(reading) else "separator of thousands"
+    return f"{how}: {ground}" if decided and ground and rank == 0 else how
 
 
 def _date(name: str, candidate: Candidate, evidence: Evidence) -> tuple[Option, ...]:
@@ -152,6 +165,7 @@ def _date(name: str, candidate: Candidate, evidence: Evidence) -> tuple[Option, 
     if not matches:
         return ()
     readings = matches[0].readings
+    several = len(readings) > 1
     margin = ISSUE_MARGIN if name == "issue_date" else _OTHER_MARGIN
     latest = evidence.hints.received_on + margin
     plausible = [r for r in readings if r.value <= latest]
@@ -163,10 +177,27 @@ def _date(name: str, candidate: Candidate, evidence: Evidence) -> tuple[Option, 
             weight=_date_weight(reading, plausible, evidence, latest),
             order=reading.order,
             ambiguous=len(plausible) > 1 and order is None,
+            evidence=_date_evidence(reading, plausible, evidence) if several else "",
         )
         for reading in readings
     ]
     return tuple(sorted(options, key=lambda option: -option.weight))
+
+
+_ORDERS = {DateOrder.DMY: "day first", DateOrder.MDY: "month first", DateOrder.YMD: "year first"}
+
+
+def _date_evidence(
+    reading: DateReading, plausible: Sequence[DateReading], evidence: Evidence
+) -> str:
+    """How the date is read then, and what decides for it."""
+    how = _ORDERS[reading.order] if reading.order else "in any order"
+    if reading not in plausible:
+        return f"{how}, after the day of receipt"
+    if len(plausible) == 1:
+        return f"{how}: otherwise after the day of receipt"
+    order, ground = evidence.date_order_and_ground
+    return f"{how}: {ground}" if order is not None and order is reading.order else how
 
 
 def _date_weight(
@@ -194,11 +225,16 @@ def _currency(_: str, candidate: Candidate, evidence: Evidence) -> tuple[Option,
     """
     code, others = evidence.currency_of(candidate.raw)
     hint = evidence.hints.currency
+    ground = f"as in {', '.join(evidence.countries[:2])}" if others and evidence.countries else ""
     if code is None and hint and hint in (others or currencies_of(candidate.raw)):
-        code = hint
+        code, ground = hint, "as hinted"
     if code:
-        return (Option(code, candidate),)
-    return tuple(Option(other, candidate, weight=0.0, ambiguous=True) for other in others)
+        return (Option(code, candidate, evidence=ground),)
+    sign = _SPACES.sub(" ", candidate.raw).strip()
+    return tuple(
+        Option(o, candidate, weight=0.0, ambiguous=True, evidence=f"{sign} is printed for it")
+        for o in others
+    )
 
 
 def _phone(_: str, candidate: Candidate, __: Evidence) -> tuple[Option, ...]:

@@ -16,6 +16,7 @@ class Option:
     `weight` in 0..1 is this reading's share of the candidate's score; `order` the order in which a
     numeric date was read; `ambiguous` that nothing on the document decided between the readings;
     `valid` the verdict of a checksum (None: there is none); `repaired` that OCR damage was undone;
+    `evidence` says what speaks for this reading where the text has several;
     `recalled` that the spelling is a known vendor's.
     """
 
@@ -27,6 +28,7 @@ class Option:
     valid: bool | None = None
     repaired: bool = False
     recalled: bool = False
+    evidence: str = ""
 
     @property
     def score(self) -> float:

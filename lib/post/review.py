@@ -32,11 +32,12 @@ def review_reasons(
     key fields has all its fields as key fields.
     """
     key = key_fields(task)
-    reasons = [f"missing:{name}" for name in key if name not in fields]
+    answered = {name for name, field in fields.items() if field.value is not None}
+    reasons = [f"missing:{name}" for name in key if name not in answered]
     reasons += [
         f"low_confidence:{name}"
         for name in key
-        if name in fields and _is_doubtful(fields[name], least_confidence)
+        if name in answered and _is_doubtful(fields[name], least_confidence)
     ]
     for spec in task.fields:
         option = chosen.get(spec.name)

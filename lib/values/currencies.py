@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 
+from babel import UnknownLocaleError
 from babel.core import get_global
+from babel.numbers import get_currency_name
 
 from lib.values.text import fold_width
 
@@ -179,6 +181,26 @@ def resolve_currency(
             if code in options:
                 return code, tuple(option for option in options if option != code)
     return None, by_count[0]
+
+
+def currency_by_name(text: str, codes: Sequence[str], language: str | None) -> str | None:
+    """The only one of `codes` whose name (Canadian dollars) is in the text, in English or in its
+    language; None for none or several.
+    """
+    small = text.lower()
+    languages = dict.fromkeys(("en", language or "en"))
+    named = {c for c in codes if any(n in small for lang in languages for n in _names(c, lang))}
+    return named.pop() if len(named) == 1 else None
+
+
+@cache
+def _names(code: str, language: str) -> frozenset[str]:
+    """Names of a currency of more than one word: `dollar` alone is the question, not an answer."""
+    try:
+        names = [get_currency_name(code, count, language) for count in (None, 1, 2)]
+    except (UnknownLocaleError, ValueError):
+        return frozenset()
+    return frozenset(name.lower() for name in names if " " in name)
 
 
 _HOMES = {

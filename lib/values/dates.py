@@ -194,6 +194,27 @@ def resolve_order(matches: Iterable[DateMatch], evidence: OrderEvidence) -> Date
     return order_of_language(evidence.language) if evidence.language else None
 
 
+def order_by_sure_days(matches: Iterable[DateMatch]) -> DateOrder | None:
+    """The order in which numeric dates mean a day that is also printed so that it needs no order.
+
+    `03/04/2025` beside `2025-04-03` or `3 April 2025` is read day first. None where no date says
+    so, or dates say different things.
+    """
+    found = tuple(matches)
+    sure = {
+        match.readings[0].value
+        for match in found
+        if not match.ambiguous and match.readings[0].order in (None, DateOrder.YMD)
+    }
+    meant = [
+        [reading.order for reading in match.readings if reading.value in sure]
+        for match in found
+        if match.ambiguous
+    ]
+    orders = {orders[0] for orders in meant if len(orders) == 1}
+    return orders.pop() if len(orders) == 1 else None
+
+
 @cache
 def order_of_country(country: str) -> DateOrder | None:
     """The order of numeric dates in a country (ISO 3166), by CLDR; None where two are usual."""

@@ -128,9 +128,11 @@ def _field(value: FieldValue, backend: str) -> dict[str, Any]:
             {
                 "value": other.value,
                 "confidence": round(other.confidence, _CONFIDENCE_DIGITS),
+                "evidence": other.evidence or None,
             }
             for other in value.alternatives
         ],
+        "evidence": value.evidence or None,
         "needs_review": value.needs_review,
     }
 

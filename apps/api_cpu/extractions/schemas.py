@@ -177,14 +177,17 @@ class AlternativeOut(_Shown):
 
     value: Value
     confidence: float
+    evidence: str | None = Field(
+        default=None, description="How the text is read then, where it has several readings."
+    )
 
 
 class FieldOut(_Shown):
     """An answered field, with the place that it was read from."""
 
     value: Value = Field(
-        description="null where a model named a value that is not on the page: it is not an "
-        "answer, but listed in `alternatives`."
+        description="null where nothing is answered, but `alternatives` lists what the text may "
+        "mean (a `$` without a country), or what a model named that is not on the page."
     )
     raw: str = Field(description="As printed.")
     confidence: float = Field(ge=0, le=1)
@@ -195,6 +198,10 @@ class FieldOut(_Shown):
         default=None, description="Who answered; null for a derived value."
     )
     alternatives: list[AlternativeOut]
+    evidence: str | None = Field(
+        default=None,
+        description="How the text was read where it has several readings, and what decided.",
+    )
     needs_review: bool | None = Field(
         default=None,
         description="Whether it is less sure than `max_error_rate` allows; null without that "
