@@ -108,7 +108,7 @@ class FieldValue:
     `value` is None where there is no answer but a doubt: what a model said that is not on the page,
     or what the text may mean where nothing decides, is among the alternatives then. `evidence`: how
     the text is read where it has several readings, and what decides. `needs_review`: whether it is
-    less sure than a wanted error rate allows; None where no rate was wanted, and for cells of tables.
+    less sure than a wanted error rate allows; None without such a rate, and for cells of tables.
     """
 
     value: Value | None
