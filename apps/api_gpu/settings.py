@@ -42,6 +42,9 @@ class Settings(BaseModel):
     def _guarded(self) -> Self:
         if self.vllm_api_key is None and not _is_loopback(self.host):
             raise ValueError("VLLM_API_KEY is missing, and HOST is not a loopback address")
+        key = self.vllm_api_key.get_secret_value() if self.vllm_api_key else ""
+        if not all("!" <= character <= "~" for character in key):
+            raise ValueError("VLLM_API_KEY has a character that a header cannot carry")
         return self
 
 

@@ -21,7 +21,7 @@ def test_defaults_are_for_this_machine_only() -> None:
 def test_an_open_address_needs_a_key() -> None:
     with pytest.raises(SettingsError, match="VLLM_API_KEY is missing"):
         load_settings({"HOST": "0.0.0.0"})
-    assert load_settings({"HOST": "0.0.0.0", "VLLM_API_KEY": "long enough"}).vllm_api_key
+    assert load_settings({"HOST": "0.0.0.0", "VLLM_API_KEY": "long-enough"}).vllm_api_key
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,7 @@ def test_an_open_address_needs_a_key() -> None:
         ({"TILT_MAX_PAGE": "3"}, "TILT_MAX_PAGE is not a setting"),
         ({"TILT_MAX_PAGES": "0"}, "TILT_MAX_PAGES: Input should be"),
         ({"VLLM_API_KEY": "secret"}, "VLLM_API_KEY: Value should have at least 8"),
+        ({"VLLM_API_KEY": "my secret"}, "VLLM_API_KEY has a character"),
     ],
 )
 def test_what_is_wrong_is_named_without_its_value(environment: dict[str, str], line: str) -> None:

@@ -24,8 +24,8 @@ STAND_INS = ROOT / "tests" / "stand_ins"
 CHAT = "Qwen/Qwen2.5-VL-7B-Instruct"
 TILT = "Snowflake/snowflake-arctic-tilt-v1.3"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
-KEY = "a key of the tests"
-PATIENCE_S = 60.0
+KEY = "a-key-of-the-tests"
+PATIENCE_S = 240.0
 
 _HUB = """
 import os, pathlib, shutil
@@ -81,7 +81,7 @@ class Volume:
         wheels = folder / "index"
         wheels.mkdir()
         self._fill(wheels)
-        self.port = _free_port()
+        self.port = free_port()
         lock = folder / "requirements-gpu.txt"
         lock.write_text("vllm==0.13.0\n")
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -119,7 +119,8 @@ class Volume:
         ):
             make_wheel(wheels, name, version, {f"{name}/__init__.py": ""})
         serve = (STAND_INS / "vllm_serve.py").read_text(encoding="utf-8")
-        package = {"vllm/__init__.py": "", "vllm/serve.py": serve}
+        # The orchestrator's packages are in vLLM's environment too.
+        package = {"vllm/__init__.py": "", "vllm/serve.py": serve, "borrowed_vllm.pth": borrowed}
         make_wheel(wheels, "vllm", "0.13.0", package, vllm="vllm.serve:main")
 
     def add_tilt_wheel(self) -> None:
@@ -215,7 +216,18 @@ def is_alive(pid: int) -> bool:
     return state != "Z"
 
 
-def _free_port() -> int:
+def pids_with(variable: str) -> list[int]:
+    """Processes that have `NAME=value` in their environment: a value that only ours have."""
+    wanted = f"\0{variable}\0".encode()
+    found = []
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError):
+            if folder.name.isdigit() and wanted in b"\0" + (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+    return found
+
+
+def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port: int = listening.getsockname()[1]

@@ -16,10 +16,21 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from pod_volume import CHAT, KEY, REVISION, TILT, Volume, eventually, safetensors
+from pod_volume import (
+    CHAT,
+    KEY,
+    REVISION,
+    TILT,
+    Volume,
+    eventually,
+    free_port,
+    pids_with,
+    safetensors,
+)
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(600),
     pytest.mark.skipif(sys.platform == "win32", reason="the pod is a Linux machine"),
 ]
 
@@ -218,6 +229,24 @@ def test_an_idle_pod_stops_itself_and_a_used_one_does_not(prepared: Volume, tmp_
         assert pod.ended() == 0
         assert "nobody has used the pod" in pod.said
     assert stopped.exists()
+
+
+def test_the_orchestrator_beside_it_reaches_the_model_and_its_death_ends_the_pod(
+    prepared: Volume,
+) -> None:
+    port = free_port()
+    with prepared.running(WITH_API="1", API_PORT=str(port), OCR_WORKERS="1") as pod:
+        pod.wait_until("ready after")
+        assert "api is ready" in pod.said
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/health", timeout=20) as answer:
+            health = json.load(answer)
+        assert health["inference"] == {"backend": "vllm", "ready": True, "model": CHAT}
+        log = next((prepared.workspace / "logs").glob("*-api.log"))
+        for pid in pids_with(f"PORT={port}"):
+            os.kill(pid, signal.SIGKILL)
+        assert pod.ended() == 128 + signal.SIGKILL
+        assert "api ended with status 137" in pod.said
+        assert KEY not in log.read_text()
 
 
 # --- Arctic-TILT --------------------------------------------------------------------------------
