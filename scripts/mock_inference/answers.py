@@ -86,7 +86,7 @@ def _spellings(value: FieldValue, shape: Mapping[str, Any]) -> Iterator[Any]:
     if kind in ("number", "integer") and isinstance(value.value, Decimal):
         yield float(value.value) if kind == "number" else int(value.value)
     if kind == "string":
-        texts = [value.raw, str(value.value), *_NUMBER.findall(value.raw)]
+        texts = [value.raw, *_NUMBER.findall(value.raw), str(value.value)]
         for text in texts:
             fits = re.search(shape.get("pattern", ""), text) is not None
             if text and fits and text in shape.get("enum", [text]):
@@ -139,10 +139,15 @@ def answer_to(name: str, question: str, values: Values) -> tuple[str, float]:
 
 
 def asked_field(question: str, task: Task) -> str | None:
-    """The field whose question this is, small changes allowed."""
-    questions = {spec.name: spec.question for spec in task.fields if spec.question}
+    """The field whose question this is, in any of its languages, small changes allowed."""
+    questions = {
+        (spec.name, language): text
+        for spec in task.fields
+        for language, text in (("en", spec.question), *spec.translations)
+        if text
+    }
     found = process.extractOne(question, questions, scorer=fuzz.ratio, score_cutoff=_SIMILAR)
-    return found[2] if found else None
+    return found[2][0] if found else None
 
 
 def _joined(found: Sequence[FieldValue]) -> tuple[str, float]:
