@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do $$p -c '$(IS_FIT)' 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format docs clean
+.PHONY: run test peer check format docs clean
 
 $(VENV)/.installed: requirements-cpu.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with venv is needed (on Debian: apt install python3-venv), or name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -27,6 +27,10 @@ check: $(VENV)/.installed
 
 test: check
 	$(BIN)/pytest -q -m "slow and not gpu and not peer" tests
+
+# A real vLLM on the CPU (2.5 GB, once): the contract suite of inference servers against it.
+peer: $(VENV)/.installed
+	scripts/bootstrap_vllm_peer.sh test
 
 format: $(VENV)/.installed
 	$(BIN)/ruff format .

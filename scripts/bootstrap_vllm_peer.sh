@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# A real vLLM on the CPU with a tiny random model: the peer of the contract suite, for tests only.
+#   scripts/bootstrap_vllm_peer.sh                build it (2.5 GB); a second run only checks
+#   scripts/bootstrap_vllm_peer.sh serve [PORT]   build, then serve on 127.0.0.1 until it is ended
+#   scripts/bootstrap_vllm_peer.sh test           build, serve, run the suite against it, end it
+# VLLM_PEER_HOME is where it is kept. UV_FIND_LINKS names a folder with torch's CPU wheel where
+# download.pytorch.org cannot be reached. It fails where the peer cannot be had: nothing is skipped.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+parts=$here/vllm_peer
+home=${VLLM_PEER_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/ocr-service/vllm-peer}
+venv=$home/venv
+model=$home/tiny-vlm
+ready_within_s=300
+
+build() {
+    local stamp
+    stamp=$(cat "$parts"/lock.txt "$parts"/overrides.txt "$parts"/tiny_model.py | sha256sum | cut -d' ' -f1)
+    if [ "$(cat "$home/built" 2>/dev/null)" = "$stamp" ]; then
+        return
+    fi
+    echo "Building the peer in $home" >&2
+    rm -rf "$home/built" "$venv" "$model"
+    mkdir -p "$home"
+    "${PYTHON:-python3.11}" -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check uv
+    local index=(--extra-index-url https://download.pytorch.org/whl/cpu --index-strategy unsafe-best-match)
+    [ -z "${UV_FIND_LINKS:-}" ] || index=()
+    # The byte code now, or each start takes a minute longer.
+    "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --compile-bytecode \
+        ${index[@]+"${index[@]}"} --override "$parts/overrides.txt" -r "$parts/lock.txt"
+    PYTHONPATH=$parts/torchvision_shim "$venv/bin/python" "$parts/tiny_model.py" "$model" >&2
+    echo "$stamp" >"$home/built"
+}
+
+serve() { # port
+    export PATH="$venv/bin:$PATH" PYTHONPATH="$parts/torchvision_shim"
+    export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1
+    export VLLM_TARGET_DEVICE=cpu VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=nobind OMP_NUM_THREADS=1
+    # Else the first log-probabilities compile C++ for 18 s, and without a compiler end the engine.
+    export TORCHDYNAMO_DISABLE=1
+    # Chunked prefill is off: with it a seeded request above temperature 0 ends the engine.
+    exec python -m vllm.entrypoints.openai.api_server --model "$model" --served-model-name tiny \
+        --host 127.0.0.1 --port "$1" --api-key test --max-model-len 4096 --dtype float32 --enforce-eager --seed 0 \
+        --no-enable-chunked-prefill --max-num-batched-tokens 8192 \
+        --structured-outputs-config '{"backend":"xgrammar","disable_any_whitespace":true}' \
+        --enable-request-id-headers
+}
+
+end_peer() {
+    [ -z "${peer:-}" ] || kill -9 -- "-$peer" 2>/dev/null || true
+}
+
+run_suite() {
+    local port log=$home/serve.log waited=0
+    port=$("$venv/bin/python" -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    trap end_peer EXIT
+    setsid "$here/bootstrap_vllm_peer.sh" serve "$port" >"$log" 2>&1 &
+    peer=$!
+    until "$venv/bin/python" -c "import urllib.request as u; u.urlopen('http://127.0.0.1:$port/health', timeout=2)" 2>/dev/null; do
+        waited=$((waited + 1))
+        if [ "$waited" -gt "$ready_within_s" ] || ! kill -0 "$peer" 2>/dev/null; then
+            tail -n 30 "$log" >&2
+            echo "The peer did not start; its log is $log" >&2
+            exit 1
+        fi
+        sleep 1
+    done
+    cd "$here/.."
+    VLLM_PEER_URL=http://127.0.0.1:$port .venv/bin/python -m pytest -q -m peer tests
+}
+
+case "${1:-}" in
+    "") build ;;
+    serve) build && serve "${2:-8001}" ;;
+    test) build && run_suite ;;
+    *) sed -n '2,6p' "$0" >&2; exit 2 ;;
+esac
