@@ -5,8 +5,8 @@
     python scripts/bench_inference.py recovery                 # SIGKILL of the mock, started here
     python scripts/bench_inference.py recovery --url URL --key KEY --model NAME --start COMMAND
 
-`throughput` compares with bare httpx calls to the same server, rounds of both in turn, so that
-what does not rest on the machine disturbs both alike. `recovery` kills the server's process group,
+`throughput` compares with bare httpx calls to the same server; every caller does one of each kind
+in turn, so that what does not rest on the machine disturbs both alike. `recovery` kills the server's process group,
 starts it again and counts from its first good /health to the first good answer of a caller that
 never stopped asking.
 """
@@ -137,47 +137,41 @@ def spent_s(metrics: httpx.Client) -> float:
 
 
 def measure_throughput(options: argparse.Namespace) -> None:
-    """Calls a second through the client and bare, short rounds in turn."""
-    columns = ("concurrent", "client, calls/s", "bare, calls/s", "client / bare", "quartiles")
-    table = Table(*columns, "client, CPU ms/call", "bare, CPU ms/call")
+    """Calls a second of callers that never pause: their number over the mean time of a call."""
+    table = Table("callers", "client, calls/s", "bare, calls/s", "client / bare", "calls measured")
     with clients(options.url, options.key, options.model, options.max_tokens) as calls:
-        for concurrent in (1, 8, 32):
-            rates: tuple[list[float], list[float]] = ([], [])
-            costs: tuple[list[float], list[float]] = ([], [])
-            for number in range(options.rounds + 1):
-                order = (0, 1) if number % 2 else (1, 0)
-                for which in order:
-                    rate, cost = calls_per_second(calls[which], concurrent, options.seconds)
-                    if number:  # the first round warms up
-                        rates[which].append(rate)
-                        costs[which].append(cost)
-            ours, bare = median(rates[0]), median(rates[1])
-            low, middle, high = quantiles((a / b for a, b in zip(*rates, strict=True)), n=4)
-            spread = f"{low:.2f} to {high:.2f}"
-            figures = (f"{ours:.1f}", f"{bare:.1f}", f"{middle:.3f}", spread)
+        for callers in (1, 8, 32):
+            alternate(calls, callers, options.seconds / 10)  # connections and caches
+            ours, bare = alternate(calls, callers, options.seconds)
+            rates = [callers * len(times) / sum(times) for times in (ours, bare)]
             table.add_row(
-                str(concurrent), *figures, *(f"{median(cost) * 1000:.2f}" for cost in costs)
+                str(callers),
+                *(f"{rate:.1f}" for rate in rates),
+                f"{rates[0] / rates[1]:.3f}",
+                str(len(ours) + len(bare)),
             )
-    console.print(table, f"medians of {options.rounds} pairs of rounds of {options.seconds:g} s")
+    console.print(table, f"{options.seconds:g} s for each number of callers")
 
 
-def calls_per_second(
-    call: Callable[[], object], concurrent: int, seconds: float
-) -> tuple[float, float]:
-    """Finished calls a second from that many threads, and this process's CPU seconds a call."""
+def alternate(
+    calls: Sequence[Callable[[], object]], callers: int, seconds: float
+) -> tuple[list[float], list[float]]:
+    """Seconds of each call, by kind, while every caller does one of each kind in turn."""
     end = time.monotonic() + seconds
 
-    def ask() -> int:
-        done = 0
-        while time.monotonic() < end:
-            call()
-            done += 1
-        return done
+    def ask(number: int) -> tuple[list[float], list[float]]:
+        times: tuple[list[float], list[float]] = ([], [])
+        turn = number
+        while time.monotonic() < end or len(times[0]) != len(times[1]):
+            began = time.perf_counter()
+            calls[turn % 2]()
+            times[turn % 2].append(time.perf_counter() - began)
+            turn += 1
+        return times
 
-    began, used = time.monotonic(), time.process_time()
-    with ThreadPoolExecutor(concurrent) as threads:
-        done = sum(threads.map(lambda _: ask(), range(concurrent)))
-    return done / (time.monotonic() - began), (time.process_time() - used) / done
+    with ThreadPoolExecutor(callers) as threads:
+        each = list(threads.map(ask, range(callers)))
+    return [t for times in each for t in times[0]], [t for times in each for t in times[1]]
 
 
 def measure_recovery(options: argparse.Namespace) -> None:
@@ -237,9 +231,8 @@ def main() -> None:
     parser.add_argument("--model", default="mock-chat")
     parser.add_argument("--start", default="", help="command that starts the server at --url")
     parser.add_argument("--calls", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.5)
+    parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--max-tokens", type=int, default=16)
     options = parser.parse_args()
     if options.what == "throughput" and not options.url:
