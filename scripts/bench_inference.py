@@ -6,9 +6,9 @@
     python scripts/bench_inference.py recovery --url URL --key KEY --model NAME --start COMMAND
 
 `throughput` compares with bare httpx calls to the same server; every caller does one of each kind
-in turn, so that what does not rest on the machine disturbs both alike. `recovery` kills the server's process group,
-starts it again and counts from its first good /health to the first good answer of a caller that
-never stopped asking.
+in turn, so that what does not rest on the machine disturbs both alike. `recovery` kills the
+server's process group, starts it again and counts from its first good /health to the first good
+answer of a caller that never stopped asking.
 """
 
 from __future__ import annotations
