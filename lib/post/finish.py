@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from lib.domain.document import Page
-from lib.domain.extraction import Candidate, FieldValue, Hints, RawExtraction, Reading
+from lib.domain.extraction import Candidate, FieldValue, Hints, RawExtraction, Reading, Source
 from lib.domain.task import DocumentType, FieldSpec, FieldType, Task
 from lib.post.answer import answer, open_answers
 from lib.post.answered import Answered, answered_values
@@ -102,7 +103,7 @@ def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) 
     least = LOW_CONFIDENCE
     if hints.max_error_rate is not None:
         rates = shipped_error_rates()
-        least = rates.of_document(_kind(raw, task), hints.max_error_rate)
+        least = _least_confidence(raw, task, fields, rates, hints.max_error_rate)
         fields = _with_review(choice.answered, fields, rates, hints.max_error_rate)
     fields |= open_answers(options, choice.unclear)
     checks = tuple(verdict.check for verdict in choice.verdicts)
@@ -127,6 +128,22 @@ def finish(raw: RawExtraction, task: Task, pages: Sequence[Page], hints: Hints) 
             *(f"doubtful_lines:line_items: {c.message}" for c in checks if doubts_lines_only(c)),
         ),
     )
+
+
+def _least_confidence(
+    raw: RawExtraction,
+    task: Task,
+    fields: Mapping[str, FieldValue],
+    rates: ErrorRates,
+    max_error_rate: float,
+) -> float:
+    """That of every key field for the rate to be kept; inf where a served model answered any.
+
+    The table is of the rules' answers, and a model's confidence is not fitted at all.
+    """
+    if any(field.source is Source.MODEL for field in fields.values()):
+        return inf
+    return rates.of_document(_kind(raw, task), max_error_rate)
 
 
 def _kind(raw: RawExtraction, task: Task) -> DocumentType:

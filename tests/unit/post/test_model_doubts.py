@@ -61,6 +61,18 @@ def test_cells_that_are_not_in_their_rows_are_counted() -> None:
     assert any("3 cells" in warning for warning in reading.warnings)
 
 
+def test_no_error_rate_is_promised_for_what_a_model_answered() -> None:
+    def reasons(source: Source) -> tuple[str, ...]:
+        total = replace(candidate("19.90", 1.0), source=source)
+        hints = Hints(date(2026, 11, 21), max_error_rate=0.5)
+        return finish(
+            raw(fields={"total": (total,)}), RECEIPT, (page("Total 19.90"),), hints
+        ).review_reasons
+
+    assert "low_confidence:total" not in reasons(Source.TEXT_LAYER)
+    assert "low_confidence:total" in reasons(Source.MODEL)
+
+
 def test_the_value_is_what_the_model_read_and_raw_what_is_printed() -> None:
     words = candidate("C0RNER SH0P", 0.9)
     read_by_model = replace(words, source=Source.MODEL, reading="Corner Shop")
