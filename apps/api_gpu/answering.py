@@ -14,6 +14,7 @@ from apps.api_gpu.documents import Question
 from apps.api_gpu.engine import (
     EngineAnswer,
     EngineDiedError,
+    EnginePage,
     Prompt,
     RefusedByEngineError,
     TiltEngine,
@@ -42,7 +43,8 @@ class Answering:
         self._queue = queue
         self._on_death = on_death
         self._held = 0
-        self._seats = asyncio.Semaphore(engine.limits.at_once)
+        # One place in the engine is for who asks whether it is well.
+        self._seats = asyncio.Semaphore(max(1, engine.limits.at_once - 1))
         self._decoders = ThreadPoolExecutor(decoders, "decode")
         # The engine's tokenizer has one state, so one thread has it.
         self._tokenizing = ThreadPoolExecutor(1, "tokenize")
@@ -98,8 +100,11 @@ class Answering:
         self._metrics.pages.inc(len(document.pages))
         return tuple(answers), sum(prompt.tokens for prompt in prompts)
 
-    async def probe(self, prompt: Prompt) -> None:
-        """One answer that nobody waits for and that no metric counts."""
+    async def probe(self, page: EnginePage, question: str) -> None:
+        """One token that nobody waits for and no metric counts; raises what the engine does."""
+        (prompt,) = await asyncio.get_running_loop().run_in_executor(
+            self._tokenizing, self._engine.prepare, [page], [question]
+        )
         await self._engine.answer(f"probe-{time.monotonic_ns()}", prompt, 1)
         self.last_answer = time.monotonic()
 

@@ -12,13 +12,12 @@ from apps.api_gpu.engine import (
     EngineDiedError,
     EnginePage,
     Picture,
-    Prompt,
-    RefusedByEngineError,
     TiltEngine,
 )
 from apps.api_gpu.metrics import Metrics
 
 _MISSES_TO_DEATH = 3
+_QUESTION = "What is the total?"
 _log = logging.getLogger(__name__)
 
 
@@ -61,7 +60,7 @@ class Vitals:
 
     async def first(self, answering: Answering) -> None:
         """The first answer, from a warm-up that nothing limits; raises what the engine raises."""
-        await answering.probe(self._prompt())
+        await answering.probe(self._page(), _QUESTION)
         self._metrics.ready.set(1)
 
     async def watch(self, answering: Answering) -> None:
@@ -72,10 +71,10 @@ class Vitals:
                 await self._engine.check()
                 if time.monotonic() - answering.last_answer > self._interval_s:
                     async with asyncio.timeout(self._probe_timeout_s):
-                        await answering.probe(self._prompt())
+                        await answering.probe(self._page(), _QUESTION)
             except EngineDiedError:
                 self.die()
-            except (TimeoutError, RefusedByEngineError) as error:
+            except Exception as error:  # noqa: BLE001 a watch that ended would see nothing die
                 self._miss(type(error).__name__)
             else:
                 self._misses = 0
@@ -88,10 +87,9 @@ class Vitals:
         if self._misses >= _MISSES_TO_DEATH:
             self.die()
 
-    def _prompt(self) -> Prompt:
+    def _page(self) -> EnginePage:
         limits = self._engine.limits
         width, height = limits.image_width, min(limits.image_height, limits.image_width)
         paper = Picture(width, height, "L", b"\xff" * (width * height))
         box = (0.1 * width, 0.1 * height, 0.3 * width, 0.15 * height)
-        page = EnginePage(("Total",), (box,), width, height, paper)
-        return self._engine.prepare([page], ["What is the total?"])[0]
+        return EnginePage(("Total",), (box,), width, height, paper)

@@ -24,7 +24,7 @@ LIMITS = Limits(
     answer_tokens=8,
     image_width=768,
     image_height=2048,
-    at_once=2,
+    at_once=3,
 )
 _SEPARATOR = " : "
 
