@@ -99,7 +99,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--truth", type=Path, action="append", required=True)
     parser.add_argument("--cache", type=Path, required=True, help="where read pages are kept")
-    parser.add_argument("--synthetic", type=int, default=1100, help="synthetic receipts")
+    parser.add_argument("--synthetic", type=int, default=400, help="synthetic receipts")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--family", choices=("network", "trees"), action="append")
     parser.add_argument("--known", action="store_true", help="judge random folds as well")

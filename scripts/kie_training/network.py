@@ -44,7 +44,6 @@ class Size:
     lost_words: float = 0.1
     noise: float = 0.05
     evidence_alone: float = 0.25  # share of documents whose name is decided by its evidence alone
-    members: int = 1  # networks whose scores are averaged
 
 
 @dataclass(frozen=True)
@@ -132,11 +131,9 @@ def train(heads: Sequence[Head], weights: Sequence[float], size: Size, seed: int
 
 
 def train_reader(heads: Sequence[Head], weights: Sequence[float], seed: int) -> HeadNetwork:
-    """Trained networks, averaged, as the product runs them."""
+    """A trained network as the product runs it."""
     torch.set_num_threads(1)
-    size = Size()
-    nets = [train(heads, weights, size, seed + 1000 * member) for member in range(size.members)]
-    return HeadNetwork(to_onnx(nets, {"seed": str(seed)}))
+    return HeadNetwork(to_onnx(train(heads, weights, Size(), seed), {"seed": str(seed)}))
 
 
 def collate(heads: Sequence[Head], weights: Sequence[float]) -> Batch:
@@ -212,17 +209,9 @@ def loss_of(net: HeadNet, batch: Batch, alone: Tensor) -> Tensor:
     return whole / len(batch.weight)
 
 
-def to_onnx(nets: Sequence[HeadNet], metadata: dict[str, str]) -> bytes:
-    """The networks as one file: letters, numbers, evidence in, mean scores, none, weighed out."""
+def to_onnx(net: HeadNet, metadata: dict[str, str]) -> bytes:
+    """The network as a file: letters, numbers, evidence in, scores, none, evidence weighed out."""
     graph = _Graph()
-    outputs = [_describe(graph, net) for net in nets]
-    for name, values in zip(("scores", "none", "weighed"), zip(*outputs, strict=True), strict=True):
-        graph.node("Mean", *values, output=name)
-    return graph.model(metadata)
-
-
-def _describe(graph: _Graph, net: HeadNet) -> tuple[str, str, str]:
-    """Adds one network to a graph; returns the names of its outputs."""
     weights = {name: value.detach().numpy() for name, value in net.state_dict().items()}
     embedded = graph.node("Gather", graph.hold(weights["embed.weight"]), "letters")
     planes = graph.node("Transpose", embedded, perm=[0, 2, 1])
@@ -238,11 +227,11 @@ def _describe(graph: _Graph, net: HeadNet) -> tuple[str, str, str]:
     seen = graph.node("Concat", *read, graph.node("Relu", dense), axis=1)
     related = graph.gru(graph.node("Unsqueeze", seen, graph.hold(np.array([1]))), weights)
     none = graph.linear(graph.node("ReduceMax", related, axes=[0], keepdims=1), weights, "none")
-    return (
-        graph.linear(related, weights, "score"),
-        graph.node("Reshape", none, graph.hold(np.array([len(FIELDS)]))),
-        graph.node("MatMul", "evidence", graph.hold(weights["weigh.weight"][0])),
-    )
+    graph.node("Identity", graph.linear(related, weights, "score"), output="scores")
+    graph.node("Reshape", none, graph.hold(np.array([len(FIELDS)])), output="none")
+    summed = graph.hold(weights["weigh.weight"][0])
+    graph.node("MatMul", "evidence", summed, output="weighed")
+    return graph.model(metadata)
 
 
 class _Graph:
