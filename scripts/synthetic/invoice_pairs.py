@@ -59,7 +59,8 @@ def _list(layout: InvoiceLayout, pairs: Pairs, x: float, y: float) -> float:
     sheet, size = layout.sheet, layout.size
     step = size * layout.chance.uniform(1.3, 1.6)
     opposite = layout.styles.pairs == "opposite"
-    aligned_right = not opposite and layout.chance.random() < 0.35
+    beside = x > layout.left + 1  # in the right half: what stands there may end at the right edge
+    aligned_right = beside and not opposite and layout.chance.random() < 0.35
     widest = max(sheet.measure(key, size) for key, _ in pairs)
     for key, value in pairs:
         if opposite:

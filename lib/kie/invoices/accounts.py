@@ -81,9 +81,9 @@ def _tax_ids(reading: Reading, parties: Sequence[Party], role: str) -> list[Cand
     rival_cells = _cells_of([p for p in parties if p.score > _SURE_PARTY], other) - own
     found = []
     for span, match in _matches(reading, find_tax_ids):
-        if match.kind in _NOT_TAX:
-            continue
         label = _label_before(reading, span)
+        if match.kind in _NOT_TAX and label is None:
+            continue
         score = _VALID if match.valid else _DOUBTFUL
         if match.kind == "vat":
             score += _PREFIXED if match.valid else _PREFIXED_DOUBTFUL
@@ -125,6 +125,7 @@ def _registrations(reading: Reading) -> list[Candidate]:
         reading.mentions.candidate([span], 0.82 if match.valid else 0.78)
         for span, match in _matches(reading, find_tax_ids)
         if match.kind in ("siret", "siren", "uen", "cvr", "orgnr", "ytunnus")
+        and _label_before(reading, span) is None
     ]
     return _ranked([*found, *_labelled(reading, "vendor_registration_id")])
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from lib.domain.extraction import Candidate
 from lib.kie.invoices.key_values import as_candidates, date_spans, identifier_spans
+from lib.kie.invoices.labels import FieldLabel
 from lib.kie.invoices.reading import Found, Reading
 from lib.kie.layout import Cell, Span
 from lib.kie.lexicon import LabelKind
@@ -16,6 +17,7 @@ _TITLE_SCORE = 0.8
 _TITLE_DATE_SCORE = 0.8
 _LONE_DATE_SCORE = 0.5  # a date without a label, near the top of the first page
 _ANY_DATE_SCORE = 0.25
+_BARE, _UPPER = 0.6, 0.5  # strength of a bare "No."; share of the page where one is looked for
 _FAINT = 0.4  # a number that a chance word introduces
 _OPENING = re.compile(r"^(?:\s*(?:\([^)]*\)|[^\W\d_]{1,6}[.°º]?|[#№:.°º/–-]))*\s*$")
 _OTHER_NUMBER = frozenset({"delivery_note", "contact", "bank", "fax", "page"})
@@ -65,11 +67,25 @@ def _document_numbers(reading: Reading) -> list[Candidate]:
         for span, score, title in _title_numbers(reading)
     ]
     found: dict[str, Candidate] = {}
-    for candidate in sorted(
-        [*titled, *_labelled_numbers(reading, "document_number")], key=lambda c: -c.score
-    ):
+    labelled = [*_labelled_numbers(reading, "document_number"), *_bare_numbers(reading)]
+    for candidate in sorted([*titled, *labelled], key=lambda c: -c.score):
         found.setdefault(candidate.raw, candidate)
     return list(found.values())
+
+
+def _bare_numbers(reading: Reading) -> list[Candidate]:
+    """Identifiers behind nothing but a word for "number", in the upper half of the first page."""
+    hits = []
+    for cell in reading.layout.pages[0].cells if reading.layout.pages else ():
+        if not reading.outside_table(cell) or reading.relative_y(cell) > _UPPER:
+            continue
+        for mention in reading.mentions.labels(cell)[:1]:
+            before, behind = cell.text[: mention.span.start], cell.text[mention.span.end :]
+            if "number_word" in mention.match.cues and not any(c.isalnum() for c in before):
+                alone = not any(c.isalnum() for c in behind)
+                label = FieldLabel("document_number", mention.span, _BARE, True, alone)
+                hits += reading.pairs.seek(label, lambda c: _identifiers(reading, c))
+    return list(as_candidates(reading.mentions, hits))
 
 
 def _title_numbers(reading: Reading) -> Iterator[tuple[Span, float, str]]:

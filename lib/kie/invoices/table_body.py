@@ -176,10 +176,16 @@ def _wide_parts(cell: Cell, columns: Sequence[Column], mentions: Mentions) -> It
             continue
         left = Span(cell, start, offset - 1)
         right = Span(cell, offset, offset + len(cell.line.words[index].text))
+        if not _says_something(left) or not _says_something(right):
+            continue
         if _nearest(left, columns) != _nearest(right, columns):
             yield left
             start = offset
     yield Span(cell, start, len(text))
+
+
+def _says_something(span: Span) -> bool:
+    return any(c.isalnum() for c in span.text)
 
 
 def _nearest(span: Span, columns: Sequence[Column]) -> str:
