@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from lib.domain.extraction import Candidate
-from lib.kie.invoices.key_values import as_candidates, date_spans, identifier_spans
+from lib.kie.invoices.key_values import Hit, as_candidates, date_spans, identifier_spans
 from lib.kie.invoices.labels import FieldLabel
 from lib.kie.invoices.reading import Found, Reading
 from lib.kie.layout import Cell, Span
@@ -75,7 +75,7 @@ def _document_numbers(reading: Reading) -> list[Candidate]:
 
 def _bare_numbers(reading: Reading) -> list[Candidate]:
     """Identifiers behind nothing but a word for "number", in the upper half of the first page."""
-    hits = []
+    hits: list[Hit] = []
     for cell in reading.layout.pages[0].cells if reading.layout.pages else ():
         if not reading.outside_table(cell) or reading.relative_y(cell) > _UPPER:
             continue
