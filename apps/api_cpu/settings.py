@@ -55,6 +55,8 @@ _OWN_PREFIXES = (
 )
 # Kubernetes adds variables named after every service of a namespace, such as OCR_PORT_8000_TCP.
 _SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT(_\d+_(TCP|UDP)(_\w+)?)?$")
+# Extractions that wait for a model at once: a GPU answers many together almost as fast as one.
+_WAITING_FOR_MODEL = 16
 _NEAR_MISS_MIN_LENGTH = 8
 _NEAR_MISS_SCORE = 88.0
 
@@ -101,7 +103,10 @@ class Settings(BaseSettings):
         "answered 503. The process ends within 10 seconds more.",
     )
     extract_concurrency: int | None = Field(
-        ge=1, le=256, description="Extractions that run at once. Default: `OCR_WORKERS` + 1."
+        ge=1,
+        le=256,
+        description="Extractions that run at once. Default: `OCR_WORKERS` + 1; + 16 where a "
+        "model is asked, since those wait for it and keep it busy together.",
     )
     extract_queue: int = Field(
         ge=0, le=10_000, description="Extractions that may wait for their turn; one more gets 503."
@@ -242,7 +247,8 @@ class Settings(BaseSettings):
     @property
     def concurrency(self) -> int:
         """Number of extractions that run at once."""
-        return self.extract_concurrency or self.worker_count + 1
+        waiting = 1 if self.backend == "cpu" else _WAITING_FOR_MODEL
+        return self.extract_concurrency or self.worker_count + waiting
 
     @property
     def max_upload_bytes(self) -> int:

@@ -19,6 +19,9 @@ from lib.pipelines.field_reading import CPU
 from lib.pipelines.tasks import load_tasks
 
 
+_PAGES_WAITING = 16
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Stations; whether they could read a document now; what ends their processes."""
@@ -92,4 +95,6 @@ def _ocr_settings(settings: Settings) -> OcrSettings:
         runtime=RuntimeChoice(settings.ocr_runtime),
         paddle=PaddleModels(*(str(folder or "") for folder in folders)),
     )
-    return OcrSettings(engine=engine, workers=settings.worker_count)
+    # Every running extraction may have a page in the queue without being refused.
+    waiting = max(_PAGES_WAITING, settings.concurrency)
+    return OcrSettings(engine=engine, workers=settings.worker_count, waiting=waiting)
