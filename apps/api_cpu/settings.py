@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -187,6 +187,18 @@ class Settings(BaseSettings):
         defaults = YamlConfigSettingsSource(settings_cls, yaml_file=DEFAULTS_FILE)
         return init_settings, env_settings, defaults
 
+    @field_validator("vllm_base_url")
+    @classmethod
+    def _names_servers(cls, value: str) -> str:
+        AddressBook(value)
+        return value
+
+    @field_validator("vllm_api_key")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        Secret(value.get_secret_value() if value else "")
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.mock_vllm and self.inference_backend == "vllm":
@@ -195,8 +207,6 @@ class Settings(BaseSettings):
             raise ValueError("VLLM_MODEL is missing: it names the model that the server serves")
         if self.backend == "cpu" and (self.cascade or self.fallback_backend):
             raise ValueError("CASCADE and FALLBACK_BACKEND need INFERENCE_BACKEND=vllm or mock")
-        AddressBook(self.vllm_base_url)
-        Secret(self.inference_key)
         if self.asks_for_keys and self.api_key_pepper is None:
             raise ValueError(
                 "API_KEY_PEPPER is missing: API keys are asked for (HOST is not loopback, or "

@@ -18,7 +18,6 @@ from lib.pipelines.extract import Stations
 from lib.pipelines.field_reading import CPU
 from lib.pipelines.tasks import load_tasks
 
-
 _PAGES_WAITING = 16
 
 
