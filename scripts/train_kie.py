@@ -6,7 +6,8 @@
 A truth file has a line per document with `file` and `fields` (see docs/evaluation.md); its pages
 are read once and kept below `--cache`. Synthetic receipts are added to every training set and
 never judged. Every family is judged end to end, by the product's extractor, in folds that keep a
-vendor's documents together; `--known` also judges the first one in random folds. With `--out` the
+vendor's documents together; `--known` also judges the first one in random folds, without and with a
+memory of the vendors of the other folds, as corrections would have filled it. With `--out` the
 first family, if it is the network, is trained on everything and written with its card.
 
 Needs, for training only: torch (CPU), onnx, and lightgbm for the trees (the extra `training`).
@@ -25,6 +26,7 @@ from kie_training.documents import SYNTHETIC, Document, read_sets, synthetic_rec
 from kie_training.folds import grouped_folds, random_folds, vendor_groups
 from kie_training.heads import FIELDS, Head, read_heads
 from kie_training.scoring import figures, predict, score
+from kie_training.vendors import Book, corrected_vendors, no_vendors
 
 from lib.evaluation.evaluate import Prediction
 from lib.kie.cpu_extractor import build_cpu_extractor
@@ -50,14 +52,21 @@ class Study:
         weights = [SYNTHETIC_WEIGHT if h.document.source == SYNTHETIC else 1.0 for h in heads]
         return train(heads, weights, self.seed)
 
-    def held_out(self, train: Train, fold: Sequence[int]) -> dict[str, Prediction]:
-        """Each document's answers by a reader that was not trained on its fold."""
-        found: dict[str, Prediction] = {}
+    def held_out(
+        self, train: Train, fold: Sequence[int], books: Sequence[Book] = (no_vendors,)
+    ) -> list[dict[str, Prediction]]:
+        """Each document's answers by a reader that was not trained on its fold.
+
+        Once for each of `books`: which vendors are known by the documents of the other folds.
+        """
+        found: list[dict[str, Prediction]] = [{} for _ in books]
         for number in range(FOLDS):
             kept = [d for d, own in zip(self.documents, fold, strict=True) if own != number]
             left = [d for d, own in zip(self.documents, fold, strict=True) if own == number]
             extractor = build_cpu_extractor(head=self.reader(train, kept))
-            found |= dict(zip((d.id for d in left), predict(left, extractor), strict=True))
+            for answers, book in zip(found, books, strict=True):
+                predictions = predict(left, extractor, book(kept))
+                answers |= dict(zip((d.id for d in left), predictions, strict=True))
             print(f"  fold {number + 1} of {FOLDS}", flush=True)
         return found
 
@@ -74,17 +83,19 @@ def main() -> None:
     families = [(name, _family(name)) for name in arguments.family]
     for name, train in families:
         print(f"{name}: unseen vendors", flush=True)
-        rows += _rows(f"{name}, unseen vendors", documents, study.held_out(train, grouped))
+        (unseen,) = study.held_out(train, grouped)
+        rows += _rows(f"{name}, unseen vendors", documents, unseen)
     name, train = families[0]
     if arguments.known:
         print(f"{name}: random folds", flush=True)
         fold = random_folds(documents, FOLDS, arguments.seed)
-        answers = study.held_out(train, fold)
+        without, remembering = study.held_out(train, fold, (no_vendors, corrected_vendors))
         known = _known(documents, fold)
-        for title, wanted in (("known vendors", True), ("unseen vendors", False)):
-            some = [d for d, is_known in zip(documents, known, strict=True) if is_known is wanted]
-            rows += _rows(f"{name}, random folds, {title}", some, answers)
-        rows += _rows(f"{name}, random folds, all", documents, answers)
+        for answers, memory in ((without, ""), (remembering, ", vendor memory")):
+            for title, wanted in (("known vendors", True), ("unseen vendors", False)):
+                some = [d for d, seen in zip(documents, known, strict=True) if seen is wanted]
+                rows += _rows(f"{name}{memory}, random folds, {title}", some, answers)
+            rows += _rows(f"{name}{memory}, random folds, all", documents, answers)
     reader = study.reader(train, documents) if arguments.out else None
     if reader is not None:
         answers = predict(documents, build_cpu_extractor(head=reader))

@@ -8,18 +8,23 @@ from datetime import date
 from apps.api_cpu.settings import CONFIGS
 from kie_training.documents import Document
 from lib.domain.extraction import Hints
+from lib.domain.vendors import VendorBook
 from lib.evaluation.evaluate import Evaluation, Prediction, evaluate
 from lib.kie.extractor import Extractor
 from lib.pipelines.tasks import load_tasks
 from lib.post.finish import finish
 
 TASK = "receipt_fields_v1"
+_NO_VENDORS = VendorBook()
 RECEIVED_ON = date(2027, 1, 1)  # after all documents
 
 
-def predict(documents: Iterable[Document], extractor: Extractor) -> list[Prediction]:
+def predict(
+    documents: Iterable[Document], extractor: Extractor, vendors: VendorBook = _NO_VENDORS
+) -> list[Prediction]:
     """The answers for documents, from their pages to the values of the receipt task."""
-    task, hints = load_tasks(CONFIGS / "tasks")[TASK], Hints(received_on=RECEIVED_ON)
+    task = load_tasks(CONFIGS / "tasks")[TASK]
+    hints = Hints(received_on=RECEIVED_ON, vendors=vendors)
     found = []
     for document in documents:
         raw = extractor.extract(document.pages, task, hints)
