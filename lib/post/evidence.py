@@ -13,6 +13,7 @@ from babel.numbers import get_currency_precision
 from lib.domain.date_order import DateOrder
 from lib.domain.document import Page
 from lib.domain.extraction import Hints, RawExtraction
+from lib.post.country_signs import country_signs
 from lib.values.amounts import decimal_mark_of
 from lib.values.currencies import currencies_of_country, currency_by_name, resolve_currency
 from lib.values.dates import (
@@ -30,43 +31,6 @@ from lib.values.identifiers import find_ibans, find_phones, find_tax_ids
 _VAT_ID, _IBAN, _POSTCODE, _PHONE, _WORD, _CURRENCY = 4.0, 3.0, 3.0, 3.0, 2.0, 2.0
 _MIN_VOTES = 1.0
 
-_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (r"\bsales tax\b|\bstate tax\b", ("US",)),
-    (r"\d ?(?:fl )?(?:oz|lbs?)\b", ("US",)),
-    (r"\bgratuity\b", ("US", "CA")),
-    (r"\b(?:hst|pst|qst|tvq|tps)\b", ("CA",)),
-    (r"\bgst\b", ("MY", "SG", "AU", "IN", "NZ", "CA")),
-    (r"\bsst\b|\bs(?:dn|on)\.? ?bhd\b|\bcukai\b", ("MY",)),
-    (r"\bpte\.? ltd\b", ("SG",)),
-    (r"\bpty\.? ltd\b|\babn\b", ("AU",)),
-    (r"\b[csi]gst\b|\bgstin\b|\bpvt\.? ltd\b", ("IN",)),
-    (r"\b(?:mwst|ust|umsatzsteuer|gmbh)\b", ("DE", "AT", "CH")),
-    (r"\btva\b", ("FR", "BE", "CH", "LU", "RO")),
-    (r"\b(?:sarl|siret|siren)\b", ("FR",)),
-    (r"\bp\.? ?iva\b|\bs\.?r\.?l\b", ("IT",)),
-    (r"\biva\b", ("IT", "ES", "PT", "MX", "AR", "CL", "CO")),
-    (r"\bbtw\b", ("NL", "BE")),
-    (r"\bvat\b", ("GB", "IE")),
-    (r"\b(?:ptu|nip|sp\. z o\.o)\b", ("PL",)),
-    (r"\b(?:npwp|ppn)\b", ("ID",)),
-    (r"\b(?:ндс|инн|огрн)\b", ("RU",)),
-    (r"\bcnpj\b", ("BR",)),
-    (r"\bmva\b", ("NO",)),
-)
-_PATTERNS = tuple((re.compile(words), lands) for words, lands in _WORDS)
-
-_PLAIN_TAX = re.compile(r"\btax\b(?! invoice)")
-_TAX_BY_NAME = re.compile(r"\b(?:[ghq]st|pst|vat|abn|iva)\b")
-
-_US_STATES = (
-    "AL AK AZ AR CA CO CT DE FL GA HI IA ID IL IN KS KY LA MA MD ME MI MN MO MS MT NC ND NE NH NJ "
-    "NM NV NY OH OK OR PA RI SC SD TN TX UT VA VT WA WI WV WY DC"
-).replace(" ", "|")
-_US_POSTCODE = re.compile(rf"\b(?:{_US_STATES})[.,]?\s?\d{{5}}(?:-\d{{4}})?\b")
-_US_CITY = re.compile(rf"[A-Za-z]{{3}}, ?(?:{_US_STATES})$", re.MULTILINE)
-_CA_POSTCODE = re.compile(r"\b[ABCEGHJ-NPRSTVXY]\d[A-Z] ?\d[A-Z]\d\b")
-_GB_POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}\b")
-_NORTH_AMERICAN_PHONE = re.compile(r"(?<![\d-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\d-])")
 _PAGES = 5  # at either end of a long document: letterheads, dates and totals stand there
 _DIGITS = re.compile(r"\d")
 
@@ -192,25 +156,31 @@ def _numbers_of(text: str) -> Iterator[tuple[tuple[str, ...], float]]:
     for phone in find_phones("\n".join(line for line in lines if "+" in line)):
         if phone.country:
             yield (phone.country,), _PHONE
-    if _US_POSTCODE.search(text):
+    signs = country_signs()
+    if signs.postcodes["US"].search(text):
         yield ("US",), _POSTCODE
-    elif _US_CITY.search(text):
+    elif signs.city_with_state.search(text):
         yield ("US",), _WORD
-    if _CA_POSTCODE.search(text):
+    if signs.postcodes["CA"].search(text):
         yield ("CA",), _POSTCODE
-    elif _GB_POSTCODE.search(text):
+    elif signs.postcodes["GB"].search(text):
         yield ("GB",), _POSTCODE
-    if _NORTH_AMERICAN_PHONE.search(numbers):
+    if signs.north_american_phone.search(numbers):
         yield ("US", "CA"), _PHONE
 
 
 def _words_of(text: str) -> Iterator[tuple[tuple[str, ...], float]]:
     """Countries for which words for tax, legal forms and the currency speak, with weights."""
     small = text.lower()
-    for pattern, lands in _PATTERNS:
+    signs = country_signs()
+    for pattern, lands in signs.words:
         if pattern.search(small):
             yield lands, _WORD
-    if "$" in small and _PLAIN_TAX.search(small) and not _TAX_BY_NAME.search(small):
+    if (
+        "$" in small
+        and signs.tax_without_name.search(small)
+        and not signs.tax_with_name.search(small)
+    ):
         yield ("US",), _WORD  # other countries with a dollar have a name for theirs
     code, _ = resolve_currency((text,))
     if code and (homes := _homes_of(code)):

@@ -544,3 +544,23 @@ def test_a_base_that_its_rate_contradicts_is_no_subtotal() -> None:
     taxes = [{"rate": "6%", "base": "55.82", "amount": "1.98"}]
     reading = read({"total": "35.80"}, {"tax_lines": taxes})
     assert reading.result["subtotal"] is None
+
+
+@pytest.mark.parametrize(
+    ("printed", "amount", "discount"),
+    [
+        ("10 %", "90,00", Decimal("10.00")),
+        ("10", "90,00", Decimal("10.00")),  # the heading says per cent; or an amount: the same
+        ("15", "170,00", Decimal("30.00")),
+        ("5,00", "195,00", Decimal("5.00")),
+        ("10 %", "77,00", None),
+    ],
+)
+def test_a_discount_in_per_cent_is_answered_as_the_amount_it_takes_off(
+    printed: str, amount: str, discount: Decimal | None
+) -> None:
+    price = "200,00" if amount in ("170,00", "195,00") else "100,00"
+    line = {"description": "A", "quantity": "1", "unit_price": price, "amount": amount}
+    rows = read({}, {"line_items": [line | {"discount": printed}]}).result["line_items"]
+    assert isinstance(rows, tuple)
+    assert rows[0]["discount"] == discount
