@@ -14,7 +14,9 @@ case "${1:-}" in
     *) sed -n '2,6p' "$0" >&2; exit 2 ;;
 esac
 : "${VLLM_MODEL:?set VLLM_MODEL to the model to serve}"
-PYTHON="${PYTHON:-python3.11}"
+# The version that the locks are compiled for.
+PYTHON_WANTED="${PYTHON_WANTED:-3.11}"
+PYTHON="${PYTHON:-python$PYTHON_WANTED}"
 MIN_FREE_GB="${MIN_FREE_GB:-40}"
 GPU_LOCK="${GPU_LOCK:-$REPOSITORY/requirements-gpu.txt}"
 # What the scripts themselves need; the versions are those of the lock.
@@ -24,8 +26,8 @@ TILT_PINS=("torch==2.6.0" "xformers==0.0.29.post2" "transformers==4.51.3" "fasta
     "pydantic>=2.10,<3" "pillow>=11,<13" "prometheus-client>=0.21,<1")
 
 volume() { # the volume, room on it, and the interpreter that the environments stand on
-    "$PYTHON" -c 'import sys, venv; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null ||
-        fail "$PYTHON is not Python 3.11 with venv: choose an image that has it, or set PYTHON"
+    "$PYTHON" -c 'import sys, venv; sys.exit("%d.%d" % sys.version_info[:2] != sys.argv[1])' "$PYTHON_WANTED" 2>/dev/null ||
+        fail "$PYTHON is not Python $PYTHON_WANTED with venv: choose an image that has it, or set PYTHON"
     [ "$check" = 1 ] || mkdir -p "$WORKSPACE/venvs" "$WHEELHOUSE" "$LOGS" "$HF_HOME" "$PIP_CACHE_DIR" \
         "$PADDLE_PDX_CACHE_HOME" "$VLLM_CACHE_ROOT" "$TRITON_CACHE_DIR" "$TORCHINDUCTOR_CACHE_DIR" ||
         fail "$WORKSPACE cannot be written: is the network volume mounted there?"

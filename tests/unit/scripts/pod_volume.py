@@ -88,6 +88,7 @@ class Volume:
         self.environment = kept | {
             "WORKSPACE": str(self.workspace),
             "PYTHON": sys.executable,
+            "PYTHON_WANTED": f"{sys.version_info.major}.{sys.version_info.minor}",
             "GPU_LOCK": str(lock),
             "MIN_FREE_GB": "0",
             "VLLM_MODEL": model,

@@ -118,6 +118,12 @@ def test_weights_are_pinned(prepared: Volume, revision: str, why: str) -> None:
     assert why in found.stderr
 
 
+def test_another_python_is_refused(prepared: Volume) -> None:
+    found = prepared.run("bootstrap_gpu.sh", "--check", PYTHON_WANTED="3.9")
+    assert found.returncode == 1
+    assert "is not Python 3.9 with venv" in found.stderr
+
+
 def test_a_full_volume_is_said_before_anything_is_fetched(tmp_path: Path) -> None:
     volume = Volume(tmp_path, CHAT)
     found = volume.run("bootstrap_gpu.sh", MIN_FREE_GB="100000000")
