@@ -237,6 +237,46 @@ def test_a_stale_connection_costs_no_attempt() -> None:
             assert server.connections == 2
 
 
+def test_a_stale_connection_leaves_all_attempts() -> None:
+    twice = ClientSettings(retry=RetryPolicy(max_attempts=2, first_pause_s=0.001))
+    failing_once = answer(SERVER_ERROR, "500 Internal Server Error")
+    with bad_server(answer(), then_reset(), failing_once, answer()) as server:
+        given = ask(server.address, settings=twice, calls=2)
+        assert given.call.failed_attempts == ("stale_connection", "server_error")
+
+
+def test_a_busy_server_is_left_alone_for_as_long_as_it_asks() -> None:
+    patient = ClientSettings(retry=RetryPolicy(longest_retry_after_s=600, first_pause_s=0.001))
+    busy = answer(b"", "503 Service Unavailable", "Retry-After: 500")
+    with bad_server(busy) as first, bad_server(answer()) as second:
+        ask(first.address, second.address, settings=patient, calls=4)
+        assert len(first.requests) == 1
+        assert len(second.requests) == 4
+
+
+def test_no_more_connections_than_allowed() -> None:
+    one = ClientSettings(
+        timeouts=Timeouts(read_s=10, pool_s=0.1), max_connections=1, retry=RetryPolicy()
+    )
+
+    async def two_calls(address: str) -> Error:
+        client = AsyncInferenceClient(AddressBook(address), Secret(""), one)
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(client.complete, REQUEST, Deadline.after(30))
+            await anyio.to_thread.run_sync(server.asked.wait)
+            with pytest.raises(Error) as failed:
+                await client.complete(REQUEST, Deadline.after(30))
+            calls.cancel_scope.cancel()
+        await client.close()
+        return failed.value
+
+    with bad_server(hang) as server:
+        error = anyio.run(two_calls, server.address)
+        assert error.code == "inference_unavailable"
+        assert error.details["reason"] == "no_connection_free"
+        assert server.connections == 1
+
+
 def test_a_new_connection_that_breaks_is_not_stale() -> None:
     once_only = ClientSettings(retry=RetryPolicy(max_attempts=1))
     with bad_server(then_reset()) as server, pytest.raises(Error) as failed:
