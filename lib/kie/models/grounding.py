@@ -31,13 +31,10 @@ _FEWEST_LETTERS = 4  # of a text that is looked for without its blanks
 _LATE = frozenset({FieldType.MONEY})  # a sum is printed again below its parts: the last is the sum
 
 
-def places_of(
-    printed: Printed, kind: FieldType, text: str, page: int | None = None
-) -> tuple[Place, ...]:
-    """Every place that prints a value of a type, best fit first, of `page` alone when given."""
+def places_of(printed: Printed, kind: FieldType, text: str) -> tuple[Place, ...]:
+    """Every place that prints a value of a type, best fit first."""
     found = _FINDERS.get(kind, _text)(printed, text)
-    on_page = (place for place in found if place.words and page in (None, place.page))
-    places = tuple(islice(on_page, _MOST_PLACES))
+    places = tuple(islice((place for place in found if place.words), _MOST_PLACES))
     return tuple(sorted(places, key=lambda place: -place.fit))
 
 

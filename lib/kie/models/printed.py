@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from lib.domain.document import Page, PageSource, Word
+from lib.domain.document import Page, Word
 from lib.domain.geometry import bounding_polygon
 from lib.values.amounts import AmountMatch, find_amounts
 from lib.values.currencies import candidates, find_symbols
@@ -102,11 +102,6 @@ class Printed:
             word.polygon.y1 - word.polygon.y0 for line in self.lines for word in line.words
         )
         return heights[len(heights) // 2] if heights else 0.02
-
-    @cached_property
-    def sources(self) -> dict[int, PageSource]:
-        """Where each page's words came from."""
-        return {page.number: page.source for page in self.pages}
 
     @cached_property
     def amounts(self) -> tuple[tuple[PrintedLine, AmountMatch], ...]:

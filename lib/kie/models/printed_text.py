@@ -36,7 +36,7 @@ class _Run:
         return bounding_polygon(word.polygon for word in self.words)
 
 
-def find_text(printed: Printed, value: str, page: int | None = None) -> Iterator[Place]:
+def find_text(printed: Printed, value: str) -> Iterator[Place]:
     """Places that print `value`, best first: each within a few neighbouring lines of one page.
 
     Compared without case, accents and punctuation, and with look-alike characters made one; a token
@@ -48,9 +48,10 @@ def find_text(printed: Printed, value: str, page: int | None = None) -> Iterator
     if not size:
         return
     digits = set(_tokens_with_digits(value))
-    lines = [line for line in printed.lines if page is None or line.page == page]
-    similar = _similar(lines, wanted, digits)
-    lines = [line for line in lines if any(t in similar for word in line.tokens for t in word)]
+    similar = _similar(printed.lines, wanted, digits)
+    lines = [
+        line for line in printed.lines if any(t in similar for word in line.tokens for t in word)
+    ]
     runs = [run for line in lines if (run := _best_run(line, wanted, similar))]
     found: list[tuple[float, Place]] = []
     for seed in sorted(runs, key=lambda run: -run.fit)[:_MOST_SEEDS]:
