@@ -1,6 +1,7 @@
 """Measures the pipeline: against the bare engine, per kind of document, memory over many, a server.
 
     python scripts/bench_pipeline.py                      # medians, ratio to the bare engine
+    python scripts/bench_pipeline.py --lines 40 200       # KIE and post on long invoices
     python scripts/bench_pipeline.py --soak 300           # this process's memory, 300 documents
     python scripts/bench_pipeline.py --server --soak 500  # first answer, the server's memory
 
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
@@ -35,13 +37,18 @@ from rich.table import Table
 from apps.api_cpu.settings import load_settings
 from apps.api_cpu.stations import build_reader
 from lib.domain.deadline import Deadline
-from lib.domain.document import PageImage
+from lib.domain.document import Line, Page, PageImage, PageSource, Word
 from lib.domain.extraction import Hints
+from lib.domain.geometry import Polygon
+from lib.kie.cpu_extractor import build_cpu_extractor
 from lib.ocr.build import EngineSettings, build_engine
 from lib.pipelines.extract import Stations, extract
+from lib.pipelines.tasks import load_tasks
 from lib.post.finish import finish
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
+TASKS = Path(__file__).resolve().parents[1] / "configs" / "tasks"
+LINES_A_PAGE = 40
 DEADLINE_S = 120.0
 WARM_UP_RUNS = 2
 MEMORY_EVERY = 10
@@ -142,6 +149,58 @@ def bench_here(documents: Documents, runs: int) -> None:
             f"photo, pipeline / bare engine: {median(photo) / median(bare):.3f} of the medians, "
             f"{median(ratios):.3f} median of {len(ratios)} pairs"
         )
+
+
+def long_invoice(lines: int) -> tuple[Page, ...]:
+    """The words of an invoice with so many lines, a page for each forty."""
+    prices = [f"{price}.00" for price in range(1, lines + 1)]
+    total = f"{lines * (lines + 1)}.00"
+    rows = [f"{i}|Part number {i}|2|{p}|{2 * i}.00" for i, p in enumerate(prices, start=1)]
+    heading = "Pos|Description|Qty|Unit price|Amount"
+    parts = [rows[first : first + LINES_A_PAGE] for first in range(0, lines, LINES_A_PAGE)]
+    head = ["Brightwater Ltd", "4 Dock Road", "Leeds LS1 4AP", "Invoice No. 4711", "12/03/2024"]
+    pages = [[heading, *part] for part in parts]
+    pages[0] = head + pages[0]
+    pages[-1] += [f"||||Total {total}"]
+    return tuple(_drawn(rows, number) for number, rows in enumerate(pages, start=1))
+
+
+def _drawn(rows: Sequence[str], number: int) -> Page:
+    """A page with a row per text, its cells between bars in five columns."""
+    drawn = []
+    for index, row in enumerate(rows):
+        top = 0.03 + index * 0.019
+        for column, text in enumerate(row.split("|")):
+            words, left = [], 0.05 + 0.18 * column
+            for word in text.split():
+                right = left + 0.009 * len(word)
+                words.append(Word(word, Polygon.from_box(left, top, right, top + 0.012)))
+                left = right + 0.006
+            if words:
+                drawn.append(Line(tuple(words)))
+    return Page(number, 1240, 1754, 0, PageSource.TEXT_LAYER, tuple(drawn))
+
+
+def bench_lines(counts: Sequence[int], runs: int) -> None:
+    """How KIE and post grow with the lines of an invoice."""
+    hints = Hints(received_on=datetime.now(UTC).date())
+    task = load_tasks(TASKS)["invoice_fields_v1"]
+    extractor = build_cpu_extractor()
+    table = Table("lines", "found", "KIE, median ms", "post, median ms", title=machine())
+    for count in counts:
+        pages = long_invoice(count)
+        raw = extractor.extract(pages, task, hints)
+        found = finish(raw, task, pages, hints).result["line_items"]
+        kie, post = interleaved(
+            [
+                partial(extractor.extract, pages, task, hints),
+                partial(finish, raw, task, pages, hints),
+            ],
+            runs,
+        )
+        rows = len(found) if isinstance(found, tuple) else 0
+        table.add_row(str(count), str(rows), f"{median(kie):.1f}", f"{median(post):.1f}")
+    console.print(table)
 
 
 def soak_here(documents: Documents, count: int) -> None:
@@ -274,7 +333,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--soak", type=int, default=0, metavar="N", help="documents for memory")
     parser.add_argument("--server", action="store_true", help="start `ocr serve` and measure it")
+    parser.add_argument("--lines", type=int, nargs="+", metavar="N", help="of drawn invoices")
     options = parser.parse_args()
+    if options.lines:
+        bench_lines(options.lines, options.runs)
+        return
     documents = Documents(
         options.photo.read_bytes(), options.digital.read_bytes(), options.einvoice.read_bytes()
     )
