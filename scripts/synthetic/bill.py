@@ -104,6 +104,13 @@ def _taxes(sums: dict[Decimal, Decimal], country: Country, *, inclusive: bool) -
     return tuple(rows)
 
 
+def _levels(taxes: tuple[Tax, ...], country: Country) -> tuple[Tax, ...]:
+    """The taxes by level of government, where the country has two."""
+    if country.facts["tax_kind"] != "split":
+        return taxes
+    return tuple(half for tax in taxes for half in _halves(tax, country))
+
+
 def _halves(tax: Tax, country: Country) -> tuple[Tax, Tax]:
     """One tax as the equal shares of two levels of government."""
     rate = tax.rate / 2
@@ -200,9 +207,7 @@ def invoice(country: Country, chance: random.Random, rounds: random.Random) -> B
         if rounds.random() < 0.25:
             shipping = country.price(Decimal(rounds.choice(("4.90", "6.50", "12", "35"))))
         sums = {rate: lines_total - discount + shipping}
-    taxes = () if untaxed else _taxes(sums, country, inclusive=inclusive)
-    if country.facts["tax_kind"] == "split":
-        taxes = tuple(half for tax in taxes for half in _halves(tax, country))
+    taxes = () if untaxed else _levels(_taxes(sums, country, inclusive=inclusive), country)
     tax_total = sum((tax.amount for tax in taxes), ZERO)
     net = sum(sums.values(), ZERO) - (tax_total if inclusive else ZERO)
     total = net + tax_total
@@ -231,8 +236,13 @@ def invoice(country: Country, chance: random.Random, rounds: random.Random) -> B
         days=days,
         reverse_charge=reverse_charge,
     )
-    plain = not discount and not shipping and not any(item.discount for item in items)
-    minus = kind == "credit_note" and plain and rounds.random() < 0.4
+    return _some_negated(bill, rounds)
+
+
+def _some_negated(bill: Bill, rounds: random.Random) -> Bill:
+    """Two of five plain credit notes are printed with minus signs."""
+    plain = not bill.discount and not bill.shipping and not any(i.discount for i in bill.items)
+    minus = bill.kind == "credit_note" and plain and rounds.random() < 0.4
     return negated(bill) if minus else bill
 
 
