@@ -147,6 +147,7 @@ def _start(
         state.keys = keys
         state.admission = admission
         state.readiness = readiness
+        state.store = store
         state.store_name = store.name
         state.backend = reader.backend
         state.model_name = reader.model
@@ -180,7 +181,7 @@ def _start(
                 settings.max_upload_bytes,
             ),
             reader.stations.tasks,
-            state.evals.of_items,
+            state.evals,
         )
         if keys is not None and not keys.all():
             logs.warning("there are no API keys yet: make one with `ocr keys create`")

@@ -15,6 +15,7 @@ from lib.errors import Error, Kind
 
 _MOST_JSON_PARTS = 10_000
 _MOST_DIGITS = 30
+_MOST_BITS = 64
 
 
 def dump(value: Any, *, indent: bool = False) -> bytes:
@@ -46,17 +47,25 @@ def load_untrusted_exact(data: bytes) -> Any:
     """A request's JSON, fractions as Decimals of the digits sent; `bad_request` otherwise."""
     load_untrusted(data)
     try:
-        return json.loads(data, parse_float=_money)
+        return json.loads(data, parse_float=_fraction, parse_int=_whole)
     except (ValueError, ArithmeticError):
         raise Error(
             "bad_request", Kind.BAD_REQUEST, "The body has a number out of range."
         ) from None
 
 
-def _money(digits: str) -> Decimal:
+def _fraction(digits: str) -> Decimal:
     number = Decimal(digits)
     if abs(number.adjusted()) > _MOST_DIGITS:
         # Written out in full, 1e999999 would take a megabyte.
+        raise ValueError
+    return number
+
+
+def _whole(digits: str) -> int:
+    number = int(digits)
+    if number.bit_length() >= _MOST_BITS:
+        # Nor could it be written again: JSON's writers take it for a 64-bit number.
         raise ValueError
     return number
 

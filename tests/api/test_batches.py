@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,54 @@ def test_links_out_of_the_data_root_are_not_followed(
     assert [item["file"] for item in found["items"]] == ["01.pdf", "02.pdf", "deep/03.pdf"]
 
 
+def test_a_name_that_is_no_utf8_fails_nothing(place: Place, folder: Path) -> None:
+    with open(os.fsencode(folder) + b"/march/\xe9.pdf", "wb") as file:
+        file.write(RECEIPT)
+    found = _batch(place, images_dir="march", glob="*.pdf")
+    assert [(i["file"], i["ok"]) for i in found["items"]] == [
+        ("01.pdf", True),
+        ("02.pdf", False),
+        ("\ufffd.pdf", True),
+    ]
+
+
+def test_more_at_once_than_the_server_does_fills_no_queue(place: Place, folder: Path) -> None:
+    for number in range(100):
+        (folder / "march" / f"many-{number}.pdf").write_bytes(RECEIPT)
+    found = _batch(place, images_dir="march", glob="many-*.pdf", concurrency=256)
+    assert (found["item_count"], found["ok_count"]) == (100, 100)
+
+
+@pytest.mark.parametrize(
+    ("url", "body"),
+    [
+        ("/v1/batch_extract", {"images_dir": "none", "run_id": "march"}),
+        ("/v1/batch_extract", {}),
+        ("/v1/batch_extract_rerun", {"run_id": "none"}),
+        ("/v1/evals", {"run_id": "none"}),
+        ("/v1/extracts/none/corrections", {"fields": {"total": 1}}),
+    ],
+)
+def test_what_is_refused_is_kept_too(
+    place: Place, folder: Path, url: str, body: dict[str, Any]
+) -> None:
+    answer = place.client.post(url, json=body)
+    error = answer.json()["error"]
+    ref = {"ref": error["details"]["artifact_rel"]}
+    artifact = place.client.get("/v1/artifacts", params=ref).json()
+    assert (artifact["status"], artifact["error"]) == (answer.status_code, error)
+    assert _batch(place, images_dir="march", run_id="march")["run_id"] == "march"
+
+
+def test_truth_that_is_none_is_refused_before_work(place: Place, folder: Path) -> None:
+    (folder / "bad.jsonl").write_text("no truth", "utf-8")
+    body = {"images_dir": "march", "gt_ref": "bad.jsonl", "run_id": "march"}
+    answer = place.client.post("/v1/batch_extract", json=body)
+    assert answer.status_code == 422
+    assert place.pipeline.calls == []
+    assert _batch(place, images_dir="march", run_id="march")["ok_count"] == 2
+
+
 def test_a_run_id_is_used_once(place: Place, folder: Path) -> None:
     _batch(place, images_dir="march", run_id="march")
     answer = place.client.post("/v1/batch_extract", json={"images_dir": "march", "run_id": "march"})
@@ -135,9 +184,10 @@ def test_a_run_id_is_used_once(place: Place, folder: Path) -> None:
     assert answer.json()["error"]["code"] == "conflict"
 
 
-def test_documents_that_there_was_no_time_for_fail_one_by_one(place: Place, folder: Path) -> None:
+def test_documents_that_there_was_no_time_for_fail_one_by_one(place: Place) -> None:
+    items = [{"image_ref": _store(place, RECEIPT + bytes([number]))} for number in range(3)]
     place.app.state.sync_deadline_s = 0.0
-    found = _batch(place, images_dir="march")
+    found = _batch(place, items=items)
     assert {item["error"]["code"] for item in found["items"]} == {"inference_timeout"}
     assert all(item["artifact_rel"] for item in found["items"])
 

@@ -10,6 +10,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from apps.api_cpu.artifacts.failures import failures_kept
+from apps.api_cpu.artifacts.store import batch_key
 from apps.api_cpu.auth.endpoints import ExtractCaller
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.batches.schemas import (
@@ -41,6 +43,7 @@ _FAILURES = (
     "validation_error",
     "storage_unavailable",
     "shutting_down",
+    "inference_timeout",
 )
 
 
@@ -60,8 +63,10 @@ def _json(model: type[BaseModel], examples: dict[str, Any]) -> dict[str, Any]:
 async def batch_extract(request: Request, caller: ExtractCaller) -> WireResponse:
     """One bad file never fails a batch: each item says what became of it."""
     service: BatchService = request.app.state.batches
-    sent = await _sent(request, BatchRequest)
-    return await _run(request, caller, partial(service.plan, sent))
+    async with failures_kept(request, request.app.state.store, caller, batch_key):
+        sent = await _sent(request, BatchRequest)
+        deadline = Deadline.after(request.app.state.sync_deadline_s)
+        return await _run(request, caller, partial(service.plan, sent, deadline), deadline)
 
 
 @router.post(
@@ -74,8 +79,10 @@ async def batch_extract(request: Request, caller: ExtractCaller) -> WireResponse
 async def batch_extract_rerun(request: Request, caller: ExtractCaller) -> WireResponse:
     """All of its items or some, with its task or another. Only kept inputs can be read."""
     service: BatchService = request.app.state.batches
-    sent = await _sent(request, RerunRequest)
-    return await _run(request, caller, partial(service.plan_again, sent, caller))
+    async with failures_kept(request, request.app.state.store, caller, batch_key):
+        sent = await _sent(request, RerunRequest)
+        deadline = Deadline.after(request.app.state.sync_deadline_s)
+        return await _run(request, caller, partial(service.plan_again, sent, caller), deadline)
 
 
 async def _sent(request: Request, model: type[Model]) -> Model:
@@ -85,10 +92,11 @@ async def _sent(request: Request, model: type[Model]) -> Model:
         raise from_validation(error) from None
 
 
-async def _run(request: Request, caller: Caller, plan: Callable[[], Plan]) -> WireResponse:
+async def _run(
+    request: Request, caller: Caller, plan: Callable[[], Plan], deadline: Deadline
+) -> WireResponse:
     state = request.app.state
     service: BatchService = state.batches
-    deadline = Deadline.after(state.sync_deadline_s)
     planned = await run_in_threadpool(plan)
     work = service.run(planned, caller, state.admission, deadline)
     return WireResponse(await state.shutdown.unless_cut(work))

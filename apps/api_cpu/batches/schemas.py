@@ -112,4 +112,6 @@ class BatchResponse(RunView):
     )
 
     items: list[RunItem]
-    eval: EvalSummary | None = Field(description="Where `gt_ref` asked for one.")
+    eval: EvalSummary | None = Field(
+        description="Where `gt_ref` asked for one and it could be kept."
+    )

@@ -12,11 +12,13 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from apps.api_cpu import logs
 from apps.api_cpu.artifacts.store import ArtifactStore, batch_key
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.batches.schemas import BatchRequest, Only, RerunRequest
 from apps.api_cpu.batches.sources import ServerFolder, Source, not_persisted, stored_inputs
 from apps.api_cpu.errors import envelope, invalid
+from apps.api_cpu.evals.run_evaluation import RunEvaluation
 from apps.api_cpu.extractions.admission import Admission
 from apps.api_cpu.extractions.body import Submission
 from apps.api_cpu.extractions.draft import Draft
@@ -29,10 +31,9 @@ from apps.api_cpu.wire import dump, timestamp
 from lib.domain.deadline import Deadline
 from lib.domain.task import Task
 from lib.errors import Error, Kind
+from lib.evaluation.truth import TruthDocument
 
 Item = dict[str, Any]
-Judge = Callable[[str, Sequence[Item], Caller, str], Mapping[str, Any]]
-"""Evaluates items against the text of a truth file: truth, items, caller, task id -> summary."""
 
 # A run ends at its deadline, and a moment later its artifact is written.
 _LEASE_FACTOR = 2.0
@@ -47,7 +48,7 @@ class Plan:
     sources: Sequence[Source]
     options: ExtractRequest
     concurrency: int | None
-    truth: str | None = None
+    truth: tuple[TruthDocument, ...] | None = None
 
 
 class BatchService:
@@ -61,7 +62,7 @@ class BatchService:
         store: ArtifactStore,
         folder: ServerFolder,
         tasks: Mapping[str, Task],
-        judge: Judge,
+        evaluation: RunEvaluation,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -71,23 +72,26 @@ class BatchService:
         self._store = store
         self._folder = folder
         self._tasks = tasks
-        self._judge = judge
+        self._evaluation = evaluation
         self._clock = clock
 
-    def plan(self, request: BatchRequest) -> Plan:
-        """Raises `validation_error`, `not_found`."""
+    def plan(self, request: BatchRequest, deadline: Deadline) -> Plan:
+        """Raises `validation_error`, `not_found`, `payload_too_large`, `inference_timeout`."""
+        truth = None
+        if request.gt_ref is not None:
+            truth = self._evaluation.documents(self._folder.text(request.gt_ref))
         if request.items is not None:
             sources = stored_inputs(request.items)
         else:
             folder = request.images_dir or ""
-            sources = self._folder.documents(folder, request.glob, request.limit)
+            sources = self._folder.documents(folder, request.glob, request.limit, deadline)
         return Plan(
             request.run_id or new_request_id(),
             self._task(request.task_id),
             sources,
             _options(request, request.task_id),
             request.concurrency,
-            None if request.gt_ref is None else self._folder.text(request.gt_ref),
+            truth,
         )
 
     def plan_again(self, request: RerunRequest, caller: Caller) -> Plan:
@@ -119,7 +123,8 @@ class BatchService:
         """
         now = self._clock()
         await run_in_threadpool(self._reserve, plan, caller, now, deadline)
-        places = asyncio.Semaphore(plan.concurrency or admission.slots)
+        # No more than can run: what waits here does not fill the queue that all callers share.
+        places = asyncio.Semaphore(min(plan.concurrency or admission.slots, admission.slots))
 
         async def one(source: Source) -> Item:
             async with places:
@@ -132,7 +137,8 @@ class BatchService:
         lease_until = now.timestamp() + deadline.remaining() * _LEASE_FACTOR
         rel = batch_key(now, plan.run_id)
         run = StoredRun(plan.run_id, caller.key_id, now.timestamp(), lease_until, rel, plan.task.id)
-        if not self._index.reserve(run):
+        # An artifact without its counts was written by a server that died a moment later.
+        if self._store.exists(rel) or not self._index.reserve(run):
             raise Error("conflict", Kind.CONFLICT, "This `run_id` has been used before.")
 
     async def _item(
@@ -171,7 +177,6 @@ class BatchService:
         ok = sum(item["ok"] for item in items)
         review = sum(item["needs_review"] for item in items)
         counts = Counts(len(items), ok, len(items) - ok, review)
-        truth = plan.truth
         rel = batch_key(now, plan.run_id)
         response: dict[str, Any] = {
             "run_id": plan.run_id,
@@ -183,7 +188,7 @@ class BatchService:
             "needs_review_count": counts.needs_review_count,
             "artifact_rel": rel,
             "items": items,
-            "eval": None if truth is None else self._judge(truth, items, caller, plan.task.id),
+            "eval": self._evaluated(plan, items, caller),
         }
         artifact = {
             "owner_key_id": caller.key_id,
@@ -194,6 +199,18 @@ class BatchService:
         self._store.put(rel, dump(artifact))
         self._index.finish(plan.run_id, counts)
         return response
+
+    def _evaluated(
+        self, plan: Plan, items: Sequence[Item], caller: Caller
+    ) -> dict[str, Any] | None:
+        """None without truth, or when the evaluation could not be kept: the run itself is."""
+        if plan.truth is None:
+            return None
+        try:
+            return self._evaluation.of_items(plan.truth, items, caller, plan.task.id)
+        except Error as error:
+            logs.warning("a run was not evaluated", run_id=plan.run_id, code=error.code)
+            return None
 
     def _task(self, task_id: str) -> Task:
         task = self._tasks.get(task_id)
@@ -223,15 +240,26 @@ def _wanted(item: Item, only: Only) -> bool:
 
 
 def _item(source: Source, draft: Draft, result: dict[str, Any] | Error) -> Item:
-    failed = isinstance(result, Error)
+    if isinstance(result, Error):
+        outcome: Item = {
+            "artifact_rel": result.details.get("artifact_rel"),
+            "ok": False,
+            "result": None,
+            "needs_review": False,
+            "error": envelope(result, draft.request_id)["error"],
+        }
+    else:
+        outcome = {
+            "artifact_rel": result["artifact_rel"],
+            "ok": True,
+            "result": result["result"],
+            "needs_review": result["needs_review"],
+            "error": None,
+        }
     return {
         "file": source.file,
         "request_id": draft.request_id,
         "input_ref": draft.input_ref or source.image_ref,
-        "artifact_rel": draft.artifact_rel if draft.reserved else None,
-        "ok": not failed,
-        "result": None if isinstance(result, Error) else result["result"],
-        "needs_review": False if isinstance(result, Error) else result["needs_review"],
-        "error": envelope(result, draft.request_id)["error"] if isinstance(result, Error) else None,
+        **outcome,
         "timings_ms": draft.timings_ms(),
     }

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Path, Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from apps.api_cpu.artifacts.failures import failures_kept
+from apps.api_cpu.artifacts.store import correction_key
 from apps.api_cpu.auth.endpoints import ExtractCaller
 from apps.api_cpu.corrections.schemas import (
     REQUEST_EXAMPLE,
@@ -53,14 +55,15 @@ _FAILURES = ("unauthorized", "forbidden", "not_found", "conflict", "storage_unav
 async def correct(request: Request, caller: ExtractCaller, request_id: _RequestId) -> WireResponse:
     """The extraction stays as it was; the correction is kept beside it and read with it."""
     service: CorrectionService = request.app.state.corrections
-    sent = load_untrusted_exact(await request.body())
-    try:
-        correction = CorrectionRequest.model_validate(sent)
-    except ValidationError as error:
-        raise from_validation(error) from None
-    kept = await run_in_threadpool(
-        service.add, request_id, sent["fields"], correction.comment, caller
-    )
+    async with failures_kept(request, request.app.state.store, caller, correction_key):
+        sent = load_untrusted_exact(await request.body())
+        try:
+            correction = CorrectionRequest.model_validate(sent)
+        except ValidationError as error:
+            raise from_validation(error) from None
+        kept = await run_in_threadpool(
+            service.add, request_id, sent["fields"], correction.comment, caller
+        )
     return WireResponse(kept, status_code=201)
 
 

@@ -84,6 +84,14 @@ vendor_documents = Table(
     Column("sha256", String(64), primary_key=True),
 )
 
+# Per key, how often what it knows of vendors has changed; kept when its vendors are erased.
+vendor_books = Table(
+    "vendor_books",
+    metadata,
+    Column("owner_key_id", String(12), primary_key=True),
+    Column("revision", Integer, nullable=False),
+)
+
 # One row a run id, inserted before work starts; the counts are there once the artifact is written.
 # Times are in Unix seconds.
 runs = Table(

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Depends, Path, Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from apps.api_cpu.artifacts.failures import failures_kept
+from apps.api_cpu.artifacts.store import eval_key
 from apps.api_cpu.auth.endpoints import having
 from apps.api_cpu.auth.roles import Caller, Scope
 from apps.api_cpu.errors import from_validation
@@ -49,11 +51,12 @@ _FAILURES = ("unauthorized", "forbidden", "not_found", "validation_error", "stor
 async def evaluate(request: Request, caller: _DebugCaller) -> WireResponse:
     """The run's answers as they are stored: nothing is read again."""
     service: RunEvaluation = request.app.state.evals
-    try:
-        sent = EvalRequest.model_validate(load_untrusted_exact(await request.body()))
-    except ValidationError as error:
-        raise from_validation(error) from None
-    found = await run_in_threadpool(service.of_run, sent.run_id, sent.truth, caller)
+    async with failures_kept(request, request.app.state.store, caller, eval_key):
+        try:
+            sent = EvalRequest.model_validate(load_untrusted_exact(await request.body()))
+        except ValidationError as error:
+            raise from_validation(error) from None
+        found = await run_in_threadpool(service.of_run, sent.run_id, sent.truth, caller)
     return WireResponse(found, status_code=201)
 
 

@@ -62,14 +62,17 @@ class RunEvaluation:
         if truth is None:
             documents = self._corrected(items, caller)
         else:
-            documents = self._documents("\n".join(dump(line).decode() for line in truth))
+            documents = self.documents("\n".join(dump(line).decode() for line in truth))
         return self._evaluate(documents, items, caller, run["task_id"], run_id)
 
     def of_items(
-        self, truth: str, items: Sequence[Item], caller: Caller, task_id: str
+        self,
+        documents: tuple[TruthDocument, ...],
+        items: Sequence[Item],
+        caller: Caller,
+        task_id: str,
     ) -> dict[str, Any]:
-        """The short form for a batch's response; `truth` is the text of a truth file."""
-        documents = self._documents(truth)
+        """The short form for a batch's response. Raises `storage_unavailable`."""
         found = self._evaluate(documents, items, caller, task_id, None)
         return {name: found[name] for name in ("eval_id", "artifact_rel", "documents", "micro")}
 
@@ -84,7 +87,8 @@ class RunEvaluation:
             raise not_found()
         return self._artifacts.read(eval_key(moment, eval_id), caller)
 
-    def _documents(self, text: str) -> tuple[TruthDocument, ...]:
+    def documents(self, text: str) -> tuple[TruthDocument, ...]:
+        """The documents of a truth file's text. Raises `validation_error`."""
         documents = read_truth(text.splitlines(), field_types(self._tasks))
         if not documents:
             raise invalid("truth", "has no documents")

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, Select, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from apps.api_cpu.db.engine import reading, writing
-from apps.api_cpu.db.tables import vendor_documents, vendors
+from apps.api_cpu.db.tables import vendor_books, vendor_documents, vendors
 from apps.api_cpu.request_context import new_request_id
 from lib.domain.date_order import DateOrder
 
@@ -83,14 +83,11 @@ class VendorStore:
         with reading(self._engine) as connection:
             return [_from_row(row._mapping) for row in connection.execute(query)]
 
-    def revision(self, owner_key_id: str) -> tuple[int, datetime | None]:
-        """Changes whenever what `all` says does."""
-        query = select(func.count(), func.max(vendors.c.last_seen_at)).where(
-            vendors.c.owner_key_id == owner_key_id
-        )
+    def revision(self, owner_key_id: str) -> int:
+        """Grows whenever what is known changes: not when it is merely seen once more."""
+        query = select(vendor_books.c.revision).where(vendor_books.c.owner_key_id == owner_key_id)
         with reading(self._engine) as connection:
-            count, newest = connection.execute(query).one()
-        return count, newest
+            return connection.scalar(query) or 0
 
     def add(
         self, owner_key_id: str, sighting: Sighting, source: VendorSource, now: datetime
@@ -111,6 +108,9 @@ class VendorStore:
             connection.execute(update(vendors).where(row).values(**changes))
             if held.is_known:
                 _forget_documents(connection, [held.vendor_id])
+            now_held = _from_row(connection.execute(select(*_COLUMNS).where(row)).one()._mapping)
+            if _said(now_held) != _said(held):
+                _turn_page(connection, owner_key_id)
             _forget_oldest(connection, owner_key_id, self._most)
 
     def remove(self, owner_key_id: str, vendor_id: str | None = None) -> int:
@@ -118,7 +118,7 @@ class VendorStore:
         mine = vendors.c.owner_key_id == owner_key_id
         which = mine if vendor_id is None else mine & (vendors.c.vendor_id == vendor_id)
         with writing(self._engine) as connection:
-            return _remove(connection, select(vendors.c.vendor_id).where(which))
+            return _remove(connection, owner_key_id, select(vendors.c.vendor_id).where(which))
 
 
 def _row_of(
@@ -165,21 +165,44 @@ def _is_new(connection: Connection, vendor_id: str, sha256: str) -> bool:
     return connection.execute(seen.on_conflict_do_nothing()).rowcount == 1
 
 
+def _said(row: StoredVendor) -> object:
+    """What a book says of a vendor; its frequency in steps: at 8, 16, 32, ... documents."""
+    if not row.is_known:
+        return None
+    return row.numbers, row.currency, row.date_order, (row.documents // 8).bit_length()
+
+
+def _turn_page(connection: Connection, owner_key_id: str) -> None:
+    """The key's book is another one from now on, for every process."""
+    first = insert(vendor_books).values(owner_key_id=owner_key_id, revision=1)
+    connection.execute(
+        first.on_conflict_do_update(
+            index_elements=["owner_key_id"], set_={"revision": vendor_books.c.revision + 1}
+        )
+    )
+
+
 def _forget_oldest(connection: Connection, owner_key_id: str, most: int) -> None:
+    mine = vendors.c.owner_key_id == owner_key_id
+    if (connection.scalar(select(func.count()).where(mine)) or 0) <= most:
+        return
     surplus = (
         select(vendors.c.vendor_id)
-        .where(vendors.c.owner_key_id == owner_key_id)
+        .where(mine)
         .order_by(vendors.c.last_seen_at.desc(), vendors.c.vendor_id.desc())
         .offset(most)
         .limit(1000)
     )
-    _remove(connection, surplus)
+    _remove(connection, owner_key_id, surplus)
 
 
-def _remove(connection: Connection, which: Select[str]) -> int:
+def _remove(connection: Connection, owner_key_id: str, which: Select[str]) -> int:
     ids = list(connection.scalars(which))
     _forget_documents(connection, ids)
-    return connection.execute(delete(vendors).where(vendors.c.vendor_id.in_(ids))).rowcount
+    removed = connection.execute(delete(vendors).where(vendors.c.vendor_id.in_(ids))).rowcount
+    if removed:
+        _turn_page(connection, owner_key_id)
+    return removed
 
 
 def _forget_documents(connection: Connection, vendor_ids: Sequence[str]) -> None:

@@ -99,6 +99,29 @@ def test_a_book_is_made_once_and_again_after_a_change(service: VendorService) ->
     assert service.book("k").vendors == ()
 
 
+def test_a_vendor_that_is_seen_again_makes_no_new_book(service: VendorService) -> None:
+    for sha256 in "abc":
+        service.seen("k", _fields("Shop"), sha256)
+    book = service.book("k")
+    service.seen("k", _fields("Shop"), "d")
+    service.seen("k", _fields("Not yet known"), "d")
+    assert service.book("k") is book
+    told = _fields("Shop") | {"currency": FieldValue("GBP", "£", 0.9, Source.OCR)}
+    service.seen("k", told, "e")
+    assert service.book("k").vendors[0].currency == "GBP"
+    for number in range(3):
+        service.seen("k", told, f"more-{number}")
+    assert service.book("k").vendors[0].confirmations == 8
+
+
+def test_what_is_erased_and_known_again_makes_a_new_book(service: VendorService) -> None:
+    service.confirm("k", {"vendor_name": "A"}, "", "a")
+    assert _names(service) == ["A"]
+    assert service.erase("k") == 1
+    service.confirm("k", {"vendor_name": "B"}, "", "a")
+    assert _names(service) == ["B"]
+
+
 def test_another_process_is_seen(service: VendorService, database: Path) -> None:
     service.confirm("k", {"vendor_name": "A"}, "", "a")
     assert _names(service) == ["A"]

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.api_cpu.request_context import is_request_id, new_request_id
-from apps.api_cpu.wire import dump, load_stored, load_untrusted, timestamp
+from apps.api_cpu.wire import (
+    dump,
+    load_stored,
+    load_untrusted,
+    load_untrusted_exact,
+    timestamp,
+)
 from lib.errors import Error
 
 
@@ -59,3 +65,11 @@ def test_made_ids_are_valid_unique_and_in_order_of_time() -> None:
 @pytest.mark.parametrize("text", ["", "-a", ".a", "a" * 129, "a b", "a\n", "é", "a/b", "٣"])
 def test_other_ids_are_refused(text: str) -> None:
     assert not is_request_id(text)
+
+
+@pytest.mark.parametrize("number", ["1" * 30, "-" + "1" * 30, "18446744073709551616", "1e99"])
+def test_a_number_that_could_not_be_written_again_is_refused(number: str) -> None:
+    with pytest.raises(Error) as caught:
+        load_untrusted_exact(f'{{"total": {number}}}'.encode())
+    assert caught.value.code == "bad_request"
+    assert load_untrusted_exact(b'{"total": -19.90}') == {"total": Decimal("-19.90")}
