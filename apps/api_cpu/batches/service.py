@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.concurrency import run_in_threadpool
 
@@ -18,7 +18,6 @@ from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.batches.schemas import BatchRequest, Only, RerunRequest
 from apps.api_cpu.batches.sources import ServerFolder, Source, not_persisted, stored_inputs
 from apps.api_cpu.errors import envelope, invalid
-from apps.api_cpu.evals.run_evaluation import RunEvaluation
 from apps.api_cpu.extractions.admission import Admission
 from apps.api_cpu.extractions.body import Submission
 from apps.api_cpu.extractions.draft import Draft
@@ -34,6 +33,25 @@ from lib.errors import Error, Kind
 from lib.evaluation.truth import TruthDocument
 
 Item = dict[str, Any]
+
+
+class Evaluation(Protocol):
+    """Judges the items of a run."""
+
+    def documents(self, text: str) -> tuple[TruthDocument, ...]:
+        """The documents of a truth file's text. Raises `validation_error`."""
+        ...
+
+    def of_items(
+        self,
+        documents: tuple[TruthDocument, ...],
+        items: Sequence[Item],
+        caller: Caller,
+        task_id: str,
+    ) -> dict[str, Any]:
+        """What a response says of the evaluation. Raises `storage_unavailable`."""
+        ...
+
 
 # A run ends at its deadline, and a moment later its artifact is written.
 _LEASE_FACTOR = 2.0
@@ -62,7 +80,7 @@ class BatchService:
         store: ArtifactStore,
         folder: ServerFolder,
         tasks: Mapping[str, Task],
-        evaluation: RunEvaluation,
+        evaluation: Evaluation,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:

@@ -33,8 +33,15 @@ class Source:
 class ServerFolder:
     """What callers may name below DATA_ROOT: not what the server itself keeps there."""
 
-    def __init__(self, data_root: Path, private: Sequence[Path], max_bytes: int) -> None:
+    def __init__(
+        self,
+        data_root: Path,
+        private: Sequence[Path],
+        max_bytes: int,
+        most_files: int = MOST_FILES,
+    ) -> None:
         """`private`: what holds things of keys; `max_bytes`: of a document."""
+        self._most_files = most_files
         self._max_bytes = max_bytes
         self._root = data_root.resolve()
         self._private = tuple(path.resolve() for path in private)
@@ -44,7 +51,7 @@ class ServerFolder:
 
         Hidden files, links to folders or out of DATA_ROOT, and what the server keeps for itself
         are left out. Raises `not_found` for no such folder; `validation_error` for a pattern that
-        is none, when nothing matches, and for more than `MOST_FILES`; `inference_timeout`.
+        is none, when nothing matches, and for too many files; `inference_timeout`.
         """
         base = self._inside(folder)
         if base is None or not base.is_dir():
@@ -52,7 +59,7 @@ class ServerFolder:
         wanted = _pattern(pattern)
         found: list[Path] = []
         for number, path in enumerate(self._files(base, deadline)):
-            if number >= MOST_FILES:
+            if number >= self._most_files:
                 raise invalid("images_dir", "has too many files; name a folder below it")
             if _matches(path.relative_to(base).parts, wanted) and self._may_read(path):
                 found.append(path)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from apps.api_cpu.batches import sources
 from apps.api_cpu.batches.sources import ServerFolder
 from lib.domain.deadline import Deadline
 from lib.errors import Error
@@ -77,11 +76,10 @@ def test_text_is_bounded_as_documents_are(root: Path) -> None:
     assert caught.value.code == "payload_too_large"
 
 
-def test_a_walk_has_an_end(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_walk_has_an_end(root: Path) -> None:
     with pytest.raises(Error) as late:
         _folder(root).documents("", "**/*", 1, Deadline.after(0))
     assert late.value.code == "inference_timeout"
-    monkeypatch.setattr(sources, "MOST_FILES", 3)
     with pytest.raises(Error) as many:
-        _found(root, "**/*")
+        ServerFolder(root, (), 100, most_files=3).documents("", "**/*", 1, Deadline.after(60))
     assert many.value.code == "validation_error"
