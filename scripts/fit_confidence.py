@@ -1,14 +1,15 @@
 """Fits how sure an answer is, and from which confidence on answers err at most at a rate.
 
     python scripts/fit_confidence.py --truth SET/truth.jsonl [--truth OTHER/truth.jsonl ...]
-        --cache DIR [--synthetic DIR/truth.jsonl ...] [--month-first SET] [--heads DIR] [--write]
+        --cache DIR [--synthetic DIR/truth.jsonl ...] [--month-first SET] [--heads N] [--write]
 
 Reads every document as the service does and judges every answer. Families of models are compared on
 answers to vendors that they were not fitted on (folds that keep a vendor's documents together);
 the trees are fitted on everything and, with `--write`, replace lib/post/confidence.json, with the
-thresholds of held-out answers in lib/post/error_rates.json. A set is named by its folder. `--heads`
-holds a `fold-<k>.onnx` for each fold, trained without it: else documents that the shipped networks
-were trained on look surer than strangers' would. Seeded. Needs the extra `training`.
+thresholds of held-out answers in lib/post/error_rates.json. A set is named by its folder. With
+`--heads` the network that reads receipts' heads is trained for each fold without its documents, on
+N synthetic receipts besides, and kept in the cache: else documents that the shipped one was trained
+on look surer than strangers' would. Seeded. Needs the extra `training`.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ import numpy as np
 from confidence_fitting.answers import Answers, Booking, collect
 from confidence_fitting.models import FAMILIES, fit_trees, held_out, isotonic_per_field
 from confidence_fitting.thresholds import ASSURANCE, RATES, accepted, thresholds
-from kie_training.documents import read_sets
+from kie_training.documents import Document, read_sets
 from kie_training.folds import grouped_folds
 from numpy.typing import NDArray
 
 from lib.domain.extraction import Hints
+from lib.domain.task import DocumentType
 from lib.evaluation.confidence import (
     Judgement,
     coverage_at,
@@ -55,7 +57,7 @@ def main() -> None:
     fold_of = grouped_folds(documents, FOLDS, arguments.seed)
     answers, bookings = collect(
         documents,
-        _extractors(arguments.heads, fold_of),
+        _extractors(documents, fold_of, arguments),
         load_tasks(ROOT / "configs" / "tasks"),
         Hints(received_on=RECEIVED_ON),
         arguments.month_first,
@@ -88,23 +90,33 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--synthetic", type=Path, action="append", default=[])
     parser.add_argument("--cache", type=Path, required=True, help="where read pages are kept")
     parser.add_argument("--month-first", action="append", default=[], metavar="SET")
-    parser.add_argument("--heads", type=Path, help="folder of networks by fold")
+    parser.add_argument("--heads", type=int, help="synthetic receipts to train heads by fold on")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", action="store_true", help="replace the shipped files")
     return parser.parse_args()
 
 
-def _extractors(heads: Path | None, fold_of: Sequence[int]) -> Callable[[int], Extractor]:
-    """The extractor for each document."""
-    if heads is None:
+def _extractors(
+    documents: Sequence[Document], fold_of: Sequence[int], arguments: argparse.Namespace
+) -> Callable[[int], Extractor]:
+    """The extractor for each document: that of its fold with `--heads`, else the shipped one."""
+    if arguments.heads is None:
         shipped = build_cpu_extractor()
         return lambda index: shipped
-    from lib.kie.receipts.head_network import HeadNetwork  # noqa: PLC0415 (only with --heads)
+    from confidence_fitting.heads import head_of_fold  # noqa: PLC0415 (torch only with --heads)
 
-    by_fold = [
-        build_cpu_extractor(head=HeadNetwork(heads / f"fold-{number}.onnx"))
-        for number in range(FOLDS)
-    ]
+    drawn = {path.parent.name for path in arguments.synthetic}
+    labelled = [d.truth.document_type is DocumentType.RECEIPT for d in documents]
+    by_fold = []
+    for number in range(FOLDS):
+        kept = [
+            document
+            for document, fold, is_receipt in zip(documents, fold_of, labelled, strict=True)
+            if fold != number and is_receipt and document.source not in drawn
+        ]
+        head = head_of_fold(kept, arguments.heads, arguments.seed, arguments.cache)
+        by_fold.append(build_cpu_extractor(head=head))
+        print(f"head of fold {number + 1} of {FOLDS}", flush=True)
     return lambda index: by_fold[fold_of[index]]
 
 
