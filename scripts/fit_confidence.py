@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from confidence_fitting.answers import Answers, Booking, collect
 from confidence_fitting.models import FAMILIES, fit_trees, held_out, isotonic_per_field
-from confidence_fitting.thresholds import ASSURANCE, RATES, accepted, thresholds
+from confidence_fitting.thresholds import ASSURANCE, RATES, accepted, thresholds_of_both
 from kie_training.documents import Document, read_sets
 from kie_training.folds import grouped_folds
 from numpy.typing import NDArray
@@ -81,7 +81,10 @@ def main() -> None:
     if arguments.write:
         trees = fit_trees(answers, weights, arguments.seed)
         write(confidence.FILE, trees.as_data())
-        write(error_rates.FILE, rates_table(answers, bookings, scores))
+        write(
+            error_rates.FILE,
+            rates_table(answers, bookings, scores, ~np.isin(sets, list(synthetic))),
+        )
 
 
 def _arguments() -> argparse.Namespace:
@@ -165,19 +168,21 @@ def print_reliability(answers: Answers, sets: NDArray[np.str_], scores: Array) -
             )
 
 
-def rates_table(answers: Answers, bookings: Sequence[Booking], scores: Array) -> dict[str, object]:
+def rates_table(
+    answers: Answers, bookings: Sequence[Booking], scores: Array, real: NDArray[np.bool_]
+) -> dict[str, object]:
     """The content of error_rates.json."""
     own = np.ones(len(bookings), bool)
     return {
         "assurance": ASSURANCE,
         "rates": list(RATES),
-        "fields": field_thresholds(answers, scores, np.ones(len(scores), bool)),
-        "documents": document_thresholds(answers, bookings, scores, own),
+        "fields": field_thresholds(answers, scores, np.ones(len(scores), bool), real),
+        "documents": document_thresholds(answers, bookings, scores, own, real),
     }
 
 
 def field_thresholds(
-    answers: Answers, scores: Array, wanted: NDArray[np.bool_]
+    answers: Answers, scores: Array, wanted: NDArray[np.bool_], real: NDArray[np.bool_]
 ) -> dict[str, list[float | None]]:
     """By `field/source` the thresholds that the wanted answers give; without those of no rate."""
     names = np.char.add(np.char.add(answers.field, "/"), answers.source)
@@ -185,36 +190,41 @@ def field_thresholds(
     found = {}
     for name in sorted(set(names[wanted].tolist())):
         own = wanted & (names == name)
-        least = thresholds(scores[own], answers.right[own])
+        least = thresholds_of_both(scores[own], answers.right[own], real[answers.document[own]])
         if any(threshold is not None for threshold in least):
             found[name] = least
     return found
 
 
 def document_thresholds(
-    answers: Answers, bookings: Sequence[Booking], scores: Array, wanted: NDArray[np.bool_]
+    answers: Answers,
+    bookings: Sequence[Booking],
+    scores: Array,
+    wanted: NDArray[np.bool_],
+    real: NDArray[np.bool_],
 ) -> dict[str, list[float | None]]:
     """By document type the thresholds of the least sure key field."""
     found = {}
     for kind in sorted({booking.document_type for booking in bookings}):
         own = [b for b, is_wanted in zip(bookings, wanted, strict=True) if is_wanted]
-        least, right = _booked(answers, own, scores, kind)
-        found[kind] = thresholds(least, right)
+        least, right, documents = _booked(answers, own, scores, kind)
+        found[kind] = thresholds_of_both(least, right, real[documents])
     return found
 
 
 def _booked(
     answers: Answers, bookings: Sequence[Booking], scores: Array, kind: str
-) -> tuple[Array, NDArray[np.bool_]]:
-    """The least sure key field of each document that nothing else asks to look at, and whether all
-    of its judged key fields are right."""
+) -> tuple[Array, NDArray[np.bool_], NDArray[np.int_]]:
+    """The least sure key field of each document that nothing else asks to look at, whether all of
+    its judged key fields are right, and which document it is."""
     rows = [
         list(b.rows.values())
         for b in bookings
         if b.document_type == kind and not b.asked and b.rows
     ]
     least = np.array([scores[own].min() for own in rows])
-    return least, np.array([bool(answers.right[own].all()) for own in rows], bool)
+    right = np.array([bool(answers.right[own].all()) for own in rows], bool)
+    return least, right, np.array([answers.document[own[0]] for own in rows], int)
 
 
 def print_rates(
@@ -226,14 +236,14 @@ def print_rates(
     synthetic: set[str],
 ) -> None:
     """What is accepted, and how much of it is wrong, when thresholds come from other documents."""
-    print("\n## max_error_rate: thresholds of four folds on the fifth, then of real on drawn\n")
+    print("\n## max_error_rate: thresholds of the other folds, then of real on drawn\n")
     print("| judged on | what | rate | of | accepted | wrong |\n|---|---|---|---|---|---|")
     real = ~np.isin(sets, list(synthetic))
     splits = [(fold != number, fold == number) for number in range(FOLDS)]
     for title, own in (("held-out folds, real", real), ("held-out folds, drawn", ~real)):
         pairs = [(kept, left & own) for kept, left in splits]
-        _print_rates(title, answers, bookings, scores, pairs)
-    _print_rates("real only, on drawn", answers, bookings, scores, [(real, ~real)])
+        _print_rates(title, answers, bookings, scores, pairs, real)
+    _print_rates("real only, on drawn", answers, bookings, scores, [(real, ~real)], real)
 
 
 def _print_rates(
@@ -242,11 +252,12 @@ def _print_rates(
     bookings: Sequence[Booking],
     scores: Array,
     splits: Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]],
+    real: NDArray[np.bool_],
 ) -> None:
     tables = [
         (
-            field_thresholds(answers, scores, kept[answers.document]),
-            document_thresholds(answers, bookings, scores, kept),
+            field_thresholds(answers, scores, kept[answers.document], real),
+            document_thresholds(answers, bookings, scores, kept, real),
             left,
         )
         for kept, left in splits
@@ -265,7 +276,7 @@ def _print_rates(
             counts = np.zeros(3, int)
             for _, documents, left in tables:
                 own = [b for b, is_left in zip(bookings, left, strict=True) if is_left]
-                least, right = _booked(answers, own, scores, kind)
+                least, right, _ = _booked(answers, own, scores, kind)
                 taken = accepted(least, documents.get(kind, [None] * len(RATES)), rate)
                 every = sum(b.document_type == kind for b in own)
                 counts += every, taken.sum(), (taken & ~right).sum()

@@ -18,6 +18,9 @@ from scipy.special import bdtr
 
 RATES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5)
 ASSURANCE = 0.9
+ENOUGH, FEWEST = 100, 10
+"""Real answers from which on they are asked alone, and below which they are not asked."""
+
 STARTS = (1, 3, 9)
 """Sequences start at these multiples of the fewest answers that can prove a rate."""
 
@@ -50,6 +53,23 @@ def _least(
             here = math.ceil(ranked[counts[kept[-1]] - 1] * 1e4 - 1e-6) / 1e4
             lowest = here if lowest is None else min(lowest, here)
     return lowest
+
+
+def thresholds_of_both(
+    scores: NDArray[np.float64], right: NDArray[np.bool_], real: NDArray[np.bool_]
+) -> list[float | None]:
+    """The thresholds of the real answers; where these are few, those that keep each rate among the
+    drawn ones as well as among the real ones.
+
+    Drawn documents are easier: they must not outvote real ones, even a handful of them.
+    """
+    if real.sum() >= ENOUGH:
+        return thresholds(scores[real], right[real])
+    drawn = thresholds(scores[~real], right[~real])
+    if real.sum() < FEWEST:
+        return drawn
+    pairs = zip(thresholds(scores[real], right[real]), drawn, strict=True)
+    return [None if one is None or other is None else max(one, other) for one, other in pairs]
 
 
 def accepted(

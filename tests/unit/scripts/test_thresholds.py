@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))
-from confidence_fitting.thresholds import ASSURANCE, RATES, accepted, thresholds
+from confidence_fitting.thresholds import (
+    ASSURANCE,
+    RATES,
+    accepted,
+    thresholds,
+    thresholds_of_both,
+)
 
 DRAWS = 100
 
@@ -54,3 +60,16 @@ def test_the_rate_is_kept_as_often_as_promised(rate):
             density = (1 - high) ** -0.5
             broken += bool(((1 - high) * density).sum() / density.sum() > rate)
     assert broken / DRAWS <= 1 - ASSURANCE
+
+
+def test_many_drawn_answers_do_not_outvote_real_ones():
+    scores = np.full(1000, 0.95)
+    real = np.arange(1000) < 60
+    right = ~real | (np.arange(1000) % 3 > 0)  # a third of the real ones is wrong
+    assert thresholds(scores, right)[RATES.index(0.05)] == 0.95
+    assert thresholds_of_both(scores, right, real)[RATES.index(0.05)] is None
+
+
+def test_too_few_real_answers_have_no_say():
+    scores, right = np.full(1000, 0.95), np.arange(1000) > 4
+    assert thresholds_of_both(scores, right, np.arange(1000) < 10)[RATES.index(0.05)] == 0.95
