@@ -72,4 +72,4 @@ def test_many_drawn_answers_do_not_outvote_real_ones():
 
 def test_too_few_real_answers_have_no_say():
     scores, right = np.full(1000, 0.95), np.arange(1000) > 4
-    assert thresholds_of_both(scores, right, np.arange(1000) < 10)[RATES.index(0.05)] == 0.95
+    assert thresholds_of_both(scores, right, np.arange(1000) < 5)[RATES.index(0.05)] == 0.95
