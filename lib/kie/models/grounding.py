@@ -22,6 +22,7 @@ from lib.kie.models.printed import (
 )
 from lib.kie.models.printed_text import find_text
 from lib.values.amounts import find_amounts, parse_amount
+from lib.values.currencies import candidates
 from lib.values.dates import find_dates, find_times
 
 _MOST_PLACES = 24
@@ -125,7 +126,8 @@ def _time(printed: Printed, text: str) -> Iterator[Place]:
 
 
 def _currency(printed: Printed, text: str) -> Iterator[Place]:
-    return printed.currencies(text.strip().upper())
+    """Said as a code or as the printed sign, which may mean several; on the page either."""
+    return printed.currencies(frozenset(candidates(text)))
 
 
 def _code(printed: Printed, text: str) -> Iterator[Place]:

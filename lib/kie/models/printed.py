@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -118,12 +118,12 @@ class Printed:
         """Every time of day."""
         return tuple((line, m) for line in self.lines for m in find_times(line.text))
 
-    def currencies(self, code: str) -> Iterator[Place]:
-        """Printed signs and codes that may mean a currency (ISO 4217)."""
+    def currencies(self, codes: Set[str]) -> Iterator[Place]:
+        """Printed signs and codes that may mean one of these currencies (ISO 4217)."""
         for line in self.lines:
             for word in line.words:
                 for symbol in dict.fromkeys((*find_symbols(word.text), word.text)):
-                    if code in candidates(symbol):
+                    if not codes.isdisjoint(candidates(symbol)):
                         yield Place(line.page, (word,), symbol)
 
     def codes(self, text: str, fold: Fold) -> Iterator[Place]:

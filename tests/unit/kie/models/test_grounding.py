@@ -178,3 +178,18 @@ def test_two_rows_that_say_the_same_are_two_printed_rows() -> None:
     rows = ground(answer, RECEIPT.fields, [printed], rules()).tables["line_items"]
     places = [row["amount"].words[0].polygon.y0 for row in rows]
     assert places[0] < places[1]
+
+
+@pytest.mark.parametrize(
+    ("said", "line", "raw"),
+    [
+        ("£", "Total £ 12.00", "£"),
+        ("GBP", "Total £ 12.00", "£"),
+        ("$", "Total USD 12.00", "USD"),
+        ("€", "Total £ 12.00", None),
+        ("total", "Total £ 12.00", None),
+    ],
+)
+def test_a_currency_is_said_by_its_sign_or_its_code(said: str, line: str, raw: str | None) -> None:
+    places = places_of(Printed([page(line)], "en"), FieldType.CURRENCY, said)
+    assert [place.raw for place in places] == ([raw] if raw else [])
