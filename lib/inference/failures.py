@@ -44,6 +44,11 @@ class Cause(StrEnum):
     REQUEST_REFUSED = "request_refused"
     ALL_DOWN = "all_down"
 
+    @property
+    def needs_mending(self) -> bool:
+        """Whether no waiting helps: key, model or address are wrong."""
+        return not _MEANINGS[self].retryable and _MEANINGS[self].again is Again.ELSEWHERE
+
 
 @dataclass(frozen=True, slots=True)
 class _Meaning:

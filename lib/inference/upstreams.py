@@ -31,6 +31,8 @@ class Upstream:
         self.busy_until = 0.0
         self.last_asked = 0
         self._ready: bool | None = None
+        self.last_failure: Cause | None = None
+        """How the last request or probe failed; None after a good request."""
         self._models: tuple[str, ...] = ()
         self._requests = 0
         self._failures = 0
@@ -45,8 +47,10 @@ class Upstream:
         try:
             yield
             good = True
+            self.last_failure = None
         except Failure as failure:
             self._failures += 1
+            self.last_failure = failure.cause
             if failure.blames_server:
                 good = False
             elif failure.again is Again.NEVER:
@@ -66,8 +70,9 @@ class Upstream:
                     raise
             self._models = model_names(await self.exchange.get(MODELS_ROUTE, within_s))
             self._ready = True
-        except Failure:
+        except Failure as failure:
             self._ready = False
+            self.last_failure = failure.cause
         self.breaker.probed(good=self._ready)
 
     @property
@@ -118,7 +123,7 @@ class Upstreams:
         admitting = [up for up in self._by_address.values() if up.breaker.admits]
         if not admitting:
             waits = [up.breaker.opens_in_s() for up in self._by_address.values()]
-            raise Failure(Cause.ALL_DOWN, retry_after_s=min(waits, default=None))
+            raise Failure(self._why_none(), retry_after_s=min(waits, default=None))
         chosen = min(
             admitting,
             key=lambda up: (
@@ -131,6 +136,14 @@ class Upstreams:
         )
         chosen.last_asked = next(self._turn)
         return chosen
+
+    def _why_none(self) -> Cause:
+        """Why nobody may be asked: a fault of the setup that all share is named, since waiting does
+        not mend it.
+        """
+        causes = {up.last_failure for up in self._by_address.values()}
+        only = causes.pop() if len(causes) == 1 else None
+        return only if only is not None and only.needs_mending else Cause.ALL_DOWN
 
     def has_other(self, tried: Sequence[Upstream]) -> bool:
         """Whether a server may be asked that this call has not tried."""

@@ -72,6 +72,25 @@ def test_a_request_that_is_refused_proves_that_a_server_is_back() -> None:
     assert servers.states()[0].circuit is Circuit.CLOSED
 
 
+def test_what_only_a_person_can_mend_is_named_when_all_are_left_out() -> None:
+    servers = upstreams("http://a,http://b", Clock())
+    for _ in range(2):
+        fail(servers.choose(()), Cause.KEY_REFUSED)
+    with pytest.raises(Failure) as none:
+        servers.choose(())
+    assert none.value.cause is Cause.KEY_REFUSED
+
+
+@pytest.mark.parametrize("other", [Cause.RESET, Cause.MODEL_UNKNOWN])
+def test_servers_that_are_left_out_for_different_reasons_are_just_down(other: Cause) -> None:
+    servers = upstreams("http://a,http://b", Clock())
+    for cause in (Cause.KEY_REFUSED, other):
+        fail(servers.choose(()), cause)
+    with pytest.raises(Failure) as none:
+        servers.choose(())
+    assert none.value.cause is Cause.ALL_DOWN
+
+
 def test_none_left_says_when_to_come_back() -> None:
     clock = Clock()
     servers = upstreams("http://a,http://b", clock)
