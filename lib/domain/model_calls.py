@@ -12,7 +12,8 @@ class ModelCall:
     """One question to a model server, answered or not.
 
     `card` says how it was asked, `purpose` what for. `prompt_sha256` is of everything that was sent
-    but the pixels. `seconds` is the wall clock; `failed_attempts` say why it had to be sent again.
+    but the pixels. `seconds` is the wall clock; `failed_attempts` say why it had to be sent again,
+    and where there was no answer why each attempt failed.
     `error` is a code of the contract where there was no answer; `problem` says in our words why an
     answer could not be used. `text` is what the model wrote: it may hold anything that is on the
     document and is shown to nobody without the scope for it.

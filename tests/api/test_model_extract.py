@@ -201,7 +201,7 @@ def test_the_cpu_answers_while_the_model_is_away(
     assert body["warnings"][0].startswith("fallback_cpu:inference_unavailable")
     assert {f["engine"] for f in body["fields"].values()} <= {"cpu", None}
     (call,) = served.artifact(answer)["inference"]["calls"]
-    assert call["error"] == "inference_unavailable"
+    assert (call["error"], call["failed_attempts"]) == ("inference_unavailable", ["busy"])
 
 
 def test_nonsense_is_not_hidden_by_the_fallback(place: Callable[..., ModelPlace]) -> None:

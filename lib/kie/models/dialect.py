@@ -70,10 +70,14 @@ class Question:
             raise
         except Error as error:
             spent = time.monotonic() - started
-            reason = str(error.details.get("reason", ""))
-            sight.asking.journal.add(
-                replace(record, seconds=spent, error=error.code, problem=reason)
+            failed = replace(
+                record,
+                seconds=spent,
+                failed_attempts=tuple(error.details.get("attempts", ())),
+                error=error.code,
+                problem=str(error.details.get("reason", "")),
             )
+            sight.asking.journal.add(failed)
             raise
         done = answer.call
         return answer, replace(
