@@ -16,7 +16,7 @@ from typing import Protocol
 
 from lib.domain.deadline import Deadline
 from lib.domain.document import Line, Page, PageSource, Word
-from lib.domain.extraction import FieldValue, Hints
+from lib.domain.extraction import FieldValue, Hints, Source
 from lib.domain.geometry import Polygon
 from lib.domain.task import Task
 from lib.inference.wire import DocumentPage, OcrDocument
@@ -106,7 +106,10 @@ class DocumentReader:
             return Values(task)
         hints = Hints(received_on=datetime.now(UTC).date())
         raw = self._extractor.extract(pages, task, hints)
-        return Values(task, finish(raw, task, pages, hints).fields)
+        found = finish(raw, task, pages, hints).fields
+        # What is asked for is what is printed, and a value that was computed is not.
+        printed = {n: value for n, value in found.items() if value.source is not Source.DERIVED}
+        return Values(task, printed)
 
     def _page(self, uri: str) -> Page:
         data = image_bytes(uri)

@@ -13,6 +13,7 @@ import pytest
 
 from lib.domain.extraction import FieldValue, Source
 from lib.domain.task import Task
+from lib.inference.wire import OcrDocument
 from lib.pipelines.tasks import load_tasks
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,7 +21,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from mock_inference.answers import answer_to, asked_field, filled  # noqa: E402
 from mock_inference.faults import Script  # noqa: E402
-from mock_inference.reading import Values  # noqa: E402
+from mock_inference.reading import DocumentReader, Values  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,34 @@ def test_a_question_is_known_by_its_text_in_each_language(task: Task) -> None:
     for text in (total.question, *(text for _, text in total.translations)):
         assert asked_field(text, task) == "total"
     assert asked_field("Who won the cup in 1954?", task) is None
+
+
+def test_the_mock_answers_with_what_is_printed_and_not_with_what_can_be_computed() -> None:
+    lines = [
+        "Miller Hardware Ltd",
+        "Invoice No. 4711",
+        "Subtotal 150.00",
+        "VAT 19 % on 100.00 19.00",
+        "VAT 7 % on 50.00 3.50",
+        "Total 172.50",
+    ]
+    places = [
+        (word, row, 40 * at)
+        for row, line in enumerate(lines)
+        for at, word in enumerate(line.split())
+    ]
+    page = {
+        "width": 400,
+        "height": 400,
+        "words": [word for word, _, _ in places],
+        "bboxes": [(x, 20 * row, x + 36, 20 * row + 12) for _, row, x in places],
+        "image": {"url": ""},
+    }
+    document = OcrDocument.model_validate({"pages": [page]})
+    reader = DocumentReader(ROOT / "configs" / "tasks")
+    read = reader.words(document, frozenset({"subtotal", "tax_total", "total"}))
+    assert read.fields["total"].value == Decimal("172.50")
+    assert "tax_total" not in read.fields
 
 
 def test_a_script_of_faults() -> None:
