@@ -279,21 +279,6 @@ class ModelList(Wire):
     data: tuple[ModelEntry, ...]
 
 
-class ErrorDetail(Wire):
-    """An error in OpenAI's words. vLLM spells `type` in two ways: judge by status and `code`."""
-
-    message: str
-    type: str
-    param: str | None = None
-    code: int | str | None = None
-
-
-class ErrorResponse(Wire):
-    """The body of a failure; see `lib.inference.failures` for the other shapes that are met."""
-
-    error: ErrorDetail
-
-
 def score(logprobs: tuple[float, ...]) -> float | None:
     """exp(the least log-probability), Arctic-TILT's own measure; None without tokens."""
     return min(1.0, math.exp(min(logprobs))) if logprobs else None

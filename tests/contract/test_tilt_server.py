@@ -23,7 +23,7 @@ from tilt_service import (
 )
 
 from apps.api_gpu.tilt_engine import ForkEngine, TiltOptions
-from lib.inference.wire import AnswersResponse, ChatResponse, ErrorResponse, ModelList
+from lib.inference.wire import AnswersResponse, ChatResponse, ModelList
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_the_key_guards_v1_and_nothing_else(service: Service, header: dict[str, 
 def test_nothing_else_is_open(service: Service, path: str) -> None:
     answer = httpx.get(service.url + path)
     assert answer.status_code == 404
-    assert ErrorResponse.model_validate_json(answer.content).error.code == 404
+    assert answer.json()["error"]["code"] == 404
 
 
 def without_image() -> dict[str, Any]:
@@ -156,7 +156,7 @@ def test_what_would_harm_the_engine_is_refused_before_it(service: Service, case:
     answer = service.client.post("/v1/tilt/answers", json=body)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["reason"]) == (400, 400, reason)
-    assert ErrorResponse.model_validate_json(answer.content).error.type == "BadRequestError"
+    assert answer.json()["error"]["type"] == "BadRequestError"
     assert service.client.post("/v1/tilt/answers", json=asked()).status_code == 200
 
 
