@@ -49,6 +49,18 @@ def test_the_digits_of_money_are_kept_as_sent(extracted: Place) -> None:
     assert '"total":19.80' in answer.text
 
 
+def test_an_extraction_is_corrected_a_hundred_times_at_most(extracted: Place) -> None:
+    url, sent = "/v1/extracts/r-1/corrections", {"fields": {"total": 1}}
+    found = [extracted.client.post(url, json=sent).status_code for _ in range(101)]
+    assert found == [201] * 100 + [409]
+
+
+def test_a_number_out_of_range_is_refused(extracted: Place) -> None:
+    body = b'{"fields": {"total": 123456789012345678901234567890}}'
+    answer = extracted.client.post("/v1/extracts/r-1/corrections", content=body)
+    assert answer.json()["error"]["code"] == "bad_request"
+
+
 def test_the_latest_correction_wins_and_the_rest_stays(extracted: Place) -> None:
     client = extracted.client
     rows = [{"amount": 9.9}, {"amount": 10}]

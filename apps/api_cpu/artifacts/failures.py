@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from apps.api_cpu import logs
 from apps.api_cpu.artifacts.store import ArtifactStore
@@ -16,7 +17,7 @@ from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.errors import envelope, internal_error, status_of
 from apps.api_cpu.request_context import context_of, new_request_id
 from apps.api_cpu.wire import dump, timestamp
-from lib.errors import Error
+from lib.errors import Error, Kind
 
 KeyOf = Callable[[datetime, str], str]
 """Where the artifact of a day and an id goes."""
@@ -37,9 +38,13 @@ async def failures_kept(
 def _kept(
     exc: Exception, request_id: str, store: ArtifactStore, caller: Caller, key_of: KeyOf
 ) -> Error:
-    error = exc if isinstance(exc, Error) else internal_error()
-    if error is not exc:
+    if isinstance(exc, Error):
+        error = exc
+    elif isinstance(exc, ClientDisconnect):
+        error = Error("bad_request", Kind.BAD_REQUEST, "The body ended too early.")
+    else:
         logs.unexpected(exc, request_id=request_id, key_id=caller.key_id)
+        error = internal_error()
     now = datetime.now(UTC)
     # An id of its own: the one that was asked for is still free, or somebody else's.
     rel = key_of(now, new_request_id())

@@ -21,6 +21,9 @@ from lib.domain.task import FieldSpec, FieldType, Task
 from lib.errors import Error, Kind
 from lib.post.schema import schema_errors
 
+MOST_CORRECTIONS = 100
+"""Of one extraction: all of them are read to say what they make of it."""
+
 # Of the artifact, not of the answer.
 _NOT_SHOWN = ("owner_key_id", "code_version", "input")
 
@@ -61,11 +64,13 @@ class CorrectionService:
     ) -> dict[str, Any]:
         """Keep a correction; the vendor that it confirms is remembered for the document's owner.
 
-        Raises `not_found`; `conflict` for a request that failed: it has no fields;
-        `validation_error` when the fields do not fit the task; `storage_unavailable`.
+        Raises `not_found`; `conflict` for a request that failed, as it has no fields, and for more
+        than `MOST_CORRECTIONS`; `validation_error` when the fields do not fit the task; `storage_unavailable`.
         """
         extraction = self._extraction(request_id, caller)
-        _require_fitting(extraction.task, extraction.result, fields)
+        _require_fitting(extraction.task, fields)
+        if len(self._index.of(request_id)) >= MOST_CORRECTIONS:
+            raise Error("conflict", Kind.CONFLICT, "This request has been corrected too often.")
         now, correction_id = self._clock(), new_request_id()
         artifact_rel = correction_key(now, correction_id)
         artifact: dict[str, Any] = {
@@ -157,7 +162,7 @@ def _shown(artifact: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in artifact.items() if name not in _NOT_SHOWN}
 
 
-def _require_fitting(task: Task, result: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
+def _require_fitting(task: Task, fields: Mapping[str, Any]) -> None:
     """Raise `validation_error` unless the fields are the task's and of their types."""
     for name in fields:
         if task.field(name) is None:
