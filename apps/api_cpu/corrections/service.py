@@ -65,7 +65,8 @@ class CorrectionService:
         """Keep a correction; the vendor that it confirms is remembered for the document's owner.
 
         Raises `not_found`; `conflict` for a request that failed, as it has no fields, and for more
-        than `MOST_CORRECTIONS`; `validation_error` when the fields do not fit the task; `storage_unavailable`.
+        than `MOST_CORRECTIONS`; `validation_error` when the fields do not fit the task;
+        `storage_unavailable`.
         """
         extraction = self._extraction(request_id, caller)
         _require_fitting(extraction.task, fields)
