@@ -68,7 +68,12 @@ ERROR_CODES: tuple[ErrorCode, ...] = (
     ErrorCode(
         "method_not_allowed", Kind.METHOD_NOT_ALLOWED, "The address exists for other methods."
     ),
-    ErrorCode("conflict", Kind.CONFLICT, "The `request_id` has been used before."),
+    ErrorCode(
+        "conflict",
+        Kind.CONFLICT,
+        "The `request_id` or `run_id` has been used before; or the extraction has nothing to "
+        "correct, or has been corrected too often.",
+    ),
     ErrorCode(
         "payload_too_large",
         Kind.TOO_LARGE,
