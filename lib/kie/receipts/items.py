@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from lib.domain.extraction import Candidate
 from lib.kie.boxes import Box
 from lib.kie.layout import Row, Span
 from lib.kie.mentions import AmountMention, Mentions
 from lib.kie.receipts.amounts import LabelledAmount, Role, is_count_of_all, leads_its_row
+from lib.kie.receipts.item_codes import leading_codes, long_code
+from lib.kie.receipts.item_details import Details, explains, find_details
 
 _END_ROLES = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.PAID, Role.CHANGE, Role.ROUNDING})
 _TAX_ROLES = frozenset({Role.TAX, Role.SERVICE, Role.SUMMARY, Role.TIP})
@@ -19,8 +20,6 @@ _MULTIPLIED = re.compile(
     r"(?<![\w.,])(\d{1,4}(?:[.,]\d{1,3})?)\s*(?:[^\W\d_]{1,5}\.?\s)?\s*[xXхХ×*@](?![^\W\d_])", re.I
 )
 _LEADING_QUANTITY = re.compile(r"^\W{0,2}(\d{1,3})(?:\s?[xX])?\s+(?=[^\W\d])")
-_CODE = re.compile(r"^\W{0,2}((?=[\w-]*\d{3})[A-Z]{0,3}\d[\dA-Z\-]{3,17})(?=\s|$)")
-_LONG_CODE = re.compile(r"(?<![\w.,])\d{6,14}(?![\w.,])")
 _ORDINAL = re.compile(r"^(\d{1,3})[.)]\s+(?=[^\W\d])")
 _COUNT = re.compile(r"\d{1,3}")
 _WHOLE_PRICE = 100  # in currencies without decimals nothing costs less
@@ -50,8 +49,11 @@ def find_items(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> Items:
     """The bought items in printed order; none when no priced row precedes the sums."""
     rows = _region(mentions, amounts)
     quantities = _quantity_columns(mentions, rows)
-    reader = _Reader(mentions, quantities, text_follows=_text_follows(mentions, rows))
-    for row in rows:
+    priced = {row.index: p[-1] for row in rows if (p := _prices(mentions, row))}
+    details = find_details(mentions, rows, priced)
+    rest = [row for row in rows if row.index not in details.row_indexes]
+    reader = _Reader(mentions, quantities, details, text_follows=_text_follows(mentions, rest))
+    for row in rest:
         reader.read(row)
     items = reader.finish()
     indexes = frozenset(range(rows[0].index, rows[-1].index + 1)) if rows and items else frozenset()
@@ -156,10 +158,16 @@ class _Reader:
     """Reads rows downwards; text without a price waits for the price that it belongs to."""
 
     def __init__(
-        self, mentions: Mentions, quantities: Mapping[int, Box], *, text_follows: bool
+        self,
+        mentions: Mentions,
+        quantities: Mapping[int, Box],
+        details: Details,
+        *,
+        text_follows: bool,
     ) -> None:
         self._mentions = mentions
         self._quantities = quantities
+        self._details = details
         self._text_follows = text_follows
         self._items: list[_Item] = []
         self._waiting: list[Span] = []
@@ -174,9 +182,6 @@ class _Reader:
         if self._is_discount(row, prices):
             self._items[-1].discount = prices[-1]
             return
-        if self._is_detail(row, prices, texts):
-            self._add_detail(row, prices)
-            return
         item = _Item(prices[-1])
         if texts or self._text_follows:
             self._wrap_up()
@@ -185,17 +190,19 @@ class _Reader:
             item.texts = self._waiting[-_LONGEST_WRAP:]
         self._waiting = []
         _read_numbers(row, item, prices, self._mentions)
+        self._add_details(row, item)
         if item.quantity is None:
             item.quantity = _quantity_span(row) or _counted(row, item, self._quantities)
-        _take_code_and_count(item)
+        _take_count(item)
         if item.code is None:
-            item.code = _code_span(row)
+            item.code = long_code(row)
         self._items.append(item)
 
     def finish(self) -> list[_Item]:
         """The items, after the last text has found its place."""
         self._wrap_up()
         items = [item for item in self._items if item.texts or item.unit_price is not None]
+        _take_codes(items)
         _drop_ordinals(items)
         return items
 
@@ -219,21 +226,12 @@ class _Reader:
         labelled = bool(names & {"discount", "discount_total", "savings"})
         return len(prices) == 1 and labelled and prices[0].value < self._items[-1].amount.value
 
-    def _is_detail(self, row: Row, prices: Sequence[AmountMention], texts: Sequence[Span]) -> bool:
-        """A row such as "2 x 3.50" under the item whose amount it explains."""
-        if not self._items or self._waiting or texts:
-            return False
-        last = self._items[-1]
-        quantity = _quantity_span(row)
-        if last.unit_price is not None or quantity is None:
-            return False
-        others = [price for price in prices if price.span != quantity]
-        return len(others) == 1 and _explains(quantity.text, others[0].value, last.amount.value)
-
-    def _add_detail(self, row: Row, prices: Sequence[AmountMention]) -> None:
-        item = self._items[-1]
-        item.unit_price = prices[-1]
-        item.quantity = _quantity_span(row)
+    def _add_details(self, row: Row, item: _Item) -> None:
+        """What rows of their own say about the item."""
+        item.code = self._details.codes.get(row.index)
+        found = self._details.multiplications.get(row.index)
+        if found is not None and item.unit_price is None:
+            item.quantity, item.unit_price = found.quantity, found.price
 
 
 def _drop_ordinals(items: Sequence[_Item]) -> None:
@@ -265,7 +263,7 @@ def _read_numbers(
     ]
     for price in earlier:
         for count in counts:
-            if count is not price and _explains(str(count.value), price.value, amount):
+            if count is not price and explains(str(count.value), price.value, amount):
                 item.quantity, item.unit_price = count.span, price
                 break
     if item.unit_price is None and earlier and any(p.value == amount for p in earlier):
@@ -302,8 +300,8 @@ def _counted(row: Row, item: _Item, quantities: Mapping[int, Box]) -> Span | Non
     return None
 
 
-def _take_code_and_count(item: _Item) -> None:
-    """Move a leading count and article code out of the first line of the description."""
+def _take_count(item: _Item) -> None:
+    """Move a leading count out of the first line of the description."""
     if not item.texts:
         return
     first = item.texts[0]
@@ -312,19 +310,30 @@ def _take_code_and_count(item: _Item) -> None:
             start = first.start + match.start(1)
             item.quantity = Span(first.cell, start, start + len(match[1]))
         first = Span(first.cell, first.start + match.end(), first.end)
-    if match := _CODE.match(first.text):
-        start = first.start + match.start(1)
-        item.code = Span(first.cell, start, start + len(match[1]))
-        first = Span(first.cell, first.start + match.end(), first.end)
     rest = first.stripped()
     item.texts = ([rest] if rest.text.strip() else []) + item.texts[1:]
 
 
-def _code_span(row: Row) -> Span | None:
-    for cell in row.cells:
-        if match := _LONG_CODE.search(cell.text):
-            return Span(cell, match.start(), match.end())
-    return None
+def _take_codes(items: Sequence[_Item]) -> None:
+    """Move leading article codes, and counts before them, out of the descriptions.
+
+    Where items have a quantity elsewhere, the number before their codes only counts the rows.
+    """
+    found = leading_codes([item.texts[0] if item.texts else None for item in items])
+    numbered = any(
+        leading and leading.count and item.quantity and leading.count.text != item.quantity.text
+        for leading, item in zip(found, items, strict=True)
+    )
+    for item, leading in zip(items, found, strict=True):
+        if leading is None or (item.code and item.code.text != leading.code.text):
+            continue
+        rest = ([leading.rest] if leading.rest.text else []) + item.texts[1:]
+        if not rest:
+            continue
+        item.code = leading.code
+        if not numbered:
+            item.quantity = item.quantity or leading.count
+        item.texts = rest
 
 
 def _quantity_span(row: Row) -> Span | None:
@@ -332,12 +341,6 @@ def _quantity_span(row: Row) -> Span | None:
         if match := _MULTIPLIED.search(cell.text):
             return Span(cell, match.start(1), match.end(1))
     return None
-
-
-def _explains(quantity: str, price: Decimal, amount: Decimal) -> bool:
-    """Whether quantity times price is the amount, to one unit of its last decimal."""
-    count = Decimal(quantity.replace(",", "."))
-    return count > 0 and abs(count * price - amount) <= Decimal("0.01")
 
 
 def _prices(mentions: Mentions, row: Row) -> list[AmountMention]:
