@@ -31,6 +31,7 @@ _PREFIXED, _PREFIXED_DOUBTFUL = 0.05, 0.25  # a VAT id names its country; sample
 _OWN_BLOCK = 0.1
 _LESS_TELLING = 0.2
 _PERSONAL = frozenset({"stnr", "idnr", "codice_fiscale"})  # only where no VAT id is printed
+_TAX_LABELS = ("vendor_tax_id", "customer_tax_id")
 _NOT_TAX = frozenset({"siret", "siren", "uen", "cvr", "orgnr", "ytunnus", "bn"})
 
 
@@ -104,17 +105,20 @@ def _tax_ids(reading: Reading, parties: Sequence[Party], role: str) -> list[Cand
 
 
 def _label_before(reading: Reading, span: Span) -> str | None:
-    """The tax label that stands before the number in its cell or left of it."""
+    """The tax label that the number stands behind, in its cell or left of it.
+
+    None where another label stands between the two: `VAT FR12... | SIRET 814...`.
+    """
     for cell in (span.cell, *reversed(reading.layout.row_of(span.cell).cells_left_of(span.cell))):
         labels = [
             label
             for label in reading.labels.in_cell(cell)
-            if label.field in ("vendor_tax_id", "customer_tax_id")
+            if label.field in (*_TAX_LABELS, "vendor_registration_id")
             and (cell is not span.cell or label.span.end <= span.start)
         ]
         if labels:
             last = max(labels, key=lambda label: (label.span.end, label.field == "customer_tax_id"))
-            return last.field
+            return last.field if last.field in _TAX_LABELS else None
         if cell is not span.cell:
             break
     return None

@@ -166,10 +166,14 @@ def split_cell(cell: Cell, columns: Sequence[Column], mentions: Mentions) -> Ite
 
 
 def _wide_parts(cell: Cell, columns: Sequence[Column], mentions: Mentions) -> Iterator[Span]:
-    """The cell cut at gaps that are wider than a space where another column begins."""
+    """The cell cut at gaps that are wider than a space where another column begins.
+
+    In a scan the gaps within a text are as uneven: what comes off must stand at its column.
+    """
     start, text = 0, cell.text
     boxes = cell.word_boxes
-    space = mentions.layout.page_of(cell).space
+    page = mentions.layout.page_of(cell)
+    space, height = page.space, page.letter_height
     for index in range(1, len(boxes)):
         offset = cell.word_starts[index]
         if boxes[index].x0 - boxes[index - 1].x1 <= _WIDE_GAP * space:
@@ -178,7 +182,8 @@ def _wide_parts(cell: Cell, columns: Sequence[Column], mentions: Mentions) -> It
         right = Span(cell, offset, offset + len(cell.line.words[index].text))
         if not _says_something(left) or not _says_something(right):
             continue
-        if _nearest(left, columns) != _nearest(right, columns):
+        column = _nearest(right, columns)
+        if _nearest(left, columns) != column and _stands_at(right, columns, column, height):
             yield left
             start = offset
     yield Span(cell, start, len(text))
