@@ -38,6 +38,8 @@ _MISREAD_MARKS = _PUNCTUATION + ":_!|"
 _VOWEL = re.compile("[AEIOUYÀ-ÖØ-Ý]")
 _LETTERS_AT_END = re.compile(r"[^\W\d_]+$")
 _POSTCODE = re.compile(r"\d{5}")
+_DECIMALS = re.compile(r"\d[.,]\d{1,2}$")
+"""What a letter may stand behind as a unit (`0,2l`): whether it is a digit, no context tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,12 @@ def respell(segment: Segment, model: LetterModel, accents: bool) -> Segment:
 def _letters_only(doubt: Doubt, text: str, accents: bool) -> Doubt | None:
     """The doubt with the options that context can judge, if any."""
     read = "" if doubt.between else text[doubt.index]
-    options = tuple(o for o in doubt.options if _can_judge(read, o.text, accents))[:3]
+    decimals = _DECIMALS.search(text[: doubt.index]) is not None
+    options = tuple(
+        option
+        for option in doubt.options
+        if _can_judge(read, option.text, accents) and not (decimals and option.text.isdigit())
+    )[:3]
     return replace(doubt, options=options) if options else None
 
 

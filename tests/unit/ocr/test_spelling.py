@@ -74,6 +74,7 @@ def test_a_changed_letter_keeps_the_doubt_of_its_place() -> None:
         ("1234 TOWN", doubt(4, -0.01, "5", between=True)),  # a digit more
         ("12/45", doubt(2, -0.01, "1")),  # a digit for a sign
         ("4.50 HALL", doubt(1, -0.01, "A")),  # a letter for a full stop
+        ("JUICE 0,2l", doubt(9, -0.1, "1")),
     ],
 )
 def test_numbers_are_not_made_up(text: str, found: Doubt) -> None:
