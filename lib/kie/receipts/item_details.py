@@ -12,13 +12,16 @@ from lib.kie.mentions import AmountMention, Mentions
 
 _NUMBER = r"\d{1,4}(?:[.,]\d{1,3})?"
 _UNIT = r"[^\W\d_]{1,5}\.?"
-# "2 x 3.50", "3 PCS 1.20", "0,512 kg x 3,99 EUR/kg": a sign or a unit parts the two numbers.
+_SIGN = r"(?:(?<![^\W\d_])[xXхХà]|[×*@])"
+# "2 x 3.50", "0,512 kg x EUR 3,99/kg", "3 PCS 1.20": a sign or a short unit parts the numbers.
 _MULTIPLICATION = re.compile(
-    rf"\W*(?P<quantity>{_NUMBER})\s*(?:{_UNIT}\s*[xXхХ×*@]|{_UNIT}|[xXхХ×*@à])\s*"
-    rf"\W*(?:[^\W\d_]{{1,3}}\W*)?\d+(?:[., ]\d{{3}})*(?:[.,]\d{{1,3}})?"
+    rf"\W*(?P<quantity>{_NUMBER})\s*"
+    rf"(?:(?:{_UNIT}\s*)?{_SIGN}\W*(?:(?:[A-Z]{{1,3}}|R[ps]|Fr|kr)\W*)?|(?P<bare>[^\W\d_]{{1,3}}\.?\W*))"
+    r"\d+(?:[., ]\d{3})*(?:[.,]\d{1,3})?"
     rf"\W*(?:{_UNIT}\W*)?(?:/\s*\d{{0,4}}\s*{_UNIT})?\W*"
 )
 _CODE_ALONE = re.compile(r"\W{0,2}((?:[A-Z]{1,3}-?)?\d[\dA-Z-]{3,17})\W{0,2}")
+_QUANTITY_END = re.compile(r"\s*(?:[^\W\d_]{1,3}\.?\s*[xXхХ×*@]?|[xXхХ×*@à])?\s*")
 _LONGEST = 48  # characters of a row that is nothing but a multiplication
 _CODE_DIGITS = 4
 _NAME_LETTERS = 3
@@ -51,6 +54,16 @@ def explains(quantity: str, price: Decimal, amount: Decimal) -> bool:
     count = Decimal(quantity.replace(",", "."))
     unit = max(Decimal("0.01"), Decimal(1).scaleb(int(amount.as_tuple().exponent)))
     return count > 0 and abs(count * price - amount) <= unit
+
+
+def before_quantity(text: Span, quantity: Span | None) -> Span:
+    """A description without the quantity at its end: of "Soap 2 x" and "Eggs 3 PCS" the name."""
+    if quantity is None or quantity.cell is not text.cell or quantity.start <= text.start:
+        return text
+    behind = text.cell.text[quantity.end : text.end]
+    if quantity.end > text.end or not _QUANTITY_END.fullmatch(behind):
+        return text
+    return Span(text.cell, text.start, quantity.start).stripped(" (")
 
 
 def find_details(
@@ -109,8 +122,8 @@ def _multiplication(mentions: Mentions, row: Row) -> Multiplication | None:
     """The row as a multiplication without its result, or None."""
     match = _MULTIPLICATION.fullmatch(row.text) if len(row.text) <= _LONGEST else None
     first = re.search(_NUMBER, row.cells[0].text)
-    if match is None or first is None:
-        return None
+    if match is None or first is None or (match["bare"] and len(row.cells) > 1):
+        return None  # "2 | Box | 7.00" is an item
     quantity = Span(row.cells[0], first.start(), first.end())
     prices = [
         amount

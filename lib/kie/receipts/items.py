@@ -12,7 +12,7 @@ from lib.kie.layout import Row, Span
 from lib.kie.mentions import AmountMention, Mentions
 from lib.kie.receipts.amounts import LabelledAmount, Role, is_count_of_all, leads_its_row
 from lib.kie.receipts.item_codes import leading_codes, long_code
-from lib.kie.receipts.item_details import Details, explains, find_details
+from lib.kie.receipts.item_details import Details, before_quantity, explains, find_details
 
 _END_ROLES = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.PAID, Role.CHANGE, Role.ROUNDING})
 _TAX_ROLES = frozenset({Role.TAX, Role.SERVICE, Role.SUMMARY, Role.TIP})
@@ -171,6 +171,7 @@ class _Reader:
         self._text_follows = text_follows
         self._items: list[_Item] = []
         self._waiting: list[Span] = []
+        self._waiting_count: Span | None = None
 
     def read(self, row: Row) -> None:
         """Take one more row."""
@@ -178,11 +179,15 @@ class _Reader:
         texts = _text_spans(self._mentions, row)
         if not prices:
             self._waiting.extend(t for t in texts if not _is_column_name(self._mentions, t))
+            if texts:
+                self._waiting_count = _counted(row, self._quantities)
             return
         if self._is_discount(row, prices):
             self._items[-1].discount = prices[-1]
             return
         item = _Item(prices[-1])
+        above = None if texts else self._waiting_count
+        self._waiting_count = None
         if texts or self._text_follows:
             self._wrap_up()
             item.texts = texts
@@ -192,7 +197,7 @@ class _Reader:
         _read_numbers(row, item, prices, self._mentions)
         self._add_details(row, item)
         if item.quantity is None:
-            item.quantity = _quantity_span(row) or _counted(row, item, self._quantities)
+            item.quantity = _quantity_span(row) or _counted(row, self._quantities) or above
         _take_count(item)
         if item.code is None:
             item.code = long_code(row)
@@ -290,12 +295,11 @@ def _quantity_columns(mentions: Mentions, rows: Sequence[Row]) -> dict[int, Box]
     return columns
 
 
-def _counted(row: Row, item: _Item, quantities: Mapping[int, Box]) -> Span | None:
+def _counted(row: Row, quantities: Mapping[int, Box]) -> Span | None:
     """A whole number in a cell of its own under the heading of the quantities."""
     column = quantities.get(row.index)
     for cell in row.cells if column else ():
-        own = cell is not item.amount.cell and _COUNT.fullmatch(cell.text)
-        if own and column and column.overlap_x(cell.box) > 0:
+        if _COUNT.fullmatch(cell.text) and column and column.overlap_x(cell.box) > 0:
             return Span(cell, 0, len(cell.text))
     return None
 
@@ -310,7 +314,7 @@ def _take_count(item: _Item) -> None:
             start = first.start + match.start(1)
             item.quantity = Span(first.cell, start, start + len(match[1]))
         first = Span(first.cell, first.start + match.end(), first.end)
-    rest = first.stripped()
+    rest = (before_quantity(first, item.quantity) if item.unit_price else first).stripped()
     item.texts = ([rest] if rest.text.strip() else []) + item.texts[1:]
 
 

@@ -163,3 +163,39 @@ def test_measures_and_a_second_code_stay_in_the_description():
 """)
     assert column(rows, "description")[0] == "350ML Lemonade"
     assert column(rows, "product_code") == [None, "813086000911"]
+
+
+def test_a_quantity_behind_the_name_is_no_part_of_it():
+    rows = items("""
+  Soap 2 x 3.50                  7.00
+  Eggs 3 PCS 1.20                3.60
+  Socks size 42 3 @ 2.00         6.00
+  Tea (2) 1.50                   3.00
+  Shirt size 9                  19.95
+  TOTAL                         39.55
+""")
+    assert column(rows, "description") == ["Soap", "Eggs", "Socks size 42", "Tea", "Shirt size 9"]
+    assert column(rows, "quantity") == ["2", "3", "3", "(2)", None]
+
+
+def test_a_count_under_its_heading_beside_a_name_whose_price_is_below():
+    rows = items("""
+  Qty  Item             Amount
+  1    Tomatoes on the vine
+                          5.28
+  3    Basmati rice
+                         26.52
+  TOTAL                  31.80
+""")
+    assert column(rows, "quantity") == ["1", "3"]
+
+
+def test_a_counted_item_is_no_multiplication_of_its_neighbour():
+    rows = items("""
+  3  Banane              1,55
+  4  Quaderno            4,65
+  2  Box                 7,00
+  1  Latte              14,00
+  TOTALE                27,20
+""")
+    assert column(rows, "amount") == ["1,55", "4,65", "7,00", "14,00"]
