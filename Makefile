@@ -23,7 +23,7 @@ check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -q -m "not slow and not gpu and not peer" tests
+	$(BIN)/pytest -q -n logical --maxprocesses 4 -m "not slow and not gpu and not peer" tests
 
 test: check
 	$(BIN)/pytest -q -m "slow and not gpu and not peer" tests
