@@ -95,8 +95,9 @@ class LineItems:
 
     def _row(self, item: Item, roles: Mapping[str, str]) -> dict[str, Candidate]:
         row: dict[str, Candidate] = {}
-        if item.description:
-            row["description"] = self._description([piece.span for piece in item.description])
+        lines = [piece.span for piece in item.description]
+        if lines := [span for span in lines if any(c.isalnum() for c in span.text)]:
+            row["description"] = self._description(lines)
         for key, piece in {"amount": item.anchor, **item.cells}.items():
             name = roles.get(key, "")
             if name in ITEM_COLUMNS and name not in row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from drawn_pages import best, read
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 
@@ -179,6 +179,7 @@ def test_a_blank_page_has_nothing() -> None:
 
 
 @settings(max_examples=40, deadline=None)
+@example([["Qty", "Total", "Qty", "Qty"], [":", "19 %"]])
 @given(
     st.lists(
         st.lists(
