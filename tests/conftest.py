@@ -1,9 +1,20 @@
 """What holds for every test: property tests have no clock, and in CI the same examples each run."""
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
+from PIL import Image
 
 settings.register_profile("everyday", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "everyday")
+
+
+@pytest.fixture(autouse=True)
+def _pixel_limit_of_one_test() -> Iterator[None]:
+    """A decoder sets Pillow's limit for its process; here many tests share one."""
+    before = Image.MAX_IMAGE_PIXELS
+    yield
+    Image.MAX_IMAGE_PIXELS = before
