@@ -27,6 +27,7 @@ check: $(VENV)/.installed
 
 test: check
 	$(BIN)/pytest -q -m "slow and not gpu and not peer" tests
+	scripts/bootstrap_vllm_peer.sh test
 
 # A real vLLM on the CPU (2.5 GB, once): the contract suite of inference servers against it.
 peer: $(VENV)/.installed

@@ -3,7 +3,7 @@
 #   scripts/bootstrap_vllm_peer.sh                build it (2.5 GB); a second run only checks
 #   scripts/bootstrap_vllm_peer.sh serve [PORT]   build, then serve on 127.0.0.1 until it is ended
 #   scripts/bootstrap_vllm_peer.sh test           build, serve, run the suite against it, end it
-# VLLM_PEER_HOME is where it is kept. UV_FIND_LINKS names a folder with torch's CPU wheel where
+# VLLM_PEER_HOME is where it is kept. PIP_FIND_LINKS names a folder with torch's CPU wheel where
 # download.pytorch.org cannot be reached. It fails where the peer cannot be had: nothing is skipped.
 set -euo pipefail
 
@@ -26,7 +26,9 @@ build() {
     "${PYTHON:-python3.11}" -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check uv
     local index=(--extra-index-url https://download.pytorch.org/whl/cpu --index-strategy unsafe-best-match)
-    [ -z "${UV_FIND_LINKS:-}" ] || index=()
+    # uv does not read pip's settings.
+    export UV_FIND_LINKS=${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}}
+    if [ -n "$UV_FIND_LINKS" ]; then index=(); else unset UV_FIND_LINKS; fi
     # The byte code now, or each start takes a minute longer.
     "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --compile-bytecode \
         ${index[@]+"${index[@]}"} --override "$parts/overrides.txt" -r "$parts/lock.txt"
