@@ -1,0 +1,1 @@
+"""Support: artifacts of any key, raw model text, a backup."""

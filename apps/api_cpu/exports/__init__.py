@@ -1,0 +1,1 @@
+"""One extraction in other formats."""

@@ -1,0 +1,1 @@
+"""Idempotency keys: the same POST again gets the first answer."""

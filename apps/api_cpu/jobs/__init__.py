@@ -1,0 +1,1 @@
+"""Jobs: accepted work, its queue, who does it and how it ended."""

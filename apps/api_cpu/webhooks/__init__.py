@@ -1,0 +1,1 @@
+"""Webhooks: what callers are told when a job has ended."""
