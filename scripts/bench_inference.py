@@ -5,9 +5,9 @@
     python scripts/bench_inference.py recovery                 # SIGKILL of the mock, started here
     python scripts/bench_inference.py recovery --url URL --key KEY --model NAME --start COMMAND
 
-`throughput` compares with bare httpx calls to the same server; every caller does one of each kind
-in turn, so that what does not rest on the machine disturbs both alike. `recovery` kills the
-server's process group, starts it again and counts from its first good /health to the first good
+`throughput` compares with bare httpx calls to the same server, in short phases of one kind each:
+callers of both kinds at once would share the interpreter, and disturb each other. `recovery` kills
+the server's process group, starts it again and counts from its first good /health to the first good
 answer of a caller that never stopped asking.
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import shlex
 import signal
 import subprocess
@@ -98,7 +99,8 @@ def clients(
 
     with (
         BlockingInferenceClient(AddressBook(url), Secret(key), ClientSettings()) as ours,
-        httpx.Client(base_url=url, timeout=120) as bare,
+        # vLLM closes a connection that is idle for 5 s, and the phases of the other kind are such.
+        httpx.Client(base_url=url, timeout=120, limits=httpx.Limits(keepalive_expiry=4)) as bare,
     ):
         yield (lambda: ours.complete(request, Deadline.after(120))), bare_call
 
@@ -137,41 +139,70 @@ def spent_s(metrics: httpx.Client) -> float:
 
 
 def measure_throughput(options: argparse.Namespace) -> None:
-    """Calls a second of callers that never pause: their number over the mean time of a call."""
-    table = Table("callers", "client, calls/s", "bare, calls/s", "client / bare", "calls measured")
+    """Calls a second of callers that never pause, over many short phases of one kind each."""
+    table = Table(
+        "callers", "client, calls/s", "bare, calls/s", "client / bare", "95 %", "calls measured"
+    )
     with clients(options.url, options.key, options.model, options.max_tokens) as calls:
         for callers in (1, 8, 32):
-            alternate(calls, callers, options.seconds / 10)  # connections and caches
-            ours, bare = alternate(calls, callers, options.seconds)
-            rates = [callers * len(times) / sum(times) for times in (ours, bare)]
+            for call in calls:  # connections and caches
+                answered(call, callers, options.phase)
+            pairs = phases(calls, callers, options)
+            ours, bare = (sum(counts) for counts in zip(*pairs, strict=True))
+            seconds = options.phase * len(pairs)
+            low, high = interval_of_ratio(pairs)
             table.add_row(
                 str(callers),
-                *(f"{rate:.1f}" for rate in rates),
-                f"{rates[0] / rates[1]:.3f}",
-                str(len(ours) + len(bare)),
+                f"{ours / seconds:.1f}",
+                f"{bare / seconds:.1f}",
+                f"{ours / bare:.3f}",
+                f"{low:.3f} to {high:.3f}",
+                str(ours + bare),
             )
-    console.print(table, f"{options.seconds:g} s for each number of callers")
+    console.print(
+        table, f"{options.seconds:g} s for each number of callers in phases of {options.phase:g} s"
+    )
 
 
-def alternate(
-    calls: Sequence[Callable[[], object]], callers: int, seconds: float
-) -> tuple[list[float], list[float]]:
-    """Seconds of each call, by kind, while every caller does one of each kind in turn."""
+def phases(
+    calls: Sequence[Callable[[], object]], callers: int, options: argparse.Namespace
+) -> list[tuple[int, int]]:
+    """Calls answered in each pair of phases; which kind is first changes from pair to pair, so
+    that a drift of the machine falls on both.
+    """
+    pairs = []
+    for number in range(round(options.seconds / options.phase / 2)):
+        order = (0, 1) if number % 2 else (1, 0)
+        counts = {kind: answered(calls[kind], callers, options.phase) for kind in order}
+        pairs.append((counts[0], counts[1]))
+    return pairs
+
+
+def answered(call: Callable[[], object], callers: int, seconds: float) -> int:
+    """Calls that were answered within the time; one that ends after it does not count."""
     end = time.monotonic() + seconds
 
-    def ask(number: int) -> tuple[list[float], list[float]]:
-        times: tuple[list[float], list[float]] = ([], [])
-        turn = number
-        while time.monotonic() < end or len(times[0]) != len(times[1]):
-            began = time.perf_counter()
-            calls[turn % 2]()
-            times[turn % 2].append(time.perf_counter() - began)
-            turn += 1
-        return times
+    def ask(_: int) -> int:
+        count = 0
+        while True:
+            call()
+            if time.monotonic() > end:
+                return count
+            count += 1
 
     with ThreadPoolExecutor(callers) as threads:
-        each = list(threads.map(ask, range(callers)))
-    return [t for times in each for t in times[0]], [t for times in each for t in times[1]]
+        return sum(threads.map(ask, range(callers)))
+
+
+def interval_of_ratio(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
+    """95 % of the ratio of sums over pairs drawn again with replacement (Efron's bootstrap)."""
+    chance = random.Random(1)
+    ratios = []
+    for _ in range(2000):
+        drawn = chance.choices(pairs, k=len(pairs))
+        ratios.append(sum(ours for ours, _ in drawn) / sum(bare for _, bare in drawn))
+    cuts = quantiles(ratios, n=40)
+    return cuts[0], cuts[-1]
 
 
 def measure_recovery(options: argparse.Namespace) -> None:
@@ -233,6 +264,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--phase", type=float, default=2.0)
     parser.add_argument("--max-tokens", type=int, default=16)
     options = parser.parse_args()
     if options.what == "throughput" and not options.url:
