@@ -1,0 +1,93 @@
+"""What reads, keeps and shows documents: built alike for the server and for a worker without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from apps.api_cpu.artifacts.service import ArtifactService
+from apps.api_cpu.artifacts.store import ArtifactStore
+from apps.api_cpu.artifacts.stores.local import LocalArtifactStore
+from apps.api_cpu.batches.service import BatchService
+from apps.api_cpu.batches.sources import ServerFolder
+from apps.api_cpu.corrections.service import CorrectionService
+from apps.api_cpu.corrections.store import CorrectionIndex
+from apps.api_cpu.db.engine import Durability, Schema, open_database
+from apps.api_cpu.evals.run_evaluation import RunEvaluation
+from apps.api_cpu.extractions.service import ExtractionService
+from apps.api_cpu.extractions.store import ExtractIndex
+from apps.api_cpu.runs.service import RunService
+from apps.api_cpu.runs.store import RunIndex
+from apps.api_cpu.settings import Settings
+from apps.api_cpu.stations import Reader, build_reader
+from apps.api_cpu.vendors.service import NoVendorMemory, VendorService
+from apps.api_cpu.vendors.store import VendorStore
+
+# A request may run for its deadline and a moment more; an id is free again when nobody can hold it.
+_LEASE_FACTOR = 2.0
+
+MakeReader = Callable[[Settings], Reader]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything but what only HTTP needs. Each is safe to share between threads."""
+
+    reader: Reader
+    store: ArtifactStore
+    artifacts: ArtifactService
+    vendors: VendorService
+    extractions: ExtractionService
+    corrections: CorrectionService
+    runs: RunService
+    evals: RunEvaluation
+    batches: BatchService
+
+
+def build_services(
+    settings: Settings, opened: ExitStack, make_reader: MakeReader = build_reader
+) -> Services:
+    """The services for these settings; what must be closed again is put on `opened`.
+
+    Raises `Error` when a file or a process that they need cannot be opened.
+    """
+    # First, because its models load in the background.
+    reader = make_reader(settings)
+    opened.callback(reader.close)
+    tasks = reader.stations.tasks
+    store = build_artifact_store(settings)
+    index_engine = open_database(settings.index_database, Schema.INDEX, Durability.POWER_LOSS)
+    opened.callback(index_engine.dispose)
+    vendors_engine = open_database(settings.vendors_database, Schema.VENDORS, Durability.CRASH)
+    opened.callback(vendors_engine.dispose)
+    memory = VendorService(VendorStore(vendors_engine))
+    artifacts = ArtifactService(store)
+    index = ExtractIndex(index_engine, settings.sync_deadline_s * _LEASE_FACTOR)
+    extractions = ExtractionService(
+        reader.stations,
+        store,
+        index,
+        settings.max_upload_bytes,
+        memory if settings.vendor_memory else NoVendorMemory(),
+    )
+    corrections = CorrectionService(store, index, CorrectionIndex(index_engine), tasks, memory)
+    run_index = RunIndex(index_engine)
+    runs = RunService(run_index, artifacts)
+    evals = RunEvaluation(store, artifacts, runs, corrections, tasks)
+    folder = ServerFolder(
+        settings.data_root,
+        (settings.artifacts_folder, settings.auth_database),
+        settings.max_upload_bytes,
+    )
+    batches = BatchService(extractions, runs, run_index, store, folder, tasks, evals)
+    return Services(
+        reader, store, artifacts, memory, extractions, corrections, runs, evals, batches
+    )
+
+
+def build_artifact_store(settings: Settings) -> ArtifactStore:
+    """The artifact store that the settings ask for."""
+    return LocalArtifactStore(
+        settings.artifacts_folder, allow_overwrite=settings.s3_allow_overwrite
+    )
