@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from apps.api_cpu.artifacts.service import ArtifactService
 from apps.api_cpu.artifacts.store import ArtifactStore
-from apps.api_cpu.artifacts.stores.local import LocalArtifactStore
+from apps.api_cpu.artifacts.stores.build import build_artifact_store
 from apps.api_cpu.batches.service import BatchService
 from apps.api_cpu.batches.sources import ServerFolder
 from apps.api_cpu.corrections.service import CorrectionService
@@ -83,11 +83,4 @@ def build_services(
     batches = BatchService(extractions, runs, run_index, store, folder, tasks, evals)
     return Services(
         reader, store, artifacts, memory, extractions, corrections, runs, evals, batches
-    )
-
-
-def build_artifact_store(settings: Settings) -> ArtifactStore:
-    """The artifact store that the settings ask for."""
-    return LocalArtifactStore(
-        settings.artifacts_folder, allow_overwrite=settings.s3_allow_overwrite
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +16,7 @@ from apps.api_cpu.artifacts.stores.local import LocalArtifactStore
 from lib.errors import Error
 
 KEY = "extracts/2026-11-20/receipt-1.json"
+INPUT = f"inputs/2026-11-20/{'5e88489d' * 8}.pdf"
 BAD_KEYS = [
     "",
     "/",
@@ -46,6 +50,10 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
     return make
 
 
+def _sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 def _code(action: Callable[[], object]) -> str:
     with pytest.raises(Error) as caught:
         action()
@@ -71,6 +79,12 @@ def test_nothing_is_overwritten(make_store: MakeStore) -> None:
     store.put(KEY, b"first")
     assert _code(lambda: store.put(KEY, b"second")) == "conflict"
     assert store.get(KEY) == b"first"
+
+
+def test_the_same_bytes_again_are_no_conflict(make_store: MakeStore) -> None:
+    make_store().put(KEY, b"first")
+    make_store().put(KEY, b"first")
+    assert make_store().get(KEY) == b"first"
 
 
 def test_overwriting_can_be_allowed(make_store: MakeStore) -> None:
@@ -105,16 +119,99 @@ def test_of_many_writers_one_wins(make_store: MakeStore) -> None:
     assert make_store().get(KEY) == won[0]
 
 
+@pytest.mark.parametrize("as_path", [True, False])
+def test_a_large_input_is_kept_and_read_as_a_file(
+    make_store: MakeStore, tmp_path: Path, as_path: bool
+) -> None:
+    data = b"0123456789abcdef" * 160_001
+    sha256 = hashlib.sha256(data).hexdigest()
+    path = tmp_path / "upload"
+    path.write_bytes(data)
+    if as_path:
+        make_store().put_file(INPUT, path, sha256, len(data))
+    else:
+        with path.open("rb") as file:
+            file.seek(17)
+            make_store().put_file(INPUT, file, sha256, len(data))
+            assert not file.closed
+    with make_store().open(INPUT) as file:
+        assert file.read(3) == data[:3]
+        file.seek(0)
+        assert file.read() == data
+    stored = make_store().stat(INPUT)
+    assert (stored.key, stored.size) == (INPUT, len(data))
+    assert stored.sha256 in {None, sha256}
+    assert _code(lambda: make_store().put_file(INPUT, io.BytesIO(b"x"), _sha(b"x"), 1)) == (
+        "conflict"
+    )
+
+
+@pytest.mark.parametrize(("sha256", "size"), [("0" * 64, 4), (None, 3), (None, 5)])
+def test_a_file_that_is_not_what_was_said_is_not_kept(
+    make_store: MakeStore, sha256: str | None, size: int
+) -> None:
+    store = make_store()
+    with pytest.raises(ValueError, match="hash"):
+        store.put_file(INPUT, io.BytesIO(b"data"), sha256 or _sha(b"data"), size)
+    assert not store.exists(INPUT)
+
+
+def test_what_is_deleted_is_gone_and_may_be_deleted_again(make_store: MakeStore) -> None:
+    store = make_store()
+    store.put(KEY, b"first")
+    store.delete(KEY)
+    store.delete(KEY)
+    assert not store.exists(KEY)
+    assert _code(lambda: store.get(KEY)) == "not_found"
+    store.put(KEY, b"second")
+    assert store.get(KEY) == b"second"
+
+
+def test_what_was_never_written_has_no_size_and_no_content(make_store: MakeStore) -> None:
+    store = make_store()
+    assert _code(lambda: store.stat(KEY)) == "not_found"
+    with pytest.raises(Error, match="not_found"), store.open(KEY):
+        pass
+
+
+def test_a_listing_has_each_key_of_a_kind_or_a_day(make_store: MakeStore) -> None:
+    store = make_store()
+    days = ("2026-11-20", "2026-11-21")
+    for day in days:
+        for number in range(3):
+            store.put(f"extracts/{day}/{number}.json", b"x" * number)
+    store.put("batches/2026-11-20/run.json", b"x")
+    listed = list(store.list("extracts/"))
+    assert [entry.key for entry in listed] == [
+        f"extracts/{day}/{number}.json" for day in days for number in range(3)
+    ]
+    assert [entry.size for entry in listed] == [0, 1, 2, 0, 1, 2]
+    assert [entry.key for entry in store.list("extracts/2026-11-21/")] == [
+        f"extracts/2026-11-21/{number}.json" for number in range(3)
+    ]
+    assert list(store.list("evals/")) == []
+    for prefix in ("", "extracts", "../", "extracts/2026-11-21", "secrets/"):
+        with pytest.raises(Error, match="not_found"):
+            list(store.list(prefix))
+
+
 @pytest.mark.parametrize("key", BAD_KEYS)
 def test_only_keys_of_our_form_exist(make_store: MakeStore, key: str) -> None:
     store = make_store()
     assert _code(lambda: store.get(key)) == "not_found"
     assert _code(lambda: store.put(key, b"x")) == "not_found"
     assert _code(lambda: store.exists(key)) == "not_found"
+    assert _code(lambda: store.stat(key)) == "not_found"
+    assert _code(lambda: store.open(key)) == "not_found"
+    assert _code(lambda: store.delete(key)) == "not_found"
+    assert _code(lambda: store.put_file(key, io.BytesIO(b"x"), _sha(b"x"), 1)) == "not_found"
+    assert _code(lambda: store.presign_get(key, 60)) == "not_found"
+    assert _code(lambda: store.presign_put(key, _sha(b"x"), 1, 60)) == "not_found"
 
 
 def test_a_working_store_passes_its_probe(make_store: MakeStore) -> None:
     make_store().probe()
+    make_store().require_room(1024)
 
 
 def test_a_full_or_lost_local_folder_is_named(tmp_path: Path) -> None:
@@ -125,6 +222,12 @@ def test_a_full_or_lost_local_folder_is_named(tmp_path: Path) -> None:
     folder.write_text("not a folder")
     assert _code(store.probe) == "storage_unavailable"
     assert _code(lambda: store.put(KEY, b"x")) == "storage_unavailable"
+
+
+def test_no_room_is_said_before_the_work(tmp_path: Path) -> None:
+    store = LocalArtifactStore(tmp_path / "artifacts")
+    free = shutil.disk_usage(tmp_path).free
+    assert _code(lambda: store.require_room(free)) == "storage_unavailable"
 
 
 def test_a_local_write_that_fails_leaves_nothing(

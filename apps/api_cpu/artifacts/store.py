@@ -3,18 +3,52 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from lib.errors import Error, Kind
 
-_KEY = re.compile(
-    r"(extracts|corrections|batches|evals|inputs)/[0-9]{4}-[0-9]{2}-[0-9]{2}/[A-Za-z0-9][A-Za-z0-9._-]{0,150}\Z"
-)
+_FOLDER = r"(extracts|corrections|batches|evals|inputs)/"
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}/"
+_KEY = re.compile(rf"{_FOLDER}{_DAY}[A-Za-z0-9][A-Za-z0-9._-]{{0,150}}\Z")
+_PREFIX = re.compile(rf"{_FOLDER}({_DAY})?\Z")
+
+
+Source = Path | BinaryIO
+"""Where `put_file` reads from: a path, or a seekable file, read from its start and left open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a store knows of an object without reading it."""
+
+    key: str
+    size: int
+    written_at: float
+    """Unix seconds, by the store's clock."""
+    sha256: str | None = None
+    """Hexadecimal; None where the store does not note it, as in listings."""
+
+
+@dataclass(frozen=True, slots=True)
+class PresignedPut:
+    """A request that anybody may send once: the upload itself, without a key of ours."""
+
+    url: str
+    headers: Mapping[str, str]
+    """To be sent exactly so: they are signed."""
 
 
 class ArtifactStore(Protocol):
-    """Keeps bytes under keys, each written once. Safe to share between threads and processes."""
+    """Keeps bytes under keys, each written once. Safe to share between threads and processes.
+
+    Every method raises `not_found` for what is no key, and `storage_unavailable` when the store
+    fails or does not answer in time.
+    """
 
     @property
     def name(self) -> str:
@@ -24,17 +58,60 @@ class ArtifactStore(Protocol):
     def put(self, key: str, data: bytes) -> None:
         """Keep `data` so that it survives a crash, whole or not at all.
 
-        Raises `conflict` when the key exists (unless overwriting is allowed) and
-        `storage_unavailable` when the store fails.
+        Raises `conflict` when the key holds something else (unless overwriting is allowed). The
+        same bytes again are no conflict: a writer cannot tell a lost answer from a lost write.
+        """
+        ...
+
+    def put_file(self, key: str, source: Source, sha256: str, size: int) -> None:
+        """As `put`, of something too large for memory; `sha256` in hexadecimal.
+
+        Raises `ValueError` when the source is not what its hash and size say.
         """
         ...
 
     def get(self, key: str) -> bytes:
-        """The bytes under a key. Raises `not_found`, `storage_unavailable`."""
+        """The bytes under a key. Raises `not_found`."""
+        ...
+
+    def open(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """A seekable file of the whole object, for large ones. Raises `not_found` at once."""
         ...
 
     def exists(self, key: str) -> bool:
-        """Whether the key has been written. Raises `storage_unavailable`."""
+        """Whether the key has been written."""
+        ...
+
+    def stat(self, key: str) -> Stored:
+        """Size and time. Raises `not_found`."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove what is under the key; nothing there is fine."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        """Everything below `kind/` or `kind/YYYY-MM-DD/`, sorted by key. To rebuild an index.
+
+        It walks the whole store: nothing that answers a request calls it.
+        """
+        ...
+
+    def presign_put(
+        self, key: str, sha256: str, size: int, expires_in_s: int
+    ) -> PresignedPut | None:
+        """An upload of exactly this content that a client may make; None where stores cannot."""
+        ...
+
+    def presign_get(self, key: str, expires_in_s: int) -> str | None:
+        """A URL that anybody may read the object from for a while; None where stores cannot."""
+        ...
+
+    def require_room(self, size: int = 0) -> None:
+        """Raise `storage_unavailable` unless something of `size` bytes could be kept.
+
+        Asked before work starts, so that no answer is lost after it.
+        """
         ...
 
     def probe(self) -> None:
@@ -50,6 +127,13 @@ def is_key(text: str) -> bool:
 def require_key(text: str) -> str:
     """`text`, if it is a key; `not_found` otherwise, as nothing can be stored there."""
     if not is_key(text):
+        raise no_such_artifact()
+    return text
+
+
+def require_prefix(text: str) -> str:
+    """`text`, if keys can begin with it: `kind/` or `kind/YYYY-MM-DD/`; else `not_found`."""
+    if _PREFIX.match(text) is None:
         raise no_such_artifact()
     return text
 

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from apps.api_cpu.artifacts.store import (
+    PresignedPut,
+    Source,
+    Stored,
     already_written,
+    is_key,
     no_such_artifact,
     require_key,
+    require_prefix,
     store_unavailable,
 )
+from apps.api_cpu.artifacts.stores.content import checked_chunks, in_memory, reopened
 
 _INCOMING = ".incoming"
 _ABANDONED_AFTER_S = 3600.0
+# Work is not begun on a disk with less: what is in hand must still fit.
+_KEPT_FREE_BYTES = 64 * 1024 * 1024
 
 
 class LocalArtifactStore:
@@ -39,22 +50,19 @@ class LocalArtifactStore:
 
     def put(self, key: str, data: bytes) -> None:
         """See `ArtifactStore.put`."""
+        self.put_file(key, *in_memory(data))
+
+    def put_file(self, key: str, source: Source, sha256: str, size: int) -> None:
+        """See `ArtifactStore.put_file`."""
         path = self._path(key)
         with _translated():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._incoming)
-            unfinished = Path(name)
-            try:
-                _write_and_sync(handle, data)
+            make_folder(path.parent)
+            with self._written_aside(source, sha256, size) as unfinished:
                 if self._allow_overwrite:
                     unfinished.replace(path)
                 else:
-                    os.link(unfinished, path)
-            except FileExistsError:
-                raise already_written() from None
-            finally:
-                unfinished.unlink(missing_ok=True)
-            _sync_folder(path.parent)
+                    _link(unfinished, path, sha256)
+            sync_folder(path.parent)
 
     def get(self, key: str) -> bytes:
         """See `ArtifactStore.get`."""
@@ -64,15 +72,88 @@ class LocalArtifactStore:
             except (FileNotFoundError, NotADirectoryError):
                 raise no_such_artifact() from None
 
+    def open(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """See `ArtifactStore.open`."""
+        with _translated():
+            try:
+                return self._path(key).open("rb")
+            except (FileNotFoundError, NotADirectoryError):
+                raise no_such_artifact() from None
+
     def exists(self, key: str) -> bool:
         """See `ArtifactStore.exists`."""
         with _translated():
             return self._path(key).is_file()
 
+    def stat(self, key: str) -> Stored:
+        """See `ArtifactStore.stat`."""
+        with _translated():
+            try:
+                found = self._path(key).stat()
+            except (FileNotFoundError, NotADirectoryError):
+                raise no_such_artifact() from None
+        return Stored(key, found.st_size, found.st_mtime)
+
+    def delete(self, key: str) -> None:
+        """See `ArtifactStore.delete`."""
+        path = self._path(key)
+        with _translated():
+            try:
+                path.unlink()
+            except (FileNotFoundError, NotADirectoryError):
+                return
+            sync_folder(path.parent)
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        """See `ArtifactStore.list`."""
+        folder = self._folder / require_prefix(prefix)
+        with _translated():
+            keys = (path.relative_to(self._folder).as_posix() for path in folder.rglob("*"))
+            found = sorted(key for key in keys if is_key(key))
+        for key in found:
+            if self.exists(key):
+                yield self.stat(key)
+
+    def presign_put(
+        self,
+        key: str,
+        sha256: str,
+        size: int,
+        expires_in_s: int,
+    ) -> PresignedPut | None:
+        """None: a file has no URL."""
+        require_key(key)
+        return None
+
+    def presign_get(self, key: str, expires_in_s: int) -> str | None:
+        """None: a file has no URL."""
+        require_key(key)
+        return None
+
+    def require_room(self, size: int = 0) -> None:
+        """See `ArtifactStore.require_room`."""
+        with _translated():
+            if shutil.disk_usage(self._folder).free < size + _KEPT_FREE_BYTES:
+                raise store_unavailable()
+
     def probe(self) -> None:
         """See `ArtifactStore.probe`."""
         with _translated(), tempfile.TemporaryFile(dir=self._incoming) as file:
             file.write(b"probe")
+
+    @contextmanager
+    def _written_aside(self, source: Source, sha256: str, size: int) -> Iterator[Path]:
+        handle, name = tempfile.mkstemp(dir=self._incoming)
+        unfinished = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file, reopened(source) as opened:
+                for chunk in checked_chunks(opened, sha256, size):
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            yield unfinished
+        finally:
+            unfinished.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         return self._folder / require_key(key)
@@ -85,14 +166,26 @@ class LocalArtifactStore:
                 path.unlink(missing_ok=True)
 
 
-def _write_and_sync(handle: int, data: bytes) -> None:
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _link(unfinished: Path, path: Path, sha256: str) -> None:
+    try:
+        os.link(unfinished, path)
+    except FileExistsError:
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                raise already_written() from None
 
 
-def _sync_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Create a folder and those above it, so that they survive a power loss."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder survive a power loss."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
