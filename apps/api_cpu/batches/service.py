@@ -17,10 +17,11 @@ from apps.api_cpu.artifacts.store import ArtifactStore, batch_key
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.batches.schemas import BatchRequest, Only, RerunRequest
 from apps.api_cpu.batches.sources import ServerFolder, Source, not_persisted, stored_inputs
-from apps.api_cpu.errors import envelope, invalid
+from apps.api_cpu.errors import invalid
 from apps.api_cpu.extractions.admission import Admission
 from apps.api_cpu.extractions.body import Submission
 from apps.api_cpu.extractions.draft import Draft
+from apps.api_cpu.extractions.item import Item, item_of
 from apps.api_cpu.extractions.schemas import ExtractRequest
 from apps.api_cpu.extractions.service import ExtractionService, Order
 from apps.api_cpu.request_context import RequestContext, new_request_id
@@ -31,8 +32,6 @@ from lib.domain.deadline import Deadline
 from lib.domain.task import Task
 from lib.errors import Error, Kind
 from lib.evaluation.truth import TruthDocument
-
-Item = dict[str, Any]
 
 
 class Evaluation(Protocol):
@@ -170,7 +169,7 @@ class BatchService:
             )
         except Error as error:  # no place, no time: the document was not begun
             result = await run_in_threadpool(self._extractions.fail, draft, error)
-        return _item(source, draft, result)
+        return item_of(source.file, draft, result)
 
     def _read(
         self, source: Source, plan: Plan, draft: Draft, deadline: Deadline
@@ -255,29 +254,3 @@ def _wanted(item: Item, only: Only) -> bool:
             return bool(item["needs_review"])
         case Only.ALL:
             return True
-
-
-def _item(source: Source, draft: Draft, result: dict[str, Any] | Error) -> Item:
-    if isinstance(result, Error):
-        outcome: Item = {
-            "artifact_rel": result.details.get("artifact_rel"),
-            "ok": False,
-            "result": None,
-            "needs_review": False,
-            "error": envelope(result, draft.request_id)["error"],
-        }
-    else:
-        outcome = {
-            "artifact_rel": result["artifact_rel"],
-            "ok": True,
-            "result": result["result"],
-            "needs_review": result["needs_review"],
-            "error": None,
-        }
-    return {
-        "file": source.file,
-        "request_id": draft.request_id,
-        "input_ref": draft.input_ref or source.image_ref,
-        **outcome,
-        "timings_ms": draft.timings_ms(),
-    }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from apps.api_cpu.openapi import ErrorBody
+from lib.domain.task import DocumentType
 
 _RUN_ID = "0199f3c2-5a10-7d4e-8b21-6f0e9d8c7b6a"
 _ITEM_ID = "0199f3a1-7c2e-7b5a-9d41-3f6c8e2b1a07"
@@ -16,7 +17,10 @@ ITEM_EXAMPLE: dict[str, Any] = {
     "input_ref": None,
     "artifact_rel": f"extracts/2026-11-20/{_ITEM_ID}.json",
     "ok": True,
+    "document_type": "receipt",
+    "backend": "cpu",
     "result": {"vendor_name": "Corner Shop", "total": 19.9},
+    "confidence_min": 0.97,
     "needs_review": False,
     "error": None,
     "timings_ms": {"load": 3, "ocr": 610, "kie": 12, "post": 2, "store": 4, "total": 640},
@@ -58,7 +62,14 @@ class RunItem(BaseModel):
     input_ref: str | None
     artifact_rel: str | None
     ok: bool
+    document_type: DocumentType | None = None
+    backend: Literal["cpu", "vllm", "mock", "einvoice"] | None = Field(
+        default=None, description="Who answered; null for what failed."
+    )
     result: dict[str, Any] | None
+    confidence_min: float | None = Field(
+        default=None, description="The lowest of the answered fields; null without any."
+    )
     needs_review: bool
     error: ErrorBody | None
     timings_ms: dict[str, int] | None
