@@ -73,7 +73,7 @@ def build_services(
     )
     corrections = CorrectionService(store, index, CorrectionIndex(index_engine), tasks, memory)
     run_index = RunIndex(index_engine)
-    runs = RunService(run_index, artifacts)
+    runs = RunService(run_index, artifacts, tasks)
     evals = RunEvaluation(store, artifacts, runs, corrections, tasks)
     folder = ServerFolder(
         settings.data_root,

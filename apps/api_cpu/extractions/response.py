@@ -77,7 +77,7 @@ def csv_rows(response: Mapping[str, Any]) -> Iterable[list[str]]:
     """The cells of `CSV_COLUMNS` for each answered field, safe to open in a spreadsheet."""
     for name, value, raw, *rest in field_rows(response):
         is_text = isinstance(response["fields"][name]["value"], str)
-        yield [name, _disarmed(value) if is_text else value, _disarmed(raw), *rest]
+        yield [name, disarmed(value) if is_text else value, disarmed(raw), *rest]
 
 
 def field_rows(response: Mapping[str, Any]) -> Iterable[list[str]]:
@@ -94,7 +94,8 @@ def field_rows(response: Mapping[str, Any]) -> Iterable[list[str]]:
         ]
 
 
-def _disarmed(text: str) -> str:
+def disarmed(text: str) -> str:
+    """Text as a cell of CSV that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response, StreamingResponse
 
 from apps.api_cpu.auth.endpoints import ExtractCaller
 from apps.api_cpu.openapi import answers
+from apps.api_cpu.runs.export import runs_as
+from apps.api_cpu.runs.filters import Filter, Status
+from apps.api_cpu.runs.formats import MEDIA_TYPES, Format
+from apps.api_cpu.runs.rows import ITEMS
 from apps.api_cpu.runs.schemas import RunItems, RunList, RunView
 from apps.api_cpu.runs.service import RunService
 from apps.api_cpu.wire import WireResponse
@@ -20,6 +26,16 @@ SHOWN_MODELS = (RunItems, RunList)
 _RunId = Annotated[str, Path(max_length=128, openapi_examples={"an id": {"value": "march"}})]
 _Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of a page.")]
 _Limit = Annotated[int, Query(ge=1, le=500)]
+_Status = Annotated[Status | None, Query(description="Only what ended so.")]
+_Text = Annotated[str | None, Query(max_length=200, description="Only what holds this text.")]
+_Format = Annotated[
+    Format,
+    Query(description="`json` comes page by page; the others are files with all that match."),
+]
+_FILES: dict[str, Any] = {
+    MEDIA_TYPES[format].partition(";")[0]: {"schema": {"type": "string"}}
+    for format in (Format.CSV, Format.XLSX, Format.JSONL)
+}
 _FAILURES = ("unauthorized", "forbidden", "not_found", "validation_error", "storage_unavailable")
 
 
@@ -27,14 +43,26 @@ _FAILURES = ("unauthorized", "forbidden", "not_found", "validation_error", "stor
     "/v1/runs",
     summary="Batch runs that have ended",
     response_class=WireResponse,
-    responses=answers(RunList, *_FAILURES),
+    responses=answers(RunList, *_FAILURES, content=_FILES),
 )
 def runs(
-    request: Request, caller: ExtractCaller, cursor: _Cursor = None, limit: _Limit = 50
-) -> WireResponse:
-    """The caller's own, the newest first; for an admin those of every key."""
+    request: Request,
+    caller: ExtractCaller,
+    cursor: _Cursor = None,
+    limit: _Limit = 50,
+    status: _Status = None,
+    q: _Text = None,
+    format: _Format = Format.JSON,
+) -> Response:
+    """The caller's own, the newest first; for an admin those of every key.
+
+    `status`: runs that have such items, for `ok` no others; `q` is part of the run's id or task.
+    """
     service: RunService = request.app.state.runs
-    return WireResponse(service.page(caller, cursor, limit))
+    wanted = Filter(status, q)
+    if format is Format.JSON:
+        return WireResponse(service.page(caller, cursor, limit, wanted))
+    return _file(runs_as(format, service.every(caller, wanted)), "runs", format)
 
 
 @router.get(
@@ -53,15 +81,36 @@ def run(request: Request, caller: ExtractCaller, run_id: _RunId) -> WireResponse
     "/v1/runs/{run_id}/items",
     summary="The items of a run",
     response_class=WireResponse,
-    responses=answers(RunItems, *_FAILURES),
+    responses=answers(RunItems, *_FAILURES, content=_FILES),
 )
-def items(
+def items(  # noqa: PLR0913, PLR0917 (a parameter for each option)
     request: Request,
     caller: ExtractCaller,
     run_id: _RunId,
     cursor: _Cursor = None,
     limit: _Limit = 100,
-) -> WireResponse:
-    """In the order of the request, page by page."""
+    status: _Status = None,
+    q: _Text = None,
+    format: _Format = Format.JSON,
+    sheet: Annotated[
+        str,
+        Query(max_length=100, description="Of CSV: `items`, or a table such as `line_items`."),
+    ] = ITEMS,
+) -> Response:
+    """In the order of the request: page by page, or as a file with a column a field.
+
+    `status=ok` needs no review; `q` is looked for in names, ids, errors and values.
+    """
     service: RunService = request.app.state.runs
-    return WireResponse(service.items_page(run_id, caller, cursor, limit))
+    wanted = Filter(status, q)
+    if format is Format.JSON:
+        return WireResponse(service.items_page(run_id, caller, cursor, limit, wanted))
+    content = service.export(run_id, caller, wanted, format, sheet)
+    name = f"{run_id}-{sheet}" if format is Format.CSV else run_id
+    return _file(content, name, format)
+
+
+def _file(content: Iterator[bytes], name: str, format: Format) -> Response:
+    """A download. `name` holds only what ids and names of tables may."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{format.value}"'}
+    return StreamingResponse(content, media_type=MEDIA_TYPES[format], headers=headers)

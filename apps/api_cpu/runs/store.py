@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Row, and_, or_, select, update
+from sqlalchemy import ColumnElement, Engine, Row, and_, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from apps.api_cpu.db.engine import reading, writing
 from apps.api_cpu.db.tables import runs
+from apps.api_cpu.runs.filters import EVERYTHING, Filter, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,18 @@ class RunIndex:
         return None if row is None else _from_row(row)
 
     def page(
-        self, owner_key_id: str | None, before: tuple[float, str] | None, limit: int
+        self,
+        owner_key_id: str | None,
+        before: tuple[float, str] | None,
+        limit: int,
+        wanted: Filter = EVERYTHING,
     ) -> Sequence[StoredRun]:
         """Runs that have ended, the newest first: of one key, or of all.
 
-        `before`: creation time and id of the last run of the page before this one.
+        `before`: creation time and id of the last run of the page before this one. The text of
+        `wanted` is looked for in ids of runs and tasks.
         """
-        query = select(*_KEYS, *_COUNTS).where(runs.c.item_count.is_not(None))
+        query = select(*_KEYS, *_COUNTS).where(runs.c.item_count.is_not(None), *_conditions(wanted))
         if owner_key_id is not None:
             query = query.where(runs.c.owner_key_id == owner_key_id)
         if before is not None:
@@ -92,6 +98,21 @@ class RunIndex:
         newest = query.order_by(runs.c.created_at.desc(), runs.c.run_id.desc()).limit(limit)
         with reading(self._engine) as connection:
             return [_from_row(row) for row in connection.execute(newest)]
+
+
+def _conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    match wanted.status:
+        case Status.FAILED:
+            yield runs.c.failed_count > 0
+        case Status.NEEDS_REVIEW:
+            yield runs.c.needs_review_count > 0
+        case Status.OK:
+            yield and_(runs.c.failed_count == 0, runs.c.needs_review_count == 0)
+    if wanted.text:
+        yield or_(
+            runs.c.run_id.icontains(wanted.text, autoescape=True),
+            runs.c.task_id.icontains(wanted.text, autoescape=True),
+        )
 
 
 def _from_row(row: Row[Any]) -> StoredRun:
