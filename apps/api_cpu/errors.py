@@ -102,7 +102,7 @@ ERROR_CODES: tuple[ErrorCode, ...] = (
     ErrorCode(
         "input_not_persisted",
         Kind.CONFLICT,
-        "The document of a run's item was not kept, so that it cannot be read again.",
+        "The document was not kept, so that it cannot be read again or shown.",
     ),
     ErrorCode(
         "internal_error", Kind.INTERNAL, "A fault of the server; the log has the request id."

@@ -28,6 +28,7 @@ from apps.api_cpu.extractions.endpoints import router as extractions
 from apps.api_cpu.health.endpoints import router as health
 from apps.api_cpu.health.service import Readiness
 from apps.api_cpu.middleware import BodyLimitMiddleware, LocalHostMiddleware, RequestMiddleware
+from apps.api_cpu.pages.endpoints import router as pages
 from apps.api_cpu.runs.endpoints import SHOWN_MODELS as RUN_MODELS
 from apps.api_cpu.runs.endpoints import router as runs
 from apps.api_cpu.services import build_services
@@ -44,7 +45,7 @@ _BODY_OVERHEAD_BYTES = 1024 * 1024
 _BODIES_BYTES = 256 * 1024 * 1024
 
 _ROUTERS = (
-    health, auth, tasks, extractions, corrections, vendors, batches, runs, evals, artifacts,
+    health, auth, tasks, extractions, pages, corrections, vendors, batches, runs, evals, artifacts,
 )  # fmt: skip
 _MODELS = (
     *SHOWN_MODELS, *CORRECTION_MODELS, *BATCH_MODELS, *RUN_MODELS, *EVAL_MODELS, Artifact,
@@ -112,6 +113,8 @@ def _start(
         readiness = Readiness(services.store, reader.is_ready)
         readiness.start()
         opened.callback(readiness.stop)
+        services.housekeeping.start()
+        opened.callback(services.housekeeping.stop)
         admission = Admission(settings.concurrency, settings.extract_queue)
         opened.callback(admission.shut_down)
         state = app.state
@@ -124,6 +127,8 @@ def _start(
         state.model_name = reader.model
         state.tasks = reader.stations.tasks
         state.artifacts = services.artifacts
+        state.inputs = services.inputs
+        state.pages = services.pages
         state.vendors = services.vendors
         state.extractions = services.extractions
         state.corrections = services.corrections

@@ -17,6 +17,11 @@ from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.evals.run_evaluation import RunEvaluation
 from apps.api_cpu.extractions.service import ExtractionService
 from apps.api_cpu.extractions.store import ExtractIndex
+from apps.api_cpu.housekeeping import Housekeeping
+from apps.api_cpu.inputs.service import InputStore
+from apps.api_cpu.inputs.store import InputIndex
+from apps.api_cpu.pages.cache import ImageCache
+from apps.api_cpu.pages.service import PageService
 from apps.api_cpu.runs.service import RunService
 from apps.api_cpu.runs.store import RunIndex
 from apps.api_cpu.settings import Settings
@@ -26,6 +31,8 @@ from apps.api_cpu.vendors.store import VendorStore
 
 # A request may run for its deadline and a moment more; an id is free again when nobody can hold it.
 _LEASE_FACTOR = 2.0
+# Bytes of page images that were shown lately; a page is some hundred kilobytes.
+_PAGE_IMAGES = 32 * 1024 * 1024
 
 MakeReader = Callable[[Settings], Reader]
 
@@ -37,6 +44,9 @@ class Services:
     reader: Reader
     store: ArtifactStore
     artifacts: ArtifactService
+    inputs: InputStore
+    pages: PageService
+    housekeeping: Housekeeping
     vendors: VendorService
     extractions: ExtractionService
     corrections: CorrectionService
@@ -64,10 +74,12 @@ def build_services(
     memory = VendorService(VendorStore(vendors_engine))
     artifacts = ArtifactService(store)
     index = ExtractIndex(index_engine, settings.sync_deadline_s * _LEASE_FACTOR)
+    inputs = InputStore(store, InputIndex(index_engine))
     extractions = ExtractionService(
         reader.stations,
         store,
         index,
+        inputs,
         settings.max_upload_bytes,
         memory if settings.vendor_memory else NoVendorMemory(),
     )
@@ -82,5 +94,16 @@ def build_services(
     )
     batches = BatchService(extractions, runs, run_index, store, folder, tasks, evals)
     return Services(
-        reader, store, artifacts, memory, extractions, corrections, runs, evals, batches
+        reader=reader,
+        store=store,
+        artifacts=artifacts,
+        inputs=inputs,
+        pages=PageService(extractions, inputs, reader.stations.loader, ImageCache(_PAGE_IMAGES)),
+        housekeeping=Housekeeping({"unheld inputs": inputs.sweep}),
+        vendors=memory,
+        extractions=extractions,
+        corrections=corrections,
+        runs=runs,
+        evals=evals,
+        batches=batches,
     )

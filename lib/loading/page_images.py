@@ -1,4 +1,4 @@
-"""Images of an open document's pages for a model: turned upright, cropped, scaled, as JPEG."""
+"""Images of an open document's pages, turned upright and scaled: for a model, and for people."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.domain.deadline import Deadline
-from lib.domain.document import Page
+from lib.domain.document import Page, PageImage
 from lib.domain.geometry import Polygon
 from lib.domain.page_images import EncodedImage, ImageLimits
 from lib.domain.source import OpenDocument
 from lib.errors import Error, Kind
 
 _A4_LONG_SIDE_IN = 11.69
+# zlib's level: higher ones take three times as long for a tenth of the size.
+_PNG_COMPRESSION = 2
 _TURNS = {
     90: cv2.ROTATE_90_CLOCKWISE,
     180: cv2.ROTATE_180,
@@ -46,26 +48,38 @@ class DocumentImages:
             (limits.max_width or crop.shape[1]) / crop.shape[1],
         )
         scaled = _scaled(crop, scale, limits.multiple)
-        done, encoded = cv2.imencode(
-            ".jpg",
-            cv2.cvtColor(scaled, cv2.COLOR_RGB2BGR),
-            (cv2.IMWRITE_JPEG_QUALITY, limits.quality),
-        )
-        if not done:
-            raise Error("internal_error", Kind.INTERNAL, "A page image could not be encoded.")
-        return EncodedImage("image/jpeg", scaled.shape[1], scaled.shape[0], encoded.tobytes())
+        data = _encode(".jpg", scaled, (cv2.IMWRITE_JPEG_QUALITY, limits.quality))
+        return EncodedImage("image/jpeg", scaled.shape[1], scaled.shape[0], data)
 
     def _upright(self, page: Page) -> _Pixels:
         key = (page.number, page.rotation)
         if self._drawn != key:
             image = self._document.image(page.number, self._deadline)
-            pixels = np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width, 3)
-            turn = _TURNS.get(page.rotation)
-            self._pixels = (
-                pixels if turn is None else np.asarray(cv2.rotate(pixels, turn), np.uint8)
-            )
+            self._pixels = _turned(image, page.rotation)
             self._drawn = key
         return self._pixels
+
+
+def shown_page(image: PageImage, rotation: int, width: int) -> EncodedImage:
+    """A page for people: turned clockwise by `rotation` degrees, at most `width` pixels, as PNG."""
+    upright = _turned(image, rotation)
+    scaled = _scaled(upright, min(1.0, width / upright.shape[1]), 1)
+    options = (cv2.IMWRITE_PNG_COMPRESSION, _PNG_COMPRESSION)
+    data = _encode(".png", scaled, options)
+    return EncodedImage("image/png", scaled.shape[1], scaled.shape[0], data)
+
+
+def _turned(image: PageImage, rotation: int) -> _Pixels:
+    pixels = np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width, 3)
+    turn = _TURNS.get(rotation)
+    return pixels if turn is None else np.asarray(cv2.rotate(pixels, turn), np.uint8)
+
+
+def _encode(suffix: str, pixels: _Pixels, options: tuple[int, ...]) -> bytes:
+    done, encoded = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
+    if not done:
+        raise Error("internal_error", Kind.INTERNAL, "A page image could not be encoded.")
+    return encoded.tobytes()
 
 
 def _range(start: float, end: float, size: int) -> tuple[int, int]:

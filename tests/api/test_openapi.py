@@ -16,6 +16,8 @@ ENDPOINTS = {
     ("get", "/v1/tasks/{task_id}"),
     ("post", "/v1/extract"),
     ("get", "/v1/extracts/{request_id}"),
+    ("get", "/v1/extracts/{request_id}/pages/{number}.png"),
+    ("get", "/v1/extracts/{request_id}/words"),
     ("get", "/v1/artifacts"),
     ("post", "/v1/extracts/{request_id}/corrections"),
     ("get", "/v1/extracts/{request_id}/corrections"),

@@ -158,9 +158,13 @@ def correction_key(moment: datetime, correction_id: str) -> str:
     return f"corrections/{moment:%Y-%m-%d}/{correction_id}.json"
 
 
-def input_key(moment: datetime, sha256: str, extension: str) -> str:
-    """Where an input goes: named by its content."""
-    return f"inputs/{moment:%Y-%m-%d}/{sha256}.{extension}"
+def input_key(moment: datetime, sha256: str, extension: str, generation: int = 1) -> str:
+    """Where an input goes: named by its content.
+
+    A later `generation` is for content that comes again after its removal of that day has begun.
+    """
+    again = "" if generation == 1 else f".{generation}"
+    return f"inputs/{moment:%Y-%m-%d}/{sha256}{again}.{extension}"
 
 
 def no_such_artifact() -> Error:

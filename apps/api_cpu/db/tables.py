@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Column,
     DateTime,
     Float,
@@ -42,12 +43,28 @@ extracts = Table(
     Column("lease_until", Float, nullable=False),
 )
 
-# Who may name a stored input: content is stored once, but may have been sent by several keys.
+# One row a stored input; times are in Unix seconds. `stored_at` is null until the object is there.
+# From `removing_at` on its key is never written again; `removed_at`: the object is gone.
 inputs = Table(
     "inputs",
     metadata,
     Column("input_ref", String(200), primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("size_bytes", BigInteger),
+    Column("touched_at", Float, nullable=False),
+    Column("stored_at", Float),
+    Column("removing_at", Float),
+    Column("removed_at", Float),
+)
+
+# Why an input is kept, and who may name it: content is stored once, but sent by several keys.
+input_holds = Table(
+    "input_holds",
+    metadata,
+    Column("input_ref", String(200), primary_key=True),
+    Column("holder", String(64), primary_key=True),
     Column("owner_key_id", String(12), primary_key=True),
+    Column("created_at", Float, nullable=False),
 )
 
 # In the order of their ids, which are UUIDs version 7.

@@ -8,13 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from apps.api_cpu import logs
-from apps.api_cpu.artifacts.store import (
-    ArtifactStore,
-    input_key,
-    is_key,
-    no_such_artifact,
-    store_unavailable,
-)
+from apps.api_cpu.artifacts.store import ArtifactStore, store_unavailable
 from apps.api_cpu.auth.roles import Caller, Scope
 from apps.api_cpu.errors import internal_error, invalid, not_found
 from apps.api_cpu.extractions.body import Received, parse, understand
@@ -22,6 +16,8 @@ from apps.api_cpu.extractions.draft import Draft, artifact_of_failure, artifact_
 from apps.api_cpu.extractions.response import shown
 from apps.api_cpu.extractions.schemas import ExtractRequest
 from apps.api_cpu.extractions.store import ExtractIndex
+from apps.api_cpu.inputs.content import Content
+from apps.api_cpu.inputs.service import KEPT, InputStore
 from apps.api_cpu.request_context import is_request_id
 from apps.api_cpu.vendors.service import VendorMemory
 from apps.api_cpu.wire import dump, load_stored, timestamp
@@ -32,17 +28,6 @@ from lib.domain.task import Task
 from lib.errors import Error, Kind
 from lib.kie.models.sight import Asking
 from lib.pipelines.extract import Stations, extract
-
-_EXTENSIONS = {
-    "application/pdf": "pdf",
-    "image/jpeg": "jpg",
-    "image/png": "png",
-    "image/webp": "webp",
-    "image/tiff": "tif",
-    "image/bmp": "bmp",
-    "image/heic": "heic",
-    "application/xml": "xml",
-}
 
 
 def utc_now() -> datetime:
@@ -75,6 +60,7 @@ class ExtractionService:
         stations: Stations,
         store: ArtifactStore,
         index: ExtractIndex,
+        inputs: InputStore,
         max_bytes: int,
         vendors: VendorMemory,
         clock: Callable[[], datetime] = utc_now,
@@ -82,6 +68,7 @@ class ExtractionService:
         self._stations = stations
         self._store = store
         self._index = index
+        self._inputs = inputs
         self._max_bytes = max_bytes
         self._vendors = vendors
         self._clock = clock
@@ -139,7 +126,7 @@ class ExtractionService:
             raise
         finally:
             if options.persist_inputs:
-                self._persist(draft, data)
+                self._persist(draft, options, data)
         response = self._finish(draft, options, extraction)
         self._vendors.seen(draft.caller.key_id, extraction.reading.fields, draft.image_sha256 or "")
         return response
@@ -183,20 +170,25 @@ class ExtractionService:
             return self.fail(draft, exc)
 
     def again(self, request_id: str, caller: Caller) -> Stored:
-        """The answer that a request got, a failure included.
+        """The answer that a request got, a failure included. Raises as `artifact` does."""
+        artifact = self.artifact(request_id, caller)
+        if artifact["response"] is not None:
+            return Stored(artifact["status"], artifact["response"])
+        return Stored(artifact["status"], {"error": artifact["error"]})
 
-        Raises `not_found`: unknown, somebody else's, or still running.
+    def artifact(self, request_id: str, caller: Caller) -> dict[str, Any]:
+        """What is kept of a request.
+
+        Raises `not_found`: unknown, somebody else's, or still running; `storage_unavailable`.
         """
         entry = self._index.find(request_id)
         if entry is None or not caller.may_see(entry.owner_key_id):
             raise not_found()
         try:
-            artifact = load_stored(self._store.get(entry.artifact_rel))
+            artifact: dict[str, Any] = load_stored(self._store.get(entry.artifact_rel))
         except ValueError:
             raise store_unavailable() from None
-        if artifact["response"] is not None:
-            return Stored(artifact["status"], artifact["response"])
-        return Stored(artifact["status"], {"error": artifact["error"]})
+        return artifact
 
     def _reserve(self, draft: Draft) -> None:
         held = self._index.reserve(
@@ -213,29 +205,19 @@ class ExtractionService:
         draft.reserved = True
 
     def _stored_input(self, draft: Draft, options: ExtractRequest) -> bytes:
-        ref = options.image_ref or ""
-        if not (is_key(ref) and ref.startswith("inputs/")):
-            raise no_such_artifact()
-        owners = self._index.input_owners(ref)
-        if not any(draft.caller.may_see(owner) for owner in owners):
-            raise no_such_artifact()
-        data = self._store.get(ref)
+        data = self._inputs.read(options.image_ref or "", draft.caller)
         draft.note_document(data)
         return data
 
-    def _persist(self, draft: Draft, data: bytes) -> None:
+    def _persist(self, draft: Draft, options: ExtractRequest, data: bytes) -> None:
         with draft.stopwatch.station("store"):
-            mime_type = draft.extraction.mime_type if draft.extraction else ""
-            extension = _EXTENSIONS.get(mime_type, "bin")
-            key = input_key(draft.created_at, draft.image_sha256 or "", extension)
-            try:
-                self._store.put(key, data)
-            except Error as error:
-                # Named by its content: what is there already is the same.
-                if error.code != "conflict":
-                    raise
-            self._index.add_input(key, draft.caller.key_id)
-        draft.input_ref = key
+            if options.image_ref is not None:
+                self._inputs.keep(options.image_ref, draft.caller)
+                draft.input_ref = options.image_ref
+                return
+            content = Content.of_bytes(data, draft.image_sha256)
+            owner, moment = draft.caller.key_id, draft.created_at
+            draft.input_ref = self._inputs.hold(content, owner, moment, KEPT)
 
     def _finish(
         self, draft: Draft, options: ExtractRequest, extraction: Extraction

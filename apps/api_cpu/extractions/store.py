@@ -1,4 +1,4 @@
-"""The index: which request id has which artifact, and who may name which stored input."""
+"""The index of extractions: which request id has which artifact, and whose it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from apps.api_cpu.db.engine import reading, writing
-from apps.api_cpu.db.tables import extracts, inputs
+from apps.api_cpu.db.tables import extracts
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +70,6 @@ class ExtractIndex:
         with reading(self._engine) as connection:
             row = connection.execute(query).first()
         return None if row is None else IndexEntry(*row)
-
-    def add_input(self, input_ref: str, owner_key_id: str) -> None:
-        """Note that a key may name a stored input."""
-        statement = insert(inputs).values(input_ref=input_ref, owner_key_id=owner_key_id)
-        with writing(self._engine) as connection:
-            connection.execute(statement.on_conflict_do_nothing())
-
-    def input_owners(self, input_ref: str) -> frozenset[str]:
-        """The keys that have sent this input."""
-        query = select(inputs.c.owner_key_id).where(inputs.c.input_ref == input_ref)
-        with reading(self._engine) as connection:
-            return frozenset(connection.scalars(query))
 
     def _insert(self, entry: IndexEntry) -> bool:
         statement = insert(extracts).values(

@@ -1,1 +1,1 @@
-"""Stored inputs: documents that are kept for a job, or because a caller asked."""
+"""Stored inputs: documents that are kept, or held while work needs them."""

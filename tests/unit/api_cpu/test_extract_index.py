@@ -88,14 +88,6 @@ def test_an_answered_id_is_taken_for_good(index: ExtractIndex, clock: Clock) -> 
     assert held.owner_key_id == "k1"
 
 
-def test_inputs_have_the_owners_that_sent_them(index: ExtractIndex) -> None:
-    index.add_input("inputs/a", "k1")
-    index.add_input("inputs/a", "k1")
-    index.add_input("inputs/a", "k2")
-    assert index.input_owners("inputs/a") == {"k1", "k2"}
-    assert index.input_owners("inputs/b") == frozenset()
-
-
 @pytest.mark.parametrize("schema", list(Schema))
 def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path, schema: Schema) -> None:
     engine = open_database(tmp_path / "db.sqlite3", schema, Durability.CRASH)

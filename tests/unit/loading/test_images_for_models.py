@@ -1,14 +1,17 @@
 """Images for a model: upright, cropped, within the limits, and nothing enlarged."""
 
+import io
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from lib.domain.deadline import Deadline
 from lib.domain.document import Page, PageImage, PageSource
 from lib.domain.geometry import Polygon
 from lib.domain.page_images import WHOLE_PAGE, EncodedImage, ImageLimits
-from lib.loading.page_images import DocumentImages
+from lib.loading.page_images import DocumentImages, shown_page
 
 LARGE = ImageLimits(dpi=600, max_pixels=40_000_000)
 
@@ -90,3 +93,15 @@ def test_parts_of_one_page_are_cut_from_one_drawing() -> None:
     for top in (0.0, 0.3, 0.6):
         images.encoded(page, Polygon.from_box(0, top, 1, top + 0.2), LARGE)
     assert drawn.times == 1
+
+
+def test_a_page_for_people_is_turned_as_it_was_read_and_never_enlarged() -> None:
+    pixels = np.zeros((40, 80, 3), np.uint8)
+    pixels[:, :40] = (255, 0, 0)
+    image = PageImage(80, 40, pixels.tobytes())
+    shown = shown_page(image, 90, 1000)
+    assert (shown.media_type, shown.width, shown.height) == ("image/png", 40, 80)
+    picture = Image.open(io.BytesIO(shown.data)).convert("RGB")
+    assert picture.getpixel((20, 5)) == (255, 0, 0), "what was left is on top now"
+    assert picture.getpixel((20, 75)) == (0, 0, 0)
+    assert shown_page(image, 0, 20).width == 20

@@ -1,0 +1,103 @@
+"""Draws pages of kept inputs, and shows the words that were read on them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from apps.api_cpu.auth.roles import Caller
+from apps.api_cpu.errors import not_found
+from apps.api_cpu.extractions.admission import timed_out
+from apps.api_cpu.extractions.service import ExtractionService
+from apps.api_cpu.inputs.service import InputStore
+from apps.api_cpu.pages.cache import ImageCache, ImageKey
+from lib.domain.deadline import Deadline
+from lib.domain.page_images import EncodedImage
+from lib.domain.source import DocumentLoader
+from lib.errors import Error, Kind
+from lib.loading.page_images import shown_page
+
+_PATIENCE_S = 30.0
+# Documents are opened for looking beside those that are read, and must not hold those up.
+_DRAWN_AT_ONCE = 2
+
+
+class PageService:
+    """For the owner of an extraction, and admins. Safe to share between threads."""
+
+    def __init__(
+        self,
+        extractions: ExtractionService,
+        inputs: InputStore,
+        loader: DocumentLoader,
+        cache: ImageCache,
+    ) -> None:
+        self._extractions = extractions
+        self._inputs = inputs
+        self._loader = loader
+        self._cache = cache
+        self._drawing = threading.BoundedSemaphore(_DRAWN_AT_ONCE)
+
+    def image(self, request_id: str, number: int, width: int, caller: Caller) -> EncodedImage:
+        """Page `number` (from 1) upright as it was read, at most `width` pixels wide.
+
+        Raises `not_found`: no such extraction or page, or somebody else's; `input_not_persisted`;
+        what opening the document raises; `inference_timeout`; `storage_unavailable`.
+        """
+        artifact = self._extractions.artifact(request_id, caller)
+        key = ImageKey(request_id, number, width)
+        drawn = self._cache.get(key)
+        if drawn is None:
+            drawn = self._draw(artifact, number, width, caller)
+            self._cache.add(key, drawn)
+        return drawn
+
+    def words(self, request_id: str, number: int, caller: Caller) -> dict[str, Any]:
+        """The words of a page in reading order. Raises `not_found`, `storage_unavailable`."""
+        artifact = self._extractions.artifact(request_id, caller)
+        page = _page(artifact, number)
+        if page is None:
+            raise not_found()
+        words = [each["words"] for each in artifact["ocr_words"] if each["page"] == number]
+        return {
+            "request_id": request_id,
+            "page": number,
+            "width": page["width"],
+            "height": page["height"],
+            "words": words[0] if words else [],
+        }
+
+    def _draw(
+        self, artifact: Mapping[str, Any], number: int, width: int, caller: Caller
+    ) -> EncodedImage:
+        data = self._input(artifact, caller)
+        page = _page(artifact, number)
+        deadline = Deadline.after(_PATIENCE_S)
+        if not self._drawing.acquire(timeout=deadline.remaining()):
+            raise timed_out()
+        try:
+            with self._loader.open(data, deadline) as document:
+                if number > document.page_count:
+                    raise not_found()
+                image = document.image(number, deadline)
+            return shown_page(image, page["rotation"] if page else 0, width)
+        finally:
+            self._drawing.release()
+
+    def _input(self, artifact: Mapping[str, Any], caller: Caller) -> bytes:
+        noted = artifact["input"] or {}
+        ref = noted.get("input_ref") or noted.get("image_ref") or ""
+        if not self._inputs.may_read(ref, caller):
+            raise Error(
+                "input_not_persisted",
+                Kind.CONFLICT,
+                "The document was not kept; send `persist_inputs` to be able to see it again.",
+            )
+        return self._inputs.read(ref, caller)
+
+
+def _page(artifact: Mapping[str, Any], number: int) -> Mapping[str, Any] | None:
+    """What the response says of a page; None where nothing was read on it."""
+    response = artifact["response"] or {}
+    return next((page for page in response.get("pages", ()) if page["number"] == number), None)
