@@ -75,6 +75,16 @@ ERROR_CODES: tuple[ErrorCode, ...] = (
         "correct, or has been corrected too often.",
     ),
     ErrorCode(
+        "idempotency_mismatch",
+        Kind.CONFLICT,
+        "The `Idempotency-Key` has been used for another address or another body.",
+    ),
+    ErrorCode(
+        "idempotency_in_progress",
+        Kind.CONFLICT,
+        "The first request with this `Idempotency-Key` is still running; see `Retry-After`.",
+    ),
+    ErrorCode(
         "payload_too_large",
         Kind.TOO_LARGE,
         "The body or the document is too large; `details.limit` is the limit in bytes.",
@@ -103,6 +113,12 @@ ERROR_CODES: tuple[ErrorCode, ...] = (
         "input_not_persisted",
         Kind.CONFLICT,
         "The document was not kept, so that it cannot be read again or shown.",
+    ),
+    ErrorCode(
+        "rate_limited",
+        Kind.RATE_LIMITED,
+        "Too many requests of this key, or too many wrong keys from this address; see "
+        "`Retry-After`.",
     ),
     ErrorCode(
         "internal_error", Kind.INTERNAL, "A fault of the server; the log has the request id."
@@ -188,7 +204,7 @@ def error_response(error: Error, request_id: str) -> Response:
     """The envelope with its status and headers."""
     status = STATUS[error.kind]
     headers = {}
-    if status in _RETRY_STATUSES:
+    if status in _RETRY_STATUSES or "retry_after_s" in error.details:
         headers["Retry-After"] = str(error.details.get("retry_after_s", _RETRY_AFTER_S))
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"

@@ -131,6 +131,7 @@ def _start(
         state.pages = services.pages
         state.vendors = services.vendors
         state.extractions = services.extractions
+        state.idempotency = services.idempotency
         state.corrections = services.corrections
         state.runs = services.runs
         state.evals = services.evals

@@ -27,6 +27,16 @@ Send the key as `Authorization: Bearer <api_key>` or `X-API-Key: <api_key>`. Eve
 """
 
 
+IDEMPOTENCY_KEY: Mapping[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "The same key with the same body within 24 hours gets the first answer again, "
+    "with `Idempotent-Replayed: true`, and nothing is done twice.",
+}
+
+
 class ErrorBody(BaseModel):
     """What went wrong."""
 

@@ -18,6 +18,8 @@ from apps.api_cpu.evals.run_evaluation import RunEvaluation
 from apps.api_cpu.extractions.service import ExtractionService
 from apps.api_cpu.extractions.store import ExtractIndex
 from apps.api_cpu.housekeeping import Housekeeping
+from apps.api_cpu.idempotency.service import Idempotency
+from apps.api_cpu.idempotency.store import IdempotencyStore
 from apps.api_cpu.inputs.service import InputStore
 from apps.api_cpu.inputs.store import InputIndex
 from apps.api_cpu.pages.cache import ImageCache
@@ -53,6 +55,7 @@ class Services:
     runs: RunService
     evals: RunEvaluation
     batches: BatchService
+    idempotency: Idempotency
 
 
 def build_services(
@@ -93,6 +96,8 @@ def build_services(
         settings.max_upload_bytes,
     )
     batches = BatchService(extractions, runs, run_index, store, folder, tasks, evals)
+    idempotency = Idempotency(IdempotencyStore(index_engine))
+    opened.callback(idempotency.close)
     return Services(
         reader=reader,
         store=store,
@@ -106,4 +111,5 @@ def build_services(
         runs=runs,
         evals=evals,
         batches=batches,
+        idempotency=idempotency,
     )

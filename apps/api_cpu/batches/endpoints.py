@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
 from apps.api_cpu.artifacts.failures import failures_kept
 from apps.api_cpu.artifacts.store import batch_key
@@ -23,8 +24,11 @@ from apps.api_cpu.batches.schemas import (
 )
 from apps.api_cpu.batches.service import BatchService, Plan
 from apps.api_cpu.errors import from_validation
-from apps.api_cpu.openapi import answers
-from apps.api_cpu.wire import WireResponse, load_untrusted
+from apps.api_cpu.idempotency.once import Attempt, Made, once
+from apps.api_cpu.idempotency.store import Answer
+from apps.api_cpu.openapi import IDEMPOTENCY_KEY, answers
+from apps.api_cpu.request_context import new_request_id
+from apps.api_cpu.wire import WireResponse, dump, load_untrusted
 from lib.domain.deadline import Deadline
 
 router = APIRouter(tags=["batches"])
@@ -39,6 +43,8 @@ _FAILURES = (
     "forbidden",
     "not_found",
     "conflict",
+    "idempotency_mismatch",
+    "idempotency_in_progress",
     "payload_too_large",
     "validation_error",
     "storage_unavailable",
@@ -50,7 +56,8 @@ _FAILURES = (
 def _json(model: type[BaseModel], examples: dict[str, Any]) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     content = {"application/json": {"schema": schema, "examples": examples}}
-    return {"requestBody": {"required": True, "content": content}}
+    body = {"required": True, "content": content}
+    return {"requestBody": body, "parameters": [IDEMPOTENCY_KEY]}
 
 
 @router.post(
@@ -60,13 +67,14 @@ def _json(model: type[BaseModel], examples: dict[str, Any]) -> dict[str, Any]:
     openapi_extra=_json(BatchRequest, REQUEST_EXAMPLES),
     responses=answers(BatchResponse, *_FAILURES),
 )
-async def batch_extract(request: Request, caller: ExtractCaller) -> WireResponse:
+async def batch_extract(request: Request, caller: ExtractCaller) -> Response:
     """One bad file never fails a batch: each item says what became of it."""
     service: BatchService = request.app.state.batches
-    async with failures_kept(request, request.app.state.store, caller, batch_key):
-        sent = await _sent(request, BatchRequest)
-        deadline = Deadline.after(request.app.state.sync_deadline_s)
-        return await _run(request, caller, partial(service.plan, sent, deadline), deadline)
+
+    def plan(sent: BatchRequest, run_id: str, deadline: Deadline) -> Plan:
+        return service.plan(sent, run_id, deadline)
+
+    return await _batch(request, caller, BatchRequest, plan)
 
 
 @router.post(
@@ -76,13 +84,40 @@ async def batch_extract(request: Request, caller: ExtractCaller) -> WireResponse
     openapi_extra=_json(RerunRequest, {"what failed": {"value": RERUN_EXAMPLE}}),
     responses=answers(BatchResponse, *_FAILURES),
 )
-async def batch_extract_rerun(request: Request, caller: ExtractCaller) -> WireResponse:
+async def batch_extract_rerun(request: Request, caller: ExtractCaller) -> Response:
     """All of its items or some, with its task or another. Only kept inputs can be read."""
     service: BatchService = request.app.state.batches
-    async with failures_kept(request, request.app.state.store, caller, batch_key):
-        sent = await _sent(request, RerunRequest)
-        deadline = Deadline.after(request.app.state.sync_deadline_s)
-        return await _run(request, caller, partial(service.plan_again, sent, caller), deadline)
+
+    def plan(sent: RerunRequest, run_id: str, _deadline: Deadline) -> Plan:
+        return service.plan_again(sent, run_id, caller)
+
+    return await _batch(request, caller, RerunRequest, plan)
+
+
+async def _batch(
+    request: Request,
+    caller: Caller,
+    model: type[Model],
+    plan: Callable[[Model, str, Deadline], Plan],
+) -> Response:
+    state = request.app.state
+    service: BatchService = state.batches
+
+    async def work(request: Request, attempt: Attempt) -> Response:
+        async with failures_kept(request, state.store, caller, batch_key):
+            sent = await _sent(request, model)
+            deadline = Deadline.after(state.sync_deadline_s)
+            planned = await run_in_threadpool(plan, sent, attempt.resource_id, deadline)
+            await attempt.names(planned.run_id)
+            running = service.run(planned, caller, state.admission, deadline)
+            return WireResponse(await state.shutdown.unless_cut(running))
+
+    def find(run_id: str) -> Answer | None:
+        found = service.again(run_id, caller)
+        return None if found is None else Answer(200, dump(found))
+
+    release = partial(service.release, caller=caller)
+    return await once(request, caller, Made(new_request_id(), find, release, batch_key), work)
 
 
 async def _sent(request: Request, model: type[Model]) -> Model:
@@ -90,13 +125,3 @@ async def _sent(request: Request, model: type[Model]) -> Model:
         return model.model_validate(load_untrusted(await request.body()))
     except ValidationError as error:
         raise from_validation(error) from None
-
-
-async def _run(
-    request: Request, caller: Caller, plan: Callable[[], Plan], deadline: Deadline
-) -> WireResponse:
-    state = request.app.state
-    service: BatchService = state.batches
-    planned = await run_in_threadpool(plan)
-    work = service.run(planned, caller, state.admission, deadline)
-    return WireResponse(await state.shutdown.unless_cut(work))

@@ -27,7 +27,7 @@ from apps.api_cpu.extractions.service import ExtractionService, Order
 from apps.api_cpu.request_context import RequestContext, new_request_id
 from apps.api_cpu.runs.service import RunService
 from apps.api_cpu.runs.store import Counts, RunIndex, StoredRun
-from apps.api_cpu.wire import dump, timestamp
+from apps.api_cpu.wire import dump, load_stored, timestamp
 from lib.domain.deadline import Deadline
 from lib.domain.task import Task
 from lib.errors import Error, Kind
@@ -54,6 +54,8 @@ class Evaluation(Protocol):
 
 # A run ends at its deadline, and a moment later its artifact is written.
 _LEASE_FACTOR = 2.0
+# Of a run's artifact: what its response does not say.
+_NOT_SHOWN = frozenset({"owner_key_id", "code_version", "options"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,11 @@ class BatchService:
         self._evaluation = evaluation
         self._clock = clock
 
-    def plan(self, request: BatchRequest, deadline: Deadline) -> Plan:
-        """Raises `validation_error`, `not_found`, `payload_too_large`, `inference_timeout`."""
+    def plan(self, request: BatchRequest, run_id: str, deadline: Deadline) -> Plan:
+        """What to read, under `run_id` unless the request names another.
+
+        Raises `validation_error`, `not_found`, `payload_too_large`, `inference_timeout`.
+        """
         truth = None
         if request.gt_ref is not None:
             truth = self._evaluation.documents(self._folder.text(request.gt_ref))
@@ -103,7 +108,7 @@ class BatchService:
             folder = request.images_dir or ""
             sources = self._folder.documents(folder, request.glob, request.limit, deadline)
         return Plan(
-            request.run_id or new_request_id(),
+            request.run_id or run_id,
             self._task(request.task_id),
             sources,
             _options(request, request.task_id),
@@ -111,8 +116,11 @@ class BatchService:
             truth,
         )
 
-    def plan_again(self, request: RerunRequest, caller: Caller) -> Plan:
-        """Raises `not_found`; `validation_error`, also when the run has no such items."""
+    def plan_again(self, request: RerunRequest, run_id: str, caller: Caller) -> Plan:
+        """What to read again, under `run_id` unless the request names another.
+
+        Raises `not_found`; `validation_error`, also when the run has no such items.
+        """
         task_id = request.task_id or self._runs.one(request.run_id, caller)["task_id"]
         items = [i for i in self._runs.items(request.run_id, caller) if _wanted(i, request.only)]
         if not items:
@@ -124,7 +132,7 @@ class BatchService:
             for item in items
         ]
         return Plan(
-            request.new_run_id or new_request_id(),
+            request.new_run_id or run_id,
             self._task(task_id),
             sources,
             _options(request, task_id),
@@ -149,6 +157,27 @@ class BatchService:
 
         items = await asyncio.gather(*map(one, plan.sources))
         return await run_in_threadpool(self._finish, plan, caller, now, items)
+
+    def again(self, run_id: str, caller: Caller) -> dict[str, Any] | None:
+        """The response of a run that has ended, as its artifact has it; None where there is none.
+
+        Its server may have died before it noted the counts. Raises `storage_unavailable`.
+        """
+        run = self._index.find(run_id)
+        if run is None or run.owner_key_id != caller.key_id:
+            return None
+        if not self._store.exists(run.artifact_rel):
+            return None
+        artifact = load_stored(self._store.get(run.artifact_rel))
+        response = {name: artifact[name] for name in artifact if name not in _NOT_SHOWN}
+        if run.counts is None:
+            names = Counts.__dataclass_fields__
+            self._index.finish(run_id, Counts(**{name: response[name] for name in names}))
+        return response
+
+    def release(self, run_id: str, caller: Caller) -> None:
+        """Free an id that the caller's request took, whose server died before the run's end."""
+        self._index.release(run_id, caller.key_id)
 
     def _reserve(self, plan: Plan, caller: Caller, now: datetime, deadline: Deadline) -> None:
         lease_until = now.timestamp() + deadline.remaining() * _LEASE_FACTOR

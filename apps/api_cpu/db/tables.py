@@ -125,3 +125,22 @@ runs = Table(
     Column("failed_count", Integer),
     Column("needs_review_count", Integer),
 )
+
+# One row a key that a caller sent with a request that starts work; see apps/api_cpu/idempotency.
+# Times are in Unix seconds; `status` is null while the first request runs.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("owner_key_id", String(12), primary_key=True),
+    Column("idempotency_key", String(255), primary_key=True),
+    Column("route", String(100), nullable=False),
+    Column("resource_id", String(128), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("lease_until", Float, nullable=False),
+    Column("fingerprint", String(64)),
+    Column("status", Integer),
+    Column("body", LargeBinary),
+    Column("media_type", String(100)),
+    Column("location", String(300)),
+)

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
 from apps.api_cpu.artifacts.failures import failures_kept
 from apps.api_cpu.artifacts.store import eval_key
@@ -15,8 +16,12 @@ from apps.api_cpu.auth.roles import Caller, Scope
 from apps.api_cpu.errors import from_validation
 from apps.api_cpu.evals.run_evaluation import RunEvaluation
 from apps.api_cpu.evals.schemas import EVAL_REQUEST_EXAMPLE, EvalRequest, EvalView
-from apps.api_cpu.openapi import answers, errors
-from apps.api_cpu.wire import WireResponse, load_untrusted_exact
+from apps.api_cpu.idempotency.once import Attempt, Made, once
+from apps.api_cpu.idempotency.store import Answer
+from apps.api_cpu.openapi import IDEMPOTENCY_KEY, answers, errors
+from apps.api_cpu.request_context import new_request_id
+from apps.api_cpu.wire import WireResponse, dump, load_untrusted_exact
+from lib.errors import Error, Kind
 
 router = APIRouter(tags=["evals"])
 
@@ -33,6 +38,7 @@ _FAILURES = ("unauthorized", "forbidden", "not_found", "validation_error", "stor
     status_code=201,
     response_class=WireResponse,
     openapi_extra={
+        "parameters": [IDEMPOTENCY_KEY],
         "requestBody": {
             "required": True,
             "content": {
@@ -41,23 +47,46 @@ _FAILURES = ("unauthorized", "forbidden", "not_found", "validation_error", "stor
                     "examples": {"one document": {"value": EVAL_REQUEST_EXAMPLE}},
                 }
             },
-        }
+        },
     },
     responses={
         201: {"model": EvalView},
-        **errors("bad_request", "payload_too_large", *_FAILURES),
+        **errors(
+            "bad_request",
+            "payload_too_large",
+            "idempotency_mismatch",
+            "idempotency_in_progress",
+            *_FAILURES,
+        ),
     },
 )
-async def evaluate(request: Request, caller: _DebugCaller) -> WireResponse:
+async def evaluate(request: Request, caller: _DebugCaller) -> Response:
     """The run's answers as they are stored: nothing is read again."""
     service: RunEvaluation = request.app.state.evals
-    async with failures_kept(request, request.app.state.store, caller, eval_key):
+    store = request.app.state.store
+
+    async def work(request: Request, attempt: Attempt) -> Response:
+        async with failures_kept(request, store, caller, eval_key):
+            try:
+                sent = EvalRequest.model_validate(load_untrusted_exact(await request.body()))
+            except ValidationError as error:
+                raise from_validation(error) from None
+            found = await run_in_threadpool(
+                service.of_run, sent.run_id, sent.truth, caller, attempt.resource_id
+            )
+        return WireResponse(found, status_code=201)
+
+    def find(eval_id: str) -> Answer | None:
         try:
-            sent = EvalRequest.model_validate(load_untrusted_exact(await request.body()))
-        except ValidationError as error:
-            raise from_validation(error) from None
-        found = await run_in_threadpool(service.of_run, sent.run_id, sent.truth, caller)
-    return WireResponse(found, status_code=201)
+            return Answer(201, dump(service.find(eval_id, caller)))
+        except Error as error:
+            if error.kind is Kind.NOT_FOUND:
+                return None
+            raise
+
+    # An evaluation takes its id by writing its artifact, so that there is nothing to free.
+    made = Made(new_request_id(), find, lambda _eval_id: None, eval_key)
+    return await once(request, caller, made, work)
 
 
 @router.get(

@@ -50,9 +50,13 @@ class RunEvaluation:
         self._new_id = new_id
 
     def of_run(
-        self, run_id: str, truth: Sequence[Mapping[str, Any]] | None, caller: Caller
+        self,
+        run_id: str,
+        truth: Sequence[Mapping[str, Any]] | None,
+        caller: Caller,
+        eval_id: str | None = None,
     ) -> dict[str, Any]:
-        """The evaluation of a run, written as an artifact.
+        """The evaluation of a run, written as an artifact under `eval_id`, by default a new one.
 
         Without `truth`, what persons corrected is the truth: each item that has corrections is
         judged on the fields that they name. Raises `not_found`, `validation_error`.
@@ -63,7 +67,9 @@ class RunEvaluation:
             documents = self._corrected(items, caller)
         else:
             documents = self.documents("\n".join(dump(line).decode() for line in truth))
-        return self._evaluate(documents, items, caller, run["task_id"], run_id)
+        return self._evaluate(
+            documents, items, caller, run["task_id"], run_id, eval_id or self._new_id()
+        )
 
     def of_items(
         self,
@@ -73,7 +79,7 @@ class RunEvaluation:
         task_id: str,
     ) -> dict[str, Any]:
         """The short form for a batch's response. Raises `storage_unavailable`."""
-        found = self._evaluate(documents, items, caller, task_id, None)
+        found = self._evaluate(documents, items, caller, task_id, None, self._new_id())
         return {name: found[name] for name in ("eval_id", "artifact_rel", "documents", "micro")}
 
     def find(self, eval_id: str, caller: Caller) -> dict[str, Any]:
@@ -116,6 +122,7 @@ class RunEvaluation:
         caller: Caller,
         task_id: str,
         run_id: str | None,
+        eval_id: str,
     ) -> dict[str, Any]:
         by_name = {item["file"]: item for item in items}
         by_name |= {item["request_id"]: item for item in items}
@@ -126,7 +133,6 @@ class RunEvaluation:
         text = "\n".join(repr(document) for document in documents)
         truth = TruthSet(Path(), documents, hashlib.sha256(text.encode()).hexdigest())
         judged = judge(truth, "run", predictions, self._tasks)
-        eval_id = self._new_id()
         moment = datetime.fromtimestamp(
             int(eval_id.replace("-", "")[:_MILLISECOND_DIGITS], 16) / 1000, UTC
         )

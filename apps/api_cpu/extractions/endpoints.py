@@ -10,7 +10,9 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from apps.api_cpu.artifacts.store import extract_key
 from apps.api_cpu.auth.endpoints import ExtractCaller
+from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.extractions.admission import Admission
 from apps.api_cpu.extractions.body import receive
 from apps.api_cpu.extractions.departure import canceled_when_left
@@ -23,11 +25,14 @@ from apps.api_cpu.extractions.schemas import (
     ExtractResponse,
 )
 from apps.api_cpu.extractions.service import ExtractionService
-from apps.api_cpu.openapi import answers
+from apps.api_cpu.idempotency.once import Attempt, Made, once
+from apps.api_cpu.idempotency.store import Answer
+from apps.api_cpu.openapi import IDEMPOTENCY_KEY, answers
 from apps.api_cpu.request_context import context_of
 from apps.api_cpu.shutdown import Shutdown
-from apps.api_cpu.wire import WireResponse
+from apps.api_cpu.wire import WireResponse, dump
 from lib.domain.deadline import Deadline
+from lib.errors import Error, Kind
 from lib.pipelines.field_reading import CPU
 
 router = APIRouter(tags=["extractions"])
@@ -66,7 +71,7 @@ class Format(StrEnum):
     "/v1/extract",
     summary="Read one document",
     response_class=WireResponse,
-    openapi_extra={"requestBody": _REQUEST_BODY},
+    openapi_extra={"requestBody": _REQUEST_BODY, "parameters": [IDEMPOTENCY_KEY]},
     responses=answers(
         ExtractResponse,
         "bad_request",
@@ -74,6 +79,8 @@ class Format(StrEnum):
         "forbidden",
         "not_found",
         "conflict",
+        "idempotency_mismatch",
+        "idempotency_in_progress",
         "payload_too_large",
         "unsupported_media_type",
         "validation_error",
@@ -89,20 +96,41 @@ class Format(StrEnum):
         "inference_timeout",
     ),
 )
-async def extract(request: Request, caller: ExtractCaller) -> WireResponse:
+async def extract(request: Request, caller: ExtractCaller) -> Response:
     """One document in, its fields out. The answer, also a failure, is kept as an artifact."""
     service: ExtractionService = request.app.state.extractions
     shutdown: Shutdown = request.app.state.shutdown
-    draft = Draft(context_of(request), caller)
-    try:
-        response = await shutdown.unless_cut(_extract(request, service, draft))
-    except Exception as exc:
-        # Whatever happened to an authorised request, an artifact says so.
-        raise await run_in_threadpool(service.fail, draft, exc) from exc
-    return WireResponse(response)
+
+    async def work(request: Request, attempt: Attempt) -> Response:
+        context_of(request).request_id = attempt.resource_id
+        draft = Draft(context_of(request), caller)
+        try:
+            return WireResponse(
+                await shutdown.unless_cut(_extract(request, attempt, service, draft))
+            )
+        except Exception as exc:
+            # Whatever happened to an authorised request, an artifact says so.
+            raise await run_in_threadpool(service.fail, draft, exc) from exc
+
+    return await once(request, caller, _made(context_of(request).request_id, service, caller), work)
 
 
-async def _extract(request: Request, service: ExtractionService, draft: Draft) -> dict[str, Any]:
+def _made(request_id: str, service: ExtractionService, caller: Caller) -> Made:
+    def find(taken_id: str) -> Answer | None:
+        try:
+            stored = service.again(taken_id, caller)
+        except Error as error:
+            if error.kind is Kind.NOT_FOUND:
+                return None
+            raise
+        return Answer(stored.status, dump(stored.body))
+
+    return Made(request_id, find, partial(service.release, caller=caller), extract_key)
+
+
+async def _extract(
+    request: Request, attempt: Attempt, service: ExtractionService, draft: Draft
+) -> dict[str, Any]:
     state = request.app.state
     admission: Admission = state.admission
     deadline = Deadline.after(state.sync_deadline_s)
@@ -110,6 +138,7 @@ async def _extract(request: Request, service: ExtractionService, draft: Draft) -
     order = await run_in_threadpool(
         service.understand, draft, await receive(request, state.body_limit, deadline)
     )
+    await attempt.names(draft.request_id)
     work = partial(service.extract, draft, order, deadline)
     if state.backend == CPU:
         return await admission.run(work, deadline)

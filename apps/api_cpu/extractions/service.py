@@ -190,6 +190,10 @@ class ExtractionService:
             raise store_unavailable() from None
         return artifact
 
+    def release(self, request_id: str, caller: Caller) -> None:
+        """Free an id that the caller's request took, whose server died before it answered."""
+        self._index.release(request_id, caller.key_id)
+
     def _reserve(self, draft: Draft) -> None:
         held = self._index.reserve(
             draft.request_id, draft.caller.key_id, draft.artifact_rel, self._store.exists

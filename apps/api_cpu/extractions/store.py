@@ -59,6 +59,12 @@ class ExtractIndex:
             return held
         return None if self._take_over(held, entry) else self.find(request_id)
 
+    def release(self, request_id: str, owner_key_id: str) -> None:
+        """End the lease of an id, for who knows that its holder has died."""
+        mine = (extracts.c.request_id == request_id, extracts.c.owner_key_id == owner_key_id)
+        with writing(self._engine) as connection:
+            connection.execute(update(extracts).where(*mine).values(lease_until=0.0))
+
     def find(self, request_id: str) -> IndexEntry | None:
         """The entry of an id."""
         query = select(

@@ -1,1 +1,1 @@
-"""Idempotency keys: the same POST again gets the first answer."""
+"""`Idempotency-Key`: the same request sent again is answered again, and nothing is done twice."""

@@ -63,6 +63,12 @@ class RunIndex:
         with writing(self._engine) as connection:
             return connection.execute(statement).rowcount == 1
 
+    def release(self, run_id: str, owner_key_id: str) -> None:
+        """End the lease of an id, for who knows that its holder has died."""
+        mine = (runs.c.run_id == run_id, runs.c.owner_key_id == owner_key_id)
+        with writing(self._engine) as connection:
+            connection.execute(update(runs).where(*mine).values(lease_until=0.0))
+
     def finish(self, run_id: str, counts: Counts) -> None:
         """Note how a run ended; its artifact is written."""
         values = {name: getattr(counts, name) for name in Counts.__dataclass_fields__}
