@@ -1,0 +1,176 @@
+// The one door to the server: the key, requests, answers, failures, and streams of events.
+
+import { parseExact } from "/static/exact_json.js";
+
+const KEY = "api_key";
+const PATIENCE_MS = [300, 700, 1500, 3000, 5000];
+
+/** A request that did not succeed; `code` is one of docs/errors.md, or `offline`. */
+export class ServerError extends Error {
+  constructor(code, message, { status = 0, requestId = "", details = {} } = {}) {
+    super(message);
+    Object.assign(this, { code, status, requestId, details });
+  }
+
+  /** Whether the same request may succeed later. */
+  get isPassing() {
+    return this.code === "offline" || this.status === 503 || this.status === 429;
+  }
+}
+
+/** Notices that the key is missing or no longer valid (`keyneeded`), and whether anyone answers (`offline`, `online`). */
+export const connection = new EventTarget();
+let isOnline = true;
+
+/** The key lives in this tab only; an empty one is none. */
+export const key = {
+  get: () => sessionStorage.getItem(KEY) ?? "",
+  set: (text) => text ? sessionStorage.setItem(KEY, text) : sessionStorage.removeItem(KEY),
+};
+
+/** The JSON of an answer, numbers as texts. Throws ServerError. */
+export async function ask(path, options = {}) {
+  return parseExact(await (await send(path, options)).text());
+}
+
+/** The bytes of an answer. Throws ServerError. */
+export async function fetchBlob(path, options = {}) {
+  return (await send(path, options)).blob();
+}
+
+/** POST `body` as JSON. Throws ServerError. */
+export function post(path, body, options = {}) {
+  return ask(path, {
+    ...options,
+    method: "POST",
+    body: JSON.stringify(body),
+    headers: { "Content-Type": "application/json", ...options.headers },
+  });
+}
+
+/** GET that waits for a server that is being restarted. Throws ServerError when patience ends. */
+export async function askPatiently(path, options = {}) {
+  for (const pause of PATIENCE_MS) {
+    try {
+      return await ask(path, options);
+    } catch (error) {
+      if (!(error instanceof ServerError) || !error.isPassing) throw error;
+      await sleep(pause, options.signal);
+    }
+  }
+  return ask(path, options);
+}
+
+/** Send a form, `onProgress(share)` as its bytes leave. Resolves with the parsed answer. */
+export function upload(path, form, { onProgress = () => {}, signal } = {}) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    if (key.get()) request.setRequestHeader("Authorization", `Bearer ${key.get()}`);
+    request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+    request.onload = () => {
+      heard(true);
+      if (request.status < 400) resolve({ status: request.status, body: parseExact(request.responseText) });
+      else reject(failure(request.status, request.responseText));
+    };
+    request.onerror = () => reject(silence());
+    request.onabort = () => reject(new DOMException("left", "AbortError"));
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(form);
+  });
+}
+
+/**
+ * The events of a stream, one object `{event, data, id}` at a time, until the server ends it.
+ * A stream that breaks is taken up again after the last event seen. Throws ServerError when the server
+ * refuses. EventSource cannot send a key, so the stream is read here.
+ */
+export async function* events(path, { signal } = {}) {
+  let last = "";
+  for (let failures = 0; ; ) {
+    try {
+      const response = await send(path, { signal, headers: { Accept: "text/event-stream", ...(last && { "Last-Event-ID": last }) } });
+      for await (const event of eventsIn(response.body)) {
+        failures = 0;
+        last = event.id || last;
+        yield event;
+      }
+      return;
+    } catch (error) {
+      const isBroken = error instanceof TypeError || (error instanceof ServerError && error.isPassing);
+      if (!isBroken || failures >= PATIENCE_MS.length) throw error;
+      await sleep(PATIENCE_MS[failures++], signal);
+    }
+  }
+}
+
+async function* eventsIn(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const blocks = (rest + value).replaceAll("\r\n", "\n").split("\n\n");
+    rest = blocks.pop();
+    for (const block of blocks) {
+      const event = eventOf(block);
+      if (event) yield event;
+    }
+  }
+}
+
+function eventOf(block) {
+  const said = { event: "message", data: "", id: "" };
+  for (const line of block.split("\n")) {
+    const [, name, text] = /^(event|data|id): ?(.*)$/.exec(line) ?? [];
+    if (name) said[name] = name === "data" && said.data ? `${said.data}\n${text}` : text;
+  }
+  return said.data ? { ...said, data: parseExact(said.data) } : null;
+}
+
+async function send(path, options) {
+  const sent = key.get();
+  const headers = { ...options.headers, ...(sent && { Authorization: `Bearer ${sent}` }) };
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers });
+  } catch (error) {
+    throw error.name === "AbortError" ? error : silence();
+  }
+  heard(true);
+  if (!response.ok) throw failure(response.status, await response.text());
+  return response;
+}
+
+function failure(status, text) {
+  let error = {};
+  try {
+    error = JSON.parse(text).error ?? {};
+  } catch {
+    // Something between this page and the server answered.
+  }
+  const { code = "refused", message = `HTTP ${status}`, request_id: requestId, details } = error;
+  if (status === 401) connection.dispatchEvent(new Event("keyneeded"));
+  return new ServerError(code, message, { status, requestId, details });
+}
+
+function silence() {
+  heard(false);
+  return new ServerError("offline", "The server does not answer.");
+}
+
+function heard(isHeard) {
+  if (isHeard === isOnline) return;
+  isOnline = isHeard;
+  connection.dispatchEvent(new Event(isHeard ? "online" : "offline"));
+}
+
+function sleep(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("left", "AbortError"));
+    });
+  });
+}
