@@ -196,7 +196,7 @@ def test_the_access_log_names_the_route_and_not_the_path(
 
 
 def test_security_headers_are_on_every_answer(place: Place) -> None:
-    for path in ("/", "/static/page.js", "/v1/health", "/v1/nothing"):
+    for path in ("/", "/static/app.js", "/v1/health", "/v1/nothing"):
         headers = place.client.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in headers["content-security-policy"]

@@ -111,18 +111,3 @@ def test_health_says_degraded_when_the_store_fails(place: Place) -> None:
     assert health.status_code == 200
     assert health.json()["status"] == "degraded"
     assert health.json()["storage"] == {"backend": "local", "ready": False, "spooled": 0}
-
-
-def test_the_page_loads_nothing_from_elsewhere_and_has_no_inline_code(place: Place) -> None:
-    page = place.client.get("/").text
-    assert "http://" not in page
-    assert "https://" not in page
-    assert "<script>" not in page
-    assert "style=" not in page
-    assert " onclick" not in page
-    code = place.client.get("/static/page.js").text
-    for name in ("page.js", "page.css", "icon.svg", "result.js"):
-        assert f"/static/{name}" in (code if name == "result.js" else page)
-        answer = place.client.get(f"/static/{name}")
-        assert answer.status_code == 200
-        assert "innerHTML" not in answer.text

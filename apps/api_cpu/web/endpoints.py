@@ -17,14 +17,18 @@ _POLICY = (
 )
 
 
+# A browser keeps the files, but asks whether they are still the same: an update is seen at once.
+_HEADERS = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"}
+
+
 class _PageFiles(StaticFiles):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_policy(message: Message) -> None:
+        async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["Content-Security-Policy"] = _POLICY
+                MutableHeaders(scope=message).update(_HEADERS)
             await send(message)
 
-        await super().__call__(scope, receive, with_policy)
+        await super().__call__(scope, receive, with_headers)
 
 
 def mount(app: FastAPI) -> None:
@@ -32,6 +36,6 @@ def mount(app: FastAPI) -> None:
 
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:
-        return FileResponse(_FILES / "index.html", headers={"Content-Security-Policy": _POLICY})
+        return FileResponse(_FILES / "index.html", headers=_HEADERS)
 
     app.mount("/static", _PageFiles(directory=_FILES), name="static")
