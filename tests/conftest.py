@@ -1,10 +1,11 @@
-"""What holds for every test: property tests have no clock, and in CI the same examples each run."""
+"""What holds for every test: property tests have no clock; in CI the same examples each run; peers."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from peers import Peer, started
 from PIL import Image
 
 settings.register_profile("everyday", deadline=None)
@@ -18,3 +19,27 @@ def _pixel_limit_of_one_test() -> Iterator[None]:
     before = Image.MAX_IMAGE_PIXELS
     yield
     Image.MAX_IMAGE_PIXELS = before
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Peer]:
+    """A real Redis."""
+    peer = started("redis")
+    yield peer
+    peer.close()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[Peer]:
+    """A real RabbitMQ."""
+    peer = started("rabbitmq")
+    yield peer
+    peer.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Peer]:
+    """A real PostgreSQL; `new_database` for each test."""
+    peer = started("postgres")
+    yield peer
+    peer.close()
