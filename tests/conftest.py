@@ -1,12 +1,14 @@
-"""What holds for every test: property tests have no clock; in CI the same examples each run; peers."""
+"""What holds for every test: property tests have no clock; in CI the same examples each."""
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from peers import Peer, started
 from PIL import Image
+from pydantic import SecretStr
 
 settings.register_profile("everyday", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
@@ -43,3 +45,12 @@ def postgres() -> Iterator[Peer]:
     peer = started("postgres")
     yield peer
     peer.close()
+
+
+@pytest.fixture(params=["file", pytest.param("server", marks=pytest.mark.slow)])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> Path | SecretStr:
+    """An empty database: a SQLite file, and one on a real PostgreSQL."""
+    if request.param == "file":
+        return tmp_path / "database.sqlite3"
+    peer: Peer = request.getfixturevalue("postgres")
+    return SecretStr(peer.new_database())

@@ -92,7 +92,7 @@ def build_services(
     evals = RunEvaluation(store, artifacts, runs, corrections, tasks)
     folder = ServerFolder(
         settings.data_root,
-        (settings.artifacts_folder, settings.auth_database),
+        (settings.artifacts_folder, *settings.database_files),
         settings.max_upload_bytes,
     )
     batches = BatchService(extractions, runs, run_index, store, folder, tasks, evals)

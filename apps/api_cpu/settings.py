@@ -7,9 +7,17 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -37,9 +45,7 @@ _S3 = "this build keeps artifacts in the local folder DATA_ROOT/artifacts"
 _JOBS = "this build answers every request synchronously and has no jobs"
 NOT_IN_THIS_BUILD: Mapping[str, str] = {
     **dict.fromkeys(("S3_BUCKET", "S3_ENDPOINT_URL", "S3_PREFIX"), _S3),
-    **dict.fromkeys(
-        ("JOBS_BACKEND", "JOBS_DB_PATH", "JOBS_MAX_CONCURRENCY", "CELERY_BROKER_URL"), _JOBS
-    ),
+    **dict.fromkeys(("JOBS_BACKEND", "JOBS_MAX_CONCURRENCY", "CELERY_BROKER_URL"), _JOBS),
 }
 
 _OWN_PREFIXES = (
@@ -48,6 +54,7 @@ _OWN_PREFIXES = (
     "API_KEY_",
     "EXTRACT_",
     "INFERENCE_",
+    "JOBS_",
     "S3_",
     "SHUTDOWN_",
     "SYNC_",
@@ -59,6 +66,26 @@ _SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT(_\d+_(TC
 _WAITING_FOR_MODEL = 16
 _NEAR_MISS_MIN_LENGTH = 8
 _NEAR_MISS_SCORE = 88.0
+
+
+def _location(value: object) -> object:
+    """A file's path, or a `postgresql://` URL kept as a secret, since it may hold a password."""
+    if not isinstance(value, str):
+        return value
+    if "://" not in value:
+        return Path(value)
+    try:
+        parts = urlsplit(value)
+        complete = bool(parts.hostname and parts.path.strip("/") and parts.port != 0)
+    except ValueError:
+        complete = False
+    if not complete or parts.scheme not in {"postgresql", "postgres"}:
+        raise ValueError("neither a file nor postgresql://user:password@host:port/database")
+    return SecretStr("postgresql" + value[len(parts.scheme) :])
+
+
+DatabaseLocation = Annotated[Path | SecretStr, BeforeValidator(_location)]
+"""A SQLite file of this machine, or PostgreSQL for processes of several hosts."""
 
 
 class SettingsError(Exception):
@@ -77,8 +104,14 @@ class Settings(BaseSettings):
     data_root: Path = Field(
         description="Folder for everything that the server writes when no path of its own is given."
     )
-    auth_db_path: Path | None = Field(
-        description="SQLite file of the API keys. Default: `auth.sqlite3` in `DATA_ROOT`."
+    auth_db_path: DatabaseLocation | None = Field(
+        description="API keys: a SQLite file, or `postgresql://user:password@host/database`. "
+        "Default: `auth.sqlite3` in `DATA_ROOT`."
+    )
+    jobs_db_path: DatabaseLocation | None = Field(
+        description="Jobs: a SQLite file, or `postgresql://user:password@host/database` for "
+        "workers on several hosts; the index of extractions and the vendors are in that database "
+        "too then. Default: `jobs.sqlite3` in `DATA_ROOT`."
     )
     s3_allow_overwrite: bool = Field(
         description="Let an artifact replace one of the same name, in whatever store is used."
@@ -230,19 +263,37 @@ class Settings(BaseSettings):
         return not is_loopback(self.host) if self.auth_enabled is None else self.auth_enabled
 
     @property
-    def auth_database(self) -> Path:
-        """SQLite file of the API keys."""
+    def auth_database(self) -> Path | SecretStr:
+        """The API keys."""
         return self.auth_db_path or self.data_root / "auth.sqlite3"
 
     @property
-    def index_database(self) -> Path:
-        """SQLite file that maps request ids and stored inputs to their artifacts and owners."""
-        return self.data_root / "index.sqlite3"
+    def jobs_database(self) -> Path | SecretStr:
+        """The jobs."""
+        return self.jobs_db_path or self.data_root / "jobs.sqlite3"
 
     @property
-    def vendors_database(self) -> Path:
-        """SQLite file of the remembered vendors."""
-        return self.data_root / "vendors.sqlite3"
+    def index_database(self) -> Path | SecretStr:
+        """Maps request ids and stored inputs to their artifacts and owners."""
+        return self._beside_jobs("index.sqlite3")
+
+    @property
+    def vendors_database(self) -> Path | SecretStr:
+        """The remembered vendors."""
+        return self._beside_jobs("vendors.sqlite3")
+
+    def _beside_jobs(self, file: str) -> Path | SecretStr:
+        """In the jobs' own database where that is shared by several hosts, else a file."""
+        shared = isinstance(self.jobs_database, SecretStr)
+        return self.jobs_database if shared else self.data_root / file
+
+    @property
+    def database_files(self) -> tuple[Path, ...]:
+        """Those of the databases that are files."""
+        used = (
+            self.auth_database, self.jobs_database, self.index_database, self.vendors_database
+        )  # fmt: skip
+        return tuple(place for place in used if isinstance(place, Path))
 
     @property
     def artifacts_folder(self) -> Path:

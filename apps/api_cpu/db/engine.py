@@ -1,23 +1,59 @@
-"""Opens a SQLite database, brings its schema up to date, and names database failures."""
+"""Opens a database, brings its schema up to date, and names database failures.
+
+A database is a SQLite file of this machine, or PostgreSQL where several hosts share it. The stores
+say the same to both; what differs is here.
+"""
 
 from __future__ import annotations
 
+import random
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
+from pydantic import SecretStr
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from lib.errors import Error, Kind
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # A writer of ours holds the lock for milliseconds; a request that waits longer has a deadline.
-_BUSY_TIMEOUT_S = 5
+_BUSY_TIMEOUT_S = 5.0
+# SQLite's own wait sleeps longer the longer it waits, and so starves beside writers that have just
+# come: waiting for the write lock is done in short turns with pauses of random length.
+_BUSY_TURN_MS = 20
+_MOST_PAUSE_S = 0.02
 # More than there are threads to use them, so that none waits for a connection as well.
 _MOST_CONNECTIONS = 64
+# A server allows 100 connections unless it is told otherwise, and every process of ours has a pool
+# for each of its schemas.
+_KEPT_ON_SERVER = 2
+_MOST_ON_SERVER = 8
+_SERVER_RECYCLE_S = 1800
+# https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+_SERVER_CONNECTION = {
+    "connect_timeout": 5,
+    "application_name": "ocr-service",
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+# A process that is stopped in the middle of a transaction must not keep its locks for ever.
+_SERVER_LIMITS = {
+    "statement_timeout": "10s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "5s",
+}
+_MIGRATING = "migrations"
 
 
 class Schema(StrEnum):
@@ -29,55 +65,86 @@ class Schema(StrEnum):
 
 
 class Durability(StrEnum):
-    """SQLite's `synchronous`: whether a commit survives a power loss, or only a crash of ours."""
+    """Whether a commit survives a power loss, or only a crash of ours: SQLite's `synchronous`."""
 
     POWER_LOSS = "FULL"
     CRASH = "NORMAL"
 
 
-def open_database(path: Path, schema: Schema, durability: Durability) -> Engine:
-    """An engine on the file, created if missing, at the newest version of `schema`.
+Location = Path | SecretStr
+"""A SQLite file, or a `postgresql://` URL, which may hold a password."""
 
-    Raises `storage_unavailable` when the file cannot be opened or migrated.
+
+def open_database(location: Location, schema: Schema, durability: Durability) -> Engine:
+    """An engine on the database, at the newest version of `schema`; a file is made if missing.
+
+    Raises `storage_unavailable` when it cannot be opened or migrated.
     """
     with _translated():
-        _make_folder(path.parent)
-        engine = create_engine(
-            f"sqlite:///{path}",
-            connect_args={"timeout": _BUSY_TIMEOUT_S},
-            pool_size=8,
-            max_overflow=_MOST_CONNECTIONS - 8,
-            pool_timeout=_BUSY_TIMEOUT_S,
-        )
-        _configure(engine, durability)
+        if isinstance(location, Path):
+            engine = _on_file(location, durability)
+        else:
+            engine = _on_server(location, durability)
         _migrate(engine, schema)
     return engine
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A connection for reading."""
+    """A connection for reading; each statement sees what is committed when it runs."""
     with _translated(), engine.connect() as connection:
-        yield connection
+        # On a server this saves the round trips of a transaction around each query.
+        yield (
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            if _is_server(connection)
+            else connection
+        )
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that holds the write lock from its beginning, committed at the end."""
+    """A transaction, committed at the end.
+
+    On SQLite it holds the write lock from its beginning, so whatever it reads stays true. On
+    PostgreSQL others write beside it: a decision is part of its statement (`update ... where`), or
+    is made under `hold`.
+    """
     with _translated(), engine.connect() as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if not _is_server(connection):
+            _take_write_lock(connection)
         yield connection
         connection.commit()
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        raise _unavailable() from None
+def hold(connection: Connection, name: str) -> None:
+    """Until its transaction ends, no other one on this database holds the same name.
+
+    On SQLite that is so anyway: there `writing` lets in one at a time.
+    """
+    if _is_server(connection):
+        number = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), signed=True)
+        connection.execute(text("select pg_advisory_xact_lock(:number)"), {"number": number})
 
 
-def _configure(engine: Engine, durability: Durability) -> None:
+def upsert(connection: Connection | Engine, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An insert that may say `on_conflict_do_nothing` and `on_conflict_do_update`."""
+    return postgresql.insert(table) if _is_server(connection) else sqlite.insert(table)
+
+
+def _is_server(connection: Connection | Engine) -> bool:
+    return connection.dialect.name == "postgresql"
+
+
+def _on_file(path: Path, durability: Durability) -> Engine:
+    _make_folder(path.parent)
+    engine = create_engine(
+        f"sqlite:///{path}",
+        connect_args={"timeout": _BUSY_TIMEOUT_S},
+        pool_size=8,
+        max_overflow=_MOST_CONNECTIONS - 8,
+        pool_timeout=_BUSY_TIMEOUT_S,
+    )
+
     # The driver's own transactions are switched off: it would begin them without the write lock.
     def connected(raw: Any, _record: object) -> None:
         raw.isolation_level = None
@@ -89,6 +156,57 @@ def _configure(engine: Engine, durability: Durability) -> None:
             raw.execute(f"PRAGMA {pragma}")
 
     event.listen(engine, "connect", connected)
+    return engine
+
+
+def _on_server(url: SecretStr, durability: Durability) -> Engine:
+    limits = dict(_SERVER_LIMITS)
+    if durability is Durability.CRASH:
+        limits["synchronous_commit"] = "off"
+    options = " ".join(f"-c {name}={value}" for name, value in limits.items())
+    return create_engine(
+        make_url(url.get_secret_value()).set(drivername="postgresql+psycopg"),
+        connect_args=_SERVER_CONNECTION | {"options": options},
+        pool_size=_KEPT_ON_SERVER,
+        max_overflow=_MOST_ON_SERVER - _KEPT_ON_SERVER,
+        pool_timeout=_BUSY_TIMEOUT_S,
+        # A server that was restarted is noticed before a statement is lost on it.
+        pool_pre_ping=True,
+        pool_recycle=_SERVER_RECYCLE_S,
+        hide_parameters=True,
+        # An insert says whether it inserted; without it, it does on SQLite only.
+        execution_options={"preserve_rowcount": True},
+    )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        raise _unavailable() from None
+
+
+def _take_write_lock(connection: Connection) -> None:
+    """SQLite's BEGIN IMMEDIATE, tried again for as long as a statement may wait."""
+    end = time.monotonic() + _BUSY_TIMEOUT_S
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {_BUSY_TURN_MS}")
+    try:
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            except OperationalError as failure:
+                if not _is_busy(failure) or time.monotonic() > end:
+                    raise
+                time.sleep(random.uniform(0, _MOST_PAUSE_S))  # noqa: S311 - no secret
+            else:
+                return
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_S * 1000:.0f}")
+
+
+def _is_busy(failure: OperationalError) -> bool:
+    code: int = getattr(failure.orig, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _migrate(engine: Engine, schema: Schema) -> None:
@@ -98,11 +216,14 @@ def _migrate(engine: Engine, schema: Schema) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    with engine.connect() as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    with writing(engine) as connection:
+        if _is_server(connection):
+            # Another process that starts now may need longer than a statement usually has.
+            connection.execute(text("set local lock_timeout = '60s'"))
+            connection.execute(text("set local statement_timeout = '60s'"))
+        hold(connection, _MIGRATING)
         config.attributes["connection"] = connection
         command.upgrade(config, f"{schema.value}@head")
-        connection.commit()
 
 
 @contextmanager

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
     DateTime,
+    Dialect,
     Float,
     ForeignKey,
     Integer,
@@ -14,7 +17,23 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    TypeDecorator,
 )
+
+# PostgreSQL keeps no NUL, and neither keeps half of a surrogate pair.
+_NOT_KEPT = re.compile("[\x00\ud800-\udfff]")
+
+
+class FreeText(TypeDecorator[str]):
+    """Text that comes from outside: what a database cannot hold becomes U+FFFD."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        """As it is written and looked for."""
+        return None if value is None else _NOT_KEPT.sub("\ufffd", value)
+
 
 metadata = MetaData()
 
@@ -82,8 +101,8 @@ vendors = Table(
     metadata,
     Column("vendor_id", String(36), primary_key=True),
     Column("owner_key_id", String(12), nullable=False),
-    Column("name", String(500), nullable=False),
-    Column("address", String(1000), nullable=False),
+    Column("name", FreeText(500), nullable=False),
+    Column("address", FreeText(1000), nullable=False),
     Column("numbers", JSON, nullable=False),
     Column("currency", String(3)),
     Column("date_order", String(3)),

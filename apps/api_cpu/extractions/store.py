@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, select, update
-from sqlalchemy.dialects.sqlite import insert
 
-from apps.api_cpu.db.engine import reading, writing
+from apps.api_cpu.db.engine import reading, upsert, writing
 from apps.api_cpu.db.tables import extracts
 
 
@@ -78,7 +77,7 @@ class ExtractIndex:
         return None if row is None else IndexEntry(*row)
 
     def _insert(self, entry: IndexEntry) -> bool:
-        statement = insert(extracts).values(
+        statement = upsert(self._engine, extracts).values(
             request_id=entry.request_id,
             owner_key_id=entry.owner_key_id,
             artifact_rel=entry.artifact_rel,

@@ -18,9 +18,8 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert
 
-from apps.api_cpu.db.engine import reading, writing
+from apps.api_cpu.db.engine import reading, upsert, writing
 from apps.api_cpu.db.tables import input_holds, inputs
 
 
@@ -64,7 +63,7 @@ class InputIndex:
             for generation in count(1 + (connection.scalar(used) or 0)):
                 ref = key_of(generation)
                 statement = (
-                    insert(inputs)
+                    upsert(connection, inputs)
                     .values(input_ref=ref, sha256=sha256, size_bytes=size_bytes, touched_at=now)
                     .on_conflict_do_update(
                         index_elements=["input_ref"],
@@ -196,7 +195,7 @@ class InputIndex:
 
 def _add_hold(connection: Connection, ref: str, hold: tuple[str, str], now: float) -> None:
     holder, owner_key_id = hold
-    statement = insert(input_holds).values(
+    statement = upsert(connection, input_holds).values(
         input_ref=ref, holder=holder, owner_key_id=owner_key_id, created_at=now
     )
     connection.execute(statement.on_conflict_do_nothing())

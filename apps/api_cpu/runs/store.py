@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Row, and_, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
 
-from apps.api_cpu.db.engine import reading, writing
+from apps.api_cpu.db.engine import reading, upsert, writing
 from apps.api_cpu.db.tables import runs
 from apps.api_cpu.runs.filters import EVERYTHING, Filter, Status
 
@@ -56,7 +55,7 @@ class RunIndex:
         values = {column.name: getattr(run, column.name) for column in _KEYS}
         abandoned = and_(runs.c.item_count.is_(None), runs.c.lease_until < run.created_at)
         statement = (
-            insert(runs)
+            upsert(self._engine, runs)
             .values(**values)
             .on_conflict_do_update(index_elements=["run_id"], set_=values, where=abandoned)
         )

@@ -8,9 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import Connection, Engine, Select, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
-from apps.api_cpu.db.engine import reading, writing
+from apps.api_cpu.db.engine import hold, reading, upsert, writing
 from apps.api_cpu.db.tables import vendor_books, vendor_documents, vendors
 from apps.api_cpu.request_context import new_request_id
 from lib.domain.date_order import DateOrder
@@ -97,6 +96,7 @@ class VendorStore:
         A correction makes the spelling known at once, and it stays so.
         """
         with writing(self._engine) as connection:
+            hold(connection, f"vendors of {owner_key_id}")
             held = _row_of(connection, owner_key_id, sighting, now)
             changes: dict[str, object] = {"last_seen_at": now}
             if held.is_known or _is_new(connection, held.vendor_id, sighting.sha256):
@@ -118,6 +118,7 @@ class VendorStore:
         mine = vendors.c.owner_key_id == owner_key_id
         which = mine if vendor_id is None else mine & (vendors.c.vendor_id == vendor_id)
         with writing(self._engine) as connection:
+            hold(connection, f"vendors of {owner_key_id}")
             return _remove(connection, owner_key_id, select(vendors.c.vendor_id).where(which))
 
 
@@ -126,7 +127,7 @@ def _row_of(
 ) -> StoredVendor:
     """The row of the spelling, made if there is none."""
     connection.execute(
-        insert(vendors)
+        upsert(connection, vendors)
         .values(
             vendor_id=new_request_id(),
             owner_key_id=owner_key_id,
@@ -161,7 +162,7 @@ def _told(sighting: Sighting) -> dict[str, object]:
 
 def _is_new(connection: Connection, vendor_id: str, sha256: str) -> bool:
     """Whether the document was not counted yet; it is from now on."""
-    seen = insert(vendor_documents).values(vendor_id=vendor_id, sha256=sha256)
+    seen = upsert(connection, vendor_documents).values(vendor_id=vendor_id, sha256=sha256)
     return connection.execute(seen.on_conflict_do_nothing()).rowcount == 1
 
 
@@ -174,7 +175,7 @@ def _said(row: StoredVendor) -> object:
 
 def _turn_page(connection: Connection, owner_key_id: str) -> None:
     """The key's book is another one from now on, for every process."""
-    first = insert(vendor_books).values(owner_key_id=owner_key_id, revision=1)
+    first = upsert(connection, vendor_books).values(owner_key_id=owner_key_id, revision=1)
     connection.execute(
         first.on_conflict_do_update(
             index_elements=["owner_key_id"], set_={"revision": vendor_books.c.revision + 1}

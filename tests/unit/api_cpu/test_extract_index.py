@@ -6,12 +6,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect
+from pydantic import SecretStr
 
 from apps.api_cpu.db.engine import Durability, Schema, open_database
-from apps.api_cpu.db.tables import metadata
 from apps.api_cpu.extractions.store import ExtractIndex
-from lib.errors import Error
 
 LEASE_S = 60.0
 
@@ -31,8 +29,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def index(tmp_path: Path, clock: Clock) -> ExtractIndex:
-    engine = open_database(tmp_path / "index.sqlite3", Schema.INDEX, Durability.CRASH)
+def index(location: Path | SecretStr, clock: Clock) -> ExtractIndex:
+    engine = open_database(location, Schema.INDEX, Durability.CRASH)
     return ExtractIndex(engine, LEASE_S, clock)
 
 
@@ -86,33 +84,3 @@ def test_an_answered_id_is_taken_for_good(index: ExtractIndex, clock: Clock) -> 
     held = index.reserve("a", "k2", "rel-2", lambda key: key == "rel-1")
     assert held is not None
     assert held.owner_key_id == "k1"
-
-
-@pytest.mark.parametrize("schema", list(Schema))
-def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path, schema: Schema) -> None:
-    engine = open_database(tmp_path / "db.sqlite3", schema, Durability.CRASH)
-    found = inspect(engine)
-    made = set(found.get_table_names()) - {"alembic_version"}
-    assert made
-    for name in made:
-        expected = metadata.tables[name]
-        columns = {column["name"]: column for column in found.get_columns(name)}
-        assert columns.keys() == {column.name for column in expected.columns}
-        for column in expected.columns:
-            assert columns[column.name]["nullable"] == column.nullable
-            assert str(columns[column.name]["type"]) == str(column.type)
-
-
-def test_both_schemas_may_share_a_file_and_be_opened_again(tmp_path: Path) -> None:
-    path = tmp_path / "one.sqlite3"
-    for schema in (*Schema, *Schema):
-        engine = open_database(path, schema, Durability.POWER_LOSS)
-    assert set(metadata.tables) <= set(inspect(engine).get_table_names())
-
-
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "db.sqlite3"
-    path.write_bytes(b"this is not a database" * 100)
-    with pytest.raises(Error) as caught:
-        open_database(path, Schema.INDEX, Durability.CRASH)
-    assert caught.value.code == "storage_unavailable"

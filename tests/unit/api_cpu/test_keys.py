@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from apps.api_cpu.auth.roles import Caller, Role, Scope
@@ -37,8 +38,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> KeyStore:
-    return KeyStore(open_database(tmp_path / "auth.sqlite3", Schema.KEYS, Durability.CRASH))
+def store(location: Path | SecretStr) -> KeyStore:
+    return KeyStore(open_database(location, Schema.KEYS, Durability.CRASH))
 
 
 @pytest.fixture

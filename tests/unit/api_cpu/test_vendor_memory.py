@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.vendors.service import VendorService
@@ -28,13 +29,8 @@ class Clock:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "vendors.sqlite3"
-
-
-@pytest.fixture
-def service(database: Path) -> VendorService:
-    engine = open_database(database, Schema.VENDORS, Durability.CRASH)
+def service(location: Path | SecretStr) -> VendorService:
+    engine = open_database(location, Schema.VENDORS, Durability.CRASH)
     return VendorService(VendorStore(engine), Clock())
 
 
@@ -78,9 +74,9 @@ def test_a_correction_is_known_at_once_and_stays_so(service: VendorService) -> N
 
 
 def test_the_one_not_seen_for_longest_is_forgotten(
-    database: Path,
+    location: Path | SecretStr,
 ) -> None:
-    engine = open_database(database, Schema.VENDORS, Durability.CRASH)
+    engine = open_database(location, Schema.VENDORS, Durability.CRASH)
     service = VendorService(VendorStore(engine, most=3), Clock())
     for name in ("A", "B", "C", "A", "D"):
         service.confirm("k", {"vendor_name": name}, "", name)
@@ -122,20 +118,22 @@ def test_what_is_erased_and_known_again_makes_a_new_book(service: VendorService)
     assert _names(service) == ["B"]
 
 
-def test_another_process_is_seen(service: VendorService, database: Path) -> None:
+def test_another_process_is_seen(service: VendorService, location: Path | SecretStr) -> None:
     service.confirm("k", {"vendor_name": "A"}, "", "a")
     assert _names(service) == ["A"]
     other = VendorService(
-        VendorStore(open_database(database, Schema.VENDORS, Durability.CRASH)), Clock()
+        VendorStore(open_database(location, Schema.VENDORS, Durability.CRASH)), Clock()
     )
     other.confirm("k", {"vendor_name": "B"}, "", "b")
     assert sorted(_names(service)) == ["A", "B"]
 
 
-def test_documents_are_read_without_memory_when_its_database_fails(tmp_path: Path) -> None:
-    engine = open_database(tmp_path / "v.sqlite3", Schema.VENDORS, Durability.CRASH)
+def test_documents_are_read_without_memory_when_its_database_fails(
+    location: Path | SecretStr,
+) -> None:
+    engine = open_database(location, Schema.VENDORS, Durability.CRASH)
     with engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE vendors")
+        connection.exec_driver_sql("ALTER TABLE vendors RENAME TO lost")
     service = VendorService(VendorStore(engine), Clock())
     assert service.book("k").vendors == ()
     service.seen("k", _fields("Shop"), "a")
@@ -160,3 +158,8 @@ def test_a_corrected_date_shows_the_order_of_an_open_one(service: VendorService)
     said = {"vendor_name": "Shop", "issue_date": "2026-03-04"}
     service.confirm("k", said, "03/04/2026", "a")
     assert service.book("k").vendors[0].date_order is DateOrder.MDY
+
+
+def test_a_name_may_hold_any_character(service: VendorService) -> None:
+    service.confirm("k", {"vendor_name": "A\x00B\ud800 \U0001f9fe"}, "", "a")
+    assert len(service.all("k")) == 1
