@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from apps.api_cpu.artifacts.stores.local import LocalArtifactStore
 from apps.api_cpu.auth.roles import Caller, Role
@@ -44,17 +45,19 @@ class Interrupted(LocalArtifactStore):
         super().delete(key)
 
 
-def _inputs(folder: Path, store: LocalArtifactStore, grace_s: float = -1.0) -> InputStore:
+def _inputs(
+    location: Path | SecretStr, store: LocalArtifactStore, grace_s: float = -1.0
+) -> InputStore:
     """With a negative grace whatever is not held goes at the next sweep."""
-    engine = open_database(folder / "index.sqlite3", Schema.INDEX, Durability.CRASH)
+    engine = open_database(location, Schema.INDEX, Durability.CRASH)
     return InputStore(store, InputIndex(engine), grace_s=grace_s)
 
 
 def test_a_writer_that_comes_while_the_object_is_being_deleted_keeps_its_own(
-    tmp_path: Path,
+    tmp_path: Path, location: Path | SecretStr
 ) -> None:
     store = Interrupted(tmp_path / "artifacts")
-    inputs = _inputs(tmp_path, store)
+    inputs = _inputs(location, store)
     first = inputs.hold(CONTENT, "ann", DAY, "job-1")
     inputs.release("job-1")
     came: list[str] = []
@@ -65,9 +68,11 @@ def test_a_writer_that_comes_while_the_object_is_being_deleted_keeps_its_own(
     assert not store.exists(first)
 
 
-def test_a_writer_that_is_slower_than_the_grace_begins_again(tmp_path: Path) -> None:
+def test_a_writer_that_is_slower_than_the_grace_begins_again(
+    tmp_path: Path, location: Path | SecretStr
+) -> None:
     store = Interrupted(tmp_path / "artifacts")
-    inputs = _inputs(tmp_path, store)
+    inputs = _inputs(location, store)
     swept: list[int] = []
     store.before_put = lambda: swept.append(inputs.sweep())
     ref = inputs.hold(CONTENT, "ann", DAY, "job-1")
@@ -76,9 +81,11 @@ def test_a_writer_that_is_slower_than_the_grace_begins_again(tmp_path: Path) -> 
     assert inputs.read(ref, ANN) == CONTENT.source
 
 
-def test_a_delete_that_was_announced_and_lost_is_made_up_for(tmp_path: Path) -> None:
+def test_a_delete_that_was_announced_and_lost_is_made_up_for(
+    tmp_path: Path, location: Path | SecretStr
+) -> None:
     store = Interrupted(tmp_path / "artifacts")
-    inputs = _inputs(tmp_path, store)
+    inputs = _inputs(location, store)
     ref = inputs.hold(CONTENT, "ann", DAY, "job-1")
     inputs.release("job-1")
 
@@ -93,8 +100,10 @@ def test_a_delete_that_was_announced_and_lost_is_made_up_for(tmp_path: Path) -> 
     assert not store.exists(ref)
 
 
-def test_threads_that_write_read_release_and_sweep_never_miss_an_object(tmp_path: Path) -> None:
-    inputs = _inputs(tmp_path, LocalArtifactStore(tmp_path / "artifacts"))
+def test_threads_that_write_read_release_and_sweep_never_miss_an_object(
+    tmp_path: Path, location: Path | SecretStr
+) -> None:
+    inputs = _inputs(location, LocalArtifactStore(tmp_path / "artifacts"))
     with ThreadPoolExecutor(4) as threads:
         for done in [threads.submit(_use, inputs, str(n), 40) for n in range(4)]:
             done.result()
@@ -109,21 +118,24 @@ def _use(inputs: InputStore, name: str, rounds: int) -> None:
         inputs.release(holder)
 
 
-def _use_in_a_process(folder: Path, name: str) -> None:
-    _use(_inputs(folder, LocalArtifactStore(folder / "artifacts")), name, 25)
+def _use_in_a_process(folder: Path, location: Path | SecretStr, name: str) -> None:
+    _use(_inputs(location, LocalArtifactStore(folder / "artifacts")), name, 25)
 
 
-def _die_before_the_object(folder: Path) -> None:
+def _die_before_the_object(folder: Path, location: Path | SecretStr) -> None:
     store = Interrupted(folder / "artifacts")
     store.before_put = lambda: os.kill(os.getpid(), signal.SIGKILL)
-    _inputs(folder, store).hold(CONTENT, "ann", DAY, "job-1")
+    _inputs(location, store).hold(CONTENT, "ann", DAY, "job-1")
 
 
 @pytest.mark.slow
-def test_processes_that_write_read_release_and_sweep_never_miss_an_object(tmp_path: Path) -> None:
-    _inputs(tmp_path, LocalArtifactStore(tmp_path / "artifacts"))
+def test_processes_that_write_read_release_and_sweep_never_miss_an_object(
+    tmp_path: Path, location: Path | SecretStr
+) -> None:
+    _inputs(location, LocalArtifactStore(tmp_path / "artifacts"))
     processes = [
-        _SPAWN.Process(target=_use_in_a_process, args=(tmp_path, str(n))) for n in range(3)
+        _SPAWN.Process(target=_use_in_a_process, args=(tmp_path, location, str(n)))
+        for n in range(3)
     ]
     for process in processes:
         process.start()
@@ -133,15 +145,17 @@ def test_processes_that_write_read_release_and_sweep_never_miss_an_object(tmp_pa
 
 
 @pytest.mark.slow
-def test_a_process_that_dies_between_reference_and_object_leaves_nothing(tmp_path: Path) -> None:
-    process = _SPAWN.Process(target=_die_before_the_object, args=(tmp_path,))
+def test_a_process_that_dies_between_reference_and_object_leaves_nothing(
+    tmp_path: Path, location: Path | SecretStr
+) -> None:
+    process = _SPAWN.Process(target=_die_before_the_object, args=(tmp_path, location))
     process.start()
     process.join(100)
     assert process.exitcode == -signal.SIGKILL
     store = LocalArtifactStore(tmp_path / "artifacts")
-    patient = _inputs(tmp_path, store, grace_s=3600.0)
+    patient = _inputs(location, store, grace_s=3600.0)
     assert patient.sweep() == 0, "it might still be writing"
-    inputs = _inputs(tmp_path, store)
+    inputs = _inputs(location, store)
     assert inputs.sweep() == 1
     ref = inputs.hold(CONTENT, "ann", DAY, "job-2")
     assert inputs.read(ref, ANN) == CONTENT.source

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from apps.api_cpu.artifacts.stores.local import LocalArtifactStore
 from apps.api_cpu.auth.roles import Caller, Role
@@ -34,10 +35,10 @@ class Clock:
 class Place:
     """An input store and what it stands on."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, location: Path | SecretStr) -> None:
         self.folder = folder / "artifacts"
         self.store = LocalArtifactStore(self.folder)
-        engine = open_database(folder / "index.sqlite3", Schema.INDEX, Durability.CRASH)
+        engine = open_database(location, Schema.INDEX, Durability.CRASH)
         self.clock = Clock()
         self.inputs = InputStore(self.store, InputIndex(engine), grace_s=GRACE_S, clock=self.clock)
 
@@ -49,8 +50,8 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def place(tmp_path: Path, location: Path | SecretStr) -> Place:
+    return Place(tmp_path, location)
 
 
 def _code(place: Place, ref: str, caller: Caller) -> str:
