@@ -85,6 +85,11 @@ ERROR_CODES: tuple[ErrorCode, ...] = (
         "The first request with this `Idempotency-Key` is still running; see `Retry-After`.",
     ),
     ErrorCode(
+        "canceled",
+        Kind.CONFLICT,
+        "The extraction was canceled before it was read, with the job that it belonged to.",
+    ),
+    ErrorCode(
         "payload_too_large",
         Kind.TOO_LARGE,
         "The body or the document is too large; `details.limit` is the limit in bytes.",
@@ -119,6 +124,12 @@ ERROR_CODES: tuple[ErrorCode, ...] = (
         Kind.RATE_LIMITED,
         "Too many requests of this key, or too many wrong keys from this address; see "
         "`Retry-After`.",
+    ),
+    ErrorCode(
+        "too_many_jobs",
+        Kind.RATE_LIMITED,
+        "Too many documents of this key wait in jobs; see `Retry-After`. `details.limit` is how "
+        "many may.",
     ),
     ErrorCode(
         "internal_error", Kind.INTERNAL, "A fault of the server; the log has the request id."
@@ -186,6 +197,14 @@ def _validation_error(problems: Sequence[Mapping[str, str]]) -> Error:
 def status_of(error: Error) -> int:
     """The error's HTTP status."""
     return STATUS[error.kind].value
+
+
+def error_of(body: Mapping[str, Any]) -> Error:
+    """The error whose envelope's `error` was kept."""
+    kinds = {entry.code: entry.kind for entry in ERROR_CODES}
+    code = str(body["code"])
+    kind = kinds.get(code, Kind.INTERNAL)
+    return Error(code, kind, str(body["message"]), body.get("details"))
 
 
 def envelope(error: Error, request_id: str) -> dict[str, Any]:

@@ -27,6 +27,8 @@ from apps.api_cpu.extractions.endpoints import SHOWN_MODELS
 from apps.api_cpu.extractions.endpoints import router as extractions
 from apps.api_cpu.health.endpoints import router as health
 from apps.api_cpu.health.service import Readiness
+from apps.api_cpu.jobs.endpoints import SHOWN_MODELS as JOB_MODELS
+from apps.api_cpu.jobs.endpoints import router as jobs
 from apps.api_cpu.middleware import BodyLimitMiddleware, LocalHostMiddleware, RequestMiddleware
 from apps.api_cpu.pages.endpoints import router as pages
 from apps.api_cpu.runs.endpoints import SHOWN_MODELS as RUN_MODELS
@@ -45,10 +47,12 @@ _BODY_OVERHEAD_BYTES = 1024 * 1024
 _BODIES_BYTES = 256 * 1024 * 1024
 
 _ROUTERS = (
-    health, auth, tasks, extractions, pages, corrections, vendors, batches, runs, evals, artifacts,
+    health, auth, tasks, extractions, pages, corrections, vendors, batches, jobs, runs, evals,
+    artifacts,
 )  # fmt: skip
 _MODELS = (
-    *SHOWN_MODELS, *CORRECTION_MODELS, *BATCH_MODELS, *RUN_MODELS, *EVAL_MODELS, Artifact,
+    *SHOWN_MODELS, *CORRECTION_MODELS, *BATCH_MODELS, *JOB_MODELS, *RUN_MODELS, *EVAL_MODELS,
+    Artifact,
 )  # fmt: skip
 
 
@@ -60,7 +64,12 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         stop = await run_in_threadpool(_start, app, settings, make_reader)
-        app.state.shutdown = Shutdown(settings.shutdown_grace_s, app.state.admission.close)
+
+        def refuse_new() -> None:
+            app.state.admission.close()
+            app.state.job_machinery.close()
+
+        app.state.shutdown = Shutdown(settings.shutdown_grace_s, refuse_new)
         try:
             yield
         finally:
@@ -136,6 +145,11 @@ def _start(
         state.runs = services.runs
         state.evals = services.evals
         state.batches = services.batches
+        state.jobs = services.jobs.service
+        state.extract_jobs = services.jobs.extract_jobs
+        state.job_machinery = services.jobs
+        services.jobs.start()
+        opened.callback(services.jobs.stop, settings.shutdown_grace_s)
         if keys is not None and not keys.all():
             logs.warning("there are no API keys yet: make one with `ocr keys create`")
         return opened.pop_all().close

@@ -22,6 +22,7 @@ from apps.api_cpu.idempotency.service import Idempotency
 from apps.api_cpu.idempotency.store import IdempotencyStore
 from apps.api_cpu.inputs.service import InputStore
 from apps.api_cpu.inputs.store import InputIndex
+from apps.api_cpu.jobs.build import Jobs, build_jobs
 from apps.api_cpu.pages.cache import ImageCache
 from apps.api_cpu.pages.service import PageService
 from apps.api_cpu.runs.service import RunService
@@ -56,6 +57,7 @@ class Services:
     evals: RunEvaluation
     batches: BatchService
     idempotency: Idempotency
+    jobs: Jobs
 
 
 def build_services(
@@ -98,6 +100,9 @@ def build_services(
     batches = BatchService(extractions, runs, run_index, store, folder, tasks, evals)
     idempotency = Idempotency(IdempotencyStore(index_engine))
     opened.callback(idempotency.close)
+    jobs_engine = open_database(settings.jobs_database, Schema.JOBS, Durability.POWER_LOSS)
+    opened.callback(jobs_engine.dispose)
+    jobs = build_jobs(settings, jobs_engine, extractions, inputs, tasks, {})
     return Services(
         reader=reader,
         store=store,
@@ -112,4 +117,5 @@ def build_services(
         evals=evals,
         batches=batches,
         idempotency=idempotency,
+        jobs=jobs,
     )

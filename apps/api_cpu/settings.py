@@ -42,10 +42,10 @@ DEFAULTS_FILE = CONFIGS / "default.yaml"
 # A variable of the API contract that this build does not read: setting it would have no effect, so
 # the start is refused instead.
 _S3 = "this build keeps artifacts in the local folder DATA_ROOT/artifacts"
-_JOBS = "this build answers every request synchronously and has no jobs"
+_JOBS = "this build runs its jobs in processes of one host, JOBS_BACKEND=local"
 NOT_IN_THIS_BUILD: Mapping[str, str] = {
     **dict.fromkeys(("S3_BUCKET", "S3_ENDPOINT_URL", "S3_PREFIX"), _S3),
-    **dict.fromkeys(("JOBS_BACKEND", "JOBS_MAX_CONCURRENCY", "CELERY_BROKER_URL"), _JOBS),
+    **dict.fromkeys(("JOBS_BACKEND", "CELERY_BROKER_URL"), _JOBS),
 }
 
 _OWN_PREFIXES = (
@@ -54,6 +54,7 @@ _OWN_PREFIXES = (
     "API_KEY_",
     "EXTRACT_",
     "INFERENCE_",
+    "JOB_",
     "JOBS_",
     "S3_",
     "SHUTDOWN_",
@@ -140,6 +141,32 @@ class Settings(BaseSettings):
         le=256,
         description="Extractions that run at once. Default: `OCR_WORKERS` + 1; + 16 where a "
         "model is asked, since those wait for it and keep it busy together.",
+    )
+    jobs_max_concurrency: int | None = Field(
+        ge=0,
+        le=256,
+        description="Documents of jobs that this process reads at once. Default: `OCR_WORKERS`; "
+        "+ 16 where a model is asked. 0: none, other processes do.",
+    )
+    jobs_queued_per_key: int = Field(
+        ge=1,
+        le=1_000_000,
+        description="Documents of one key that may wait in jobs; more are answered 429.",
+    )
+    jobs_lease_s: float = Field(
+        ge=1,
+        le=600,
+        description="Seconds after which a worker that gives no sign of life loses its documents "
+        "to others. One that is killed on the same host is noticed at once.",
+    )
+    job_deadline_s: float = Field(
+        gt=0, le=24 * 3600, description="Seconds that reading one document of a job may take."
+    )
+    jobs_retry_for_s: float = Field(
+        ge=0,
+        le=7 * 24 * 3600,
+        description="Seconds from its first start in which a document of a job is tried again "
+        "while the inference server or the store is away.",
     )
     extract_queue: int = Field(
         ge=0, le=10_000, description="Extractions that may wait for their turn; one more gets 503."
@@ -310,6 +337,13 @@ class Settings(BaseSettings):
         """Number of extractions that run at once."""
         waiting = 1 if self.backend == "cpu" else _WAITING_FOR_MODEL
         return self.extract_concurrency or self.worker_count + waiting
+
+    @property
+    def job_threads(self) -> int:
+        """Number of documents of jobs that this process reads at once."""
+        if self.jobs_max_concurrency is not None:
+            return self.jobs_max_concurrency
+        return self.worker_count + (0 if self.backend == "cpu" else _WAITING_FOR_MODEL)
 
     @property
     def max_upload_bytes(self) -> int:

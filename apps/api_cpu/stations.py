@@ -78,7 +78,7 @@ def build_document_loader(settings: Settings) -> ProcessLoader:
         LoadingLimits(
             max_bytes=settings.max_upload_bytes,
             max_pages=settings.max_pages,
-            max_processes=settings.concurrency,
+            max_processes=settings.concurrency + settings.job_threads,
         )
     )
 
@@ -95,5 +95,5 @@ def _ocr_settings(settings: Settings) -> OcrSettings:
         paddle=PaddleModels(*(str(folder or "") for folder in folders)),
     )
     # Every running extraction may have a page in the queue without being refused.
-    waiting = max(_PAGES_WAITING, settings.concurrency)
+    waiting = max(_PAGES_WAITING, settings.concurrency + settings.job_threads)
     return OcrSettings(engine=engine, workers=settings.worker_count, waiting=waiting)

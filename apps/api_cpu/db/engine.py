@@ -62,6 +62,7 @@ class Schema(StrEnum):
     KEYS = "keys"
     INDEX = "index"
     VENDORS = "vendors"
+    JOBS = "jobs"
 
 
 class Durability(StrEnum):

@@ -7,6 +7,7 @@ import re
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     TypeDecorator,
 )
 
@@ -162,4 +164,75 @@ idempotency_keys = Table(
     Column("body", LargeBinary),
     Column("media_type", String(100)),
     Column("location", String(300)),
+)
+
+# One row a job: accepted work, and how far it is. Times are in Unix seconds, JSON is text as
+# `wire.dump` writes it, so that money keeps its decimals. `version` counts the changes of a row.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job_id", String(36), primary_key=True),
+    Column("kind", String(30), nullable=False),
+    Column("owner_key_id", String(12), nullable=False),
+    Column("owner_role", String(20), nullable=False),
+    Column("status", String(10), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("finished_at", Float),
+    Column("cancel_requested_at", Float),
+    Column("attempts", Integer, nullable=False),
+    Column("run_id", String(128)),
+    Column("task_id", String(100), nullable=False),
+    Column("options", Text, nullable=False),
+    Column("concurrency", Integer),
+    Column("callback_url", String(2000)),
+    Column("persist_inputs", Boolean, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("ok", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("canceled", Integer, nullable=False),
+    Column("needs_review", Integer, nullable=False),
+    Column("stage", String(12), nullable=False),
+    Column("current", String(255)),
+    Column("finisher", String(36)),
+    Column("finish_after", Float, nullable=False),
+    Column("result_rel", String(200)),
+    Column("error", Text),
+    Column("version", Integer, nullable=False),
+)
+
+# One row a document of a job. `ended` is the how-manieth of its job it was to succeed or fail;
+# `history` lists the attempts that did not count, each with its error.
+job_items = Table(
+    "job_items",
+    metadata,
+    Column("job_id", String(36), ForeignKey("jobs.job_id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("owner_key_id", String(12), nullable=False),
+    Column("status", String(10), nullable=False),
+    Column("file", String(255)),
+    Column("input_ref", String(200)),
+    Column("request_id", String(128), nullable=False),
+    Column("error", Text),
+    Column("run_after", Float, nullable=False),
+    Column("started_at", Float),
+    Column("finished_at", Float),
+    Column("attempts", Integer, nullable=False),
+    Column("deaths", Integer, nullable=False),
+    Column("worker_id", String(36)),
+    Column("history", Text),
+    Column("outcome", Text),
+    Column("ended", Integer),
+)
+
+# One row a process that works on items: what it holds is its own until `lease_until`.
+job_workers = Table(
+    "job_workers",
+    metadata,
+    Column("worker_id", String(36), primary_key=True),
+    Column("host", String(100), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("lease_until", Float, nullable=False),
 )

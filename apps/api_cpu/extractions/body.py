@@ -95,12 +95,12 @@ def parse(received: Received) -> Body:
     return Body(fields)
 
 
-def understand(body: Body, max_bytes: int) -> Submission:
-    """Options and document of a body.
+def understand(body: Body, max_bytes: int, *, later: bool) -> Submission:
+    """Options and document of a body; `later` where it is answered by a job.
 
     Raises `validation_error`, `bad_request` (broken base64), `payload_too_large`.
     """
-    if body.fields.get("callback_url") is not None:
+    if body.fields.get("callback_url") is not None and not later:
         raise invalid("callback_url", "is for asynchronous requests only")
     try:
         options = ExtractRequest.model_validate(body.fields)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -28,13 +28,20 @@ from lib.pipelines.stopwatch import Stopwatch
 
 @dataclass(slots=True)
 class Draft:
-    """Grows from the moment that a caller is authorised; at the end an artifact is made of it."""
+    """Grows from the moment that a caller is authorised; at the end an artifact is made of it.
+
+    `accepted`: its id was taken when a job was accepted, so an earlier attempt may have answered
+    it already; `attempt` is the number of this one and `vain` are those before it.
+    """
 
     context: RequestContext
     caller: Caller
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.monotonic)
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    accepted: bool = False
+    attempt: int = 1
+    vain: Sequence[dict[str, Any]] = ()
     reserved: bool = False
     id_is_taken: bool = False
     submission: Submission | None = None
@@ -173,13 +180,14 @@ def _task(task: Task, extraction: Extraction | None) -> dict[str, Any]:
 
 def _attempts(draft: Draft, error: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     if draft.attempt_started_at is None:
-        return []
+        return list(draft.vain)
     return [
+        *draft.vain,
         {
-            "number": 1,
+            "number": draft.attempt,
             "started_at": timestamp(draft.attempt_started_at),
             "error": None if error is None else error["code"],
-        }
+        },
     ]
 
 

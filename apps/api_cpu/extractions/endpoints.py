@@ -38,7 +38,7 @@ from lib.pipelines.field_reading import CPU
 router = APIRouter(tags=["extractions"])
 
 _REF = "#/components/schemas/"
-_REQUEST_BODY = {
+REQUEST_BODY = {
     "required": True,
     "content": {
         "application/json": {
@@ -56,6 +56,29 @@ _REQUEST_BODY = {
         "multipart/form-data": {"schema": {"$ref": f"{_REF}{ExtractForm.__name__}"}},
     },
 }
+FAILURES = (
+    "bad_request",
+    "unauthorized",
+    "forbidden",
+    "not_found",
+    "conflict",
+    "idempotency_mismatch",
+    "idempotency_in_progress",
+    "payload_too_large",
+    "unsupported_media_type",
+    "validation_error",
+    "unreadable_document",
+    "encrypted_document",
+    "too_many_pages",
+    "page_too_large",
+    "empty_document",
+    "inference_unavailable",
+    "inference_bad_output",
+    "storage_unavailable",
+    "shutting_down",
+    "inference_timeout",
+)
+"""What may be wrong with a request or its document."""
 SHOWN_MODELS = (ExtractRequest, ExtractForm, ExtractResponse)
 """Models that the OpenAPI document would lack, or have without nulls."""
 
@@ -71,29 +94,10 @@ class Format(StrEnum):
     "/v1/extract",
     summary="Read one document",
     response_class=WireResponse,
-    openapi_extra={"requestBody": _REQUEST_BODY, "parameters": [IDEMPOTENCY_KEY]},
+    openapi_extra={"requestBody": REQUEST_BODY, "parameters": [IDEMPOTENCY_KEY]},
     responses=answers(
         ExtractResponse,
-        "bad_request",
-        "unauthorized",
-        "forbidden",
-        "not_found",
-        "conflict",
-        "idempotency_mismatch",
-        "idempotency_in_progress",
-        "payload_too_large",
-        "unsupported_media_type",
-        "validation_error",
-        "unreadable_document",
-        "encrypted_document",
-        "too_many_pages",
-        "page_too_large",
-        "empty_document",
-        "inference_unavailable",
-        "inference_bad_output",
-        "storage_unavailable",
-        "shutting_down",
-        "inference_timeout",
+        *FAILURES,
     ),
 )
 async def extract(request: Request, caller: ExtractCaller) -> Response:

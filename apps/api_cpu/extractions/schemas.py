@@ -146,8 +146,12 @@ class ExtractOptions(BaseModel):
         description="Share of the answers, and of the documents, taken without review that may be "
         "wrong; what is less sure asks for review. docs/answers.md says what is guaranteed.",
     )
-    callback_url: None = Field(
-        default=None, description="Only for asynchronous requests; anything but null is refused."
+    callback_url: str | None = Field(
+        default=None,
+        max_length=2000,
+        pattern=r"^https?://[^\s]+$",
+        description="Is told when the job has ended (docs/jobs.md). Only asynchronous requests "
+        "may have one.",
     )
     debug: DebugOptions | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -73,16 +73,17 @@ class ExtractionService:
         self._vendors = vendors
         self._clock = clock
 
-    def understand(self, draft: Draft, received: Received) -> Order:
+    def understand(self, draft: Draft, received: Received, *, later: bool = False) -> Order:
         """What is asked for; the request gets the id that its body names.
 
-        Raises `bad_request`, `validation_error`, `payload_too_large`, `forbidden`.
+        `later`: it is answered by a job, so that it may name a `callback_url`. Raises
+        `bad_request`, `validation_error`, `payload_too_large`, `forbidden`.
         """
         body = parse(received)
         wanted_id = body.fields.get("request_id")
         if isinstance(wanted_id, str) and is_request_id(wanted_id):
             draft.context.request_id = wanted_id
-        submission = draft.submission = understand(body, self._max_bytes)
+        submission = draft.submission = understand(body, self._max_bytes, later=later)
         options = submission.options
         if options.debug is not None and options.debug.asks_for_anything:
             draft.caller.require(Scope.DEBUG_RUN)
@@ -125,7 +126,7 @@ class ExtractionService:
                 raise invalid("debug.model", "no inference server serves it") from None
             raise
         finally:
-            if options.persist_inputs:
+            if options.persist_inputs and not draft.accepted:
                 self._persist(draft, options, data)
         response = self._finish(draft, options, extraction)
         self._vendors.seen(draft.caller.key_id, extraction.reading.fields, draft.image_sha256 or "")
@@ -169,12 +170,34 @@ class ExtractionService:
         except Exception as exc:  # noqa: BLE001  # as at the endpoint: whatever it is, it is kept
             return self.fail(draft, exc)
 
+    def accept(self, draft: Draft) -> None:
+        """Take the id of a request that is answered later, by a job. Raises `conflict`."""
+        self._reserve(draft)
+        draft.accepted = True
+
+    def hold_id(self, draft: Draft) -> None:
+        """Keep an accepted id for as long as its job may wait."""
+        self._index.keep(draft.request_id, draft.artifact_rel)
+
+    def recorded(self, draft: Draft) -> Stored | None:
+        """The answer that an earlier attempt at the same job has written; None without one.
+
+        Raises `storage_unavailable`.
+        """
+        if not self._store.exists(draft.artifact_rel):
+            return None
+        return _stored(self._load(draft.artifact_rel))
+
+    def response(self, artifact_rel: str) -> dict[str, Any]:
+        """The response in an artifact, for who has been let see its job.
+
+        Raises `not_found`, `storage_unavailable`.
+        """
+        return _stored(self._load(artifact_rel)).body
+
     def again(self, request_id: str, caller: Caller) -> Stored:
         """The answer that a request got, a failure included. Raises as `artifact` does."""
-        artifact = self.artifact(request_id, caller)
-        if artifact["response"] is not None:
-            return Stored(artifact["status"], artifact["response"])
-        return Stored(artifact["status"], {"error": artifact["error"]})
+        return _stored(self.artifact(request_id, caller))
 
     def artifact(self, request_id: str, caller: Caller) -> dict[str, Any]:
         """What is kept of a request.
@@ -184,8 +207,11 @@ class ExtractionService:
         entry = self._index.find(request_id)
         if entry is None or not caller.may_see(entry.owner_key_id):
             raise not_found()
+        return self._load(entry.artifact_rel)
+
+    def _load(self, artifact_rel: str) -> dict[str, Any]:
         try:
-            artifact: dict[str, Any] = load_stored(self._store.get(entry.artifact_rel))
+            artifact: dict[str, Any] = load_stored(self._store.get(artifact_rel))
         except ValueError:
             raise store_unavailable() from None
         return artifact
@@ -198,6 +224,8 @@ class ExtractionService:
         held = self._index.reserve(
             draft.request_id, draft.caller.key_id, draft.artifact_rel, self._store.exists
         )
+        if held is not None and draft.accepted and held.artifact_rel == draft.artifact_rel:
+            held = None
         if held is not None:
             draft.id_is_taken = True
             details = {}
@@ -251,6 +279,12 @@ class ExtractionService:
             vendors=self._vendors.book(caller.key_id),
             max_error_rate=options.max_error_rate,
         )
+
+
+def _stored(artifact: Mapping[str, Any]) -> Stored:
+    if artifact["response"] is not None:
+        return Stored(artifact["status"], artifact["response"])
+    return Stored(artifact["status"], {"error": artifact["error"]})
 
 
 def _wanted_model(options: ExtractRequest) -> str | None:

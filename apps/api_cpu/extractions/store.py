@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,6 +64,16 @@ class ExtractIndex:
         mine = (extracts.c.request_id == request_id, extracts.c.owner_key_id == owner_key_id)
         with writing(self._engine) as connection:
             connection.execute(update(extracts).where(*mine).values(lease_until=0.0))
+
+    def keep(self, request_id: str, artifact_rel: str) -> None:
+        """Give the lease of an id no end: accepted work may wait for long before it runs."""
+        statement = (
+            update(extracts)
+            .where(extracts.c.request_id == request_id, extracts.c.artifact_rel == artifact_rel)
+            .values(lease_until=math.inf)
+        )
+        with writing(self._engine) as connection:
+            connection.execute(statement)
 
     def find(self, request_id: str) -> IndexEntry | None:
         """The entry of an id."""

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from apps.api_cpu.extractions.admission import Admission
 from apps.api_cpu.health.schemas import Health, InferenceHealth, JobsHealth, StorageHealth
 from apps.api_cpu.health.service import Readiness
+from apps.api_cpu.jobs.build import Jobs
 from apps.api_cpu.openapi import errors
 
 router = APIRouter(tags=["health"])
@@ -18,6 +19,8 @@ async def health(request: Request) -> Health:
     state = request.app.state
     readiness: Readiness = state.readiness
     admission: Admission = state.admission
+    jobs: Jobs = state.job_machinery
+    counts = jobs.reaper.counts
     is_ok = readiness.inference and readiness.storage
     return Health(
         status="ok" if is_ok else "degraded",
@@ -26,5 +29,9 @@ async def health(request: Request) -> Health:
             backend=state.backend, ready=readiness.inference, model=state.model_name
         ),
         storage=StorageHealth(backend=state.store_name, ready=readiness.storage, spooled=0),
-        jobs=JobsHealth(backend="local", queued=admission.queued, running=admission.running),
+        jobs=JobsHealth(
+            backend=jobs.backend.name,
+            queued=counts.queued + admission.queued,
+            running=counts.running + admission.running,
+        ),
     )

@@ -24,11 +24,11 @@ class StorageHealth(BaseModel):
 
 
 class JobsHealth(BaseModel):
-    """Work in hand."""
+    """Work in hand: documents of requests and of jobs, those in jobs about a second ago."""
 
-    backend: Literal["local"]
-    queued: int = Field(description="Extractions that wait for their turn.")
-    running: int = Field(description="Extractions that are being worked on.")
+    backend: str
+    queued: int = Field(description="Documents that wait for their turn.")
+    running: int = Field(description="Documents that are being read.")
 
 
 class Health(BaseModel):

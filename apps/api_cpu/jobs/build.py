@@ -1,0 +1,100 @@
+"""Everything of jobs, put together: the table, this process as a worker on it, and its backend."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine
+
+from apps.api_cpu.extractions.service import ExtractionService
+from apps.api_cpu.inputs.service import InputStore
+from apps.api_cpu.jobs.backends.base import JobsBackend
+from apps.api_cpu.jobs.backends.local import LocalBackend
+from apps.api_cpu.jobs.changes import Changes
+from apps.api_cpu.jobs.extract_job import ExtractFinisher, ExtractJobs
+from apps.api_cpu.jobs.finishing import Finisher, Finishing
+from apps.api_cpu.jobs.leases import WorkerLeases
+from apps.api_cpu.jobs.presence import Presence
+from apps.api_cpu.jobs.reaper import Reaper
+from apps.api_cpu.jobs.rows import Kind
+from apps.api_cpu.jobs.runner import Runner, RunnerLimits
+from apps.api_cpu.jobs.service import JobService
+from apps.api_cpu.jobs.store import JobStore
+from apps.api_cpu.settings import Settings
+from lib.domain.task import Task
+
+
+@dataclass(slots=True)
+class Jobs:
+    """The jobs of a process, from `start` to `stop`."""
+
+    store: JobStore
+    presence: Presence
+    runner: Runner
+    reaper: Reaper
+    backend: JobsBackend
+    changes: Changes
+    service: JobService
+    extract_jobs: ExtractJobs
+    _closed_at: float | None = field(default=None)
+
+    def start(self) -> None:
+        """Register this process, look after what others left, and begin to work."""
+        self.presence.start()
+        self.reaper.start()
+        self.backend.start()
+
+    def close(self) -> None:
+        """Take nothing more. May be called from a signal handler."""
+        if self._closed_at is None:
+            self._closed_at = time.monotonic()
+        self.changes.close()
+        self.backend.close()
+
+    def stop(self, grace_s: float) -> None:
+        """Finish what runs or hand it back, within `grace_s` seconds of `close`."""
+        self.close()
+        since = 0.0 if self._closed_at is None else time.monotonic() - self._closed_at
+        self.backend.stop(max(0.0, grace_s - since))
+        self.reaper.stop()
+        self.presence.stop()
+
+
+def build_jobs(
+    settings: Settings,
+    engine: Engine,
+    extractions: ExtractionService,
+    inputs: InputStore,
+    tasks: Mapping[str, Task],
+    finishers: Mapping[Kind, Finisher],
+) -> Jobs:
+    """The jobs in this database; nothing runs before `Jobs.start`.
+
+    `finishers` are those of other kinds than `extract`.
+    """
+    changes = Changes()
+    store = JobStore(engine, changes.tell)
+    leases = WorkerLeases(engine, changes.tell)
+    presence = Presence(leases, store, settings.jobs_lease_s, settings.data_root / "workers")
+    finishing = Finishing(
+        store,
+        {Kind.EXTRACT: ExtractFinisher(extractions), **finishers},
+        inputs,
+        lambda: presence.worker_id,
+    )
+    limits = RunnerLimits(settings.job_deadline_s, settings.jobs_retry_for_s)
+    runner = Runner(store, presence, extractions, inputs, finishing, tasks, limits)
+    backend = LocalBackend(runner, settings.job_threads)
+    service = JobService(store, changes, backend, finishing, presence, settings.jobs_queued_per_key)
+    return Jobs(
+        store=store,
+        presence=presence,
+        runner=runner,
+        reaper=Reaper(store, leases, presence, finishing, backend),
+        backend=backend,
+        changes=changes,
+        service=service,
+        extract_jobs=ExtractJobs(extractions, inputs, service),
+    )

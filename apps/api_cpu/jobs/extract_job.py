@@ -1,0 +1,149 @@
+"""A job of one document: how it is accepted, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, Protocol
+
+from apps.api_cpu import logs
+from apps.api_cpu.auth.roles import Caller
+from apps.api_cpu.extractions.draft import Draft
+from apps.api_cpu.extractions.service import ExtractionService, Order
+from apps.api_cpu.inputs.content import Content
+from apps.api_cpu.jobs.finishing import Ended
+from apps.api_cpu.jobs.rows import Claim, Job, JobItem, Kind, NewItem, Status
+from apps.api_cpu.jobs.runner import BASE64_LENGTH, draft_of
+from apps.api_cpu.request_context import new_request_id
+from lib.errors import Error
+from lib.errors import Kind as ErrorKind
+
+_NOT_OF_THE_JOB = {"image_base64", "filename", "request_id", "callback_url"}
+
+
+class Inputs(Protocol):
+    """Keeps documents for as long as a job holds them."""
+
+    def hold(self, content: Content, owner_key_id: str, created_at: datetime, holder: str) -> str:
+        """Store a document and hold it; its reference. Raises `storage_unavailable`."""
+        ...
+
+    def hold_stored(self, input_ref: str, caller: Caller, holder: str) -> None:
+        """Hold what is stored already. Raises `not_found`."""
+        ...
+
+    def keep(self, input_ref: str, caller: Caller) -> None:
+        """Keep it when the job has ended."""
+        ...
+
+    def release(self, holder: str) -> None:
+        """A job holds nothing any more."""
+        ...
+
+
+class Submitting(Protocol):
+    """Takes jobs."""
+
+    def submit(self, job: Job, items: list[NewItem]) -> Job:
+        """See `JobService.submit`."""
+        ...
+
+
+class ExtractJobs:
+    """Accepts one document as a job. Safe to share between threads."""
+
+    def __init__(
+        self, extractions: ExtractionService, inputs: Inputs, submitting: Submitting
+    ) -> None:
+        self._extractions = extractions
+        self._inputs = inputs
+        self._submitting = submitting
+
+    def accept(self, draft: Draft, order: Order) -> Job:
+        """The id taken, the document stored and held, the row written: the job will be run.
+
+        Raises `conflict`, `not_found` (of a stored input), `too_many_jobs`, `shutting_down`,
+        `storage_unavailable`.
+        """
+        self._extractions.accept(draft)
+        job, item = self.prepared(draft, order)
+        try:
+            self._submitting.submit(job, [item])
+        except Error:
+            self._inputs.release(job.job_id)
+            raise
+        try:
+            self._extractions.hold_id(draft)
+        except Error as error:  # the job holds it for as long as the first attempt may take
+            logs.warning("an id has a lease only", job_id=job.job_id, code=error.code)
+        return job
+
+    def prepared(self, draft: Draft, order: Order) -> tuple[Job, NewItem]:
+        """A job for this request, its document held under the job's id. Raises as `accept`."""
+        options = order.options
+        job_id = new_request_id()
+        input_ref = options.image_ref
+        if order.data is None:
+            self._inputs.hold_stored(input_ref or "", draft.caller, job_id)
+        else:
+            content = Content.of_bytes(order.data, draft.image_sha256)
+            owner = draft.caller.key_id
+            input_ref = self._inputs.hold(content, owner, draft.created_at, job_id)
+            if options.persist_inputs:
+                self._inputs.keep(input_ref, draft.caller)
+        kept: dict[str, Any] = options.model_dump(
+            mode="json", exclude=_NOT_OF_THE_JOB, exclude_none=True
+        )
+        if draft.submission is not None and draft.submission.base64_length is not None:
+            kept[BASE64_LENGTH] = draft.submission.base64_length
+        job = Job(
+            job_id,
+            Kind.EXTRACT,
+            draft.caller.key_id,
+            draft.caller.role,
+            draft.created_at.timestamp(),
+            order.task.id,
+            kept,
+            total=1,
+            callback_url=options.callback_url,
+            persist_inputs=options.persist_inputs,
+        )
+        return job, NewItem(draft.request_id, options.filename, input_ref)
+
+
+class ExtractFinisher:
+    """`Finisher` of a job of one document: its artifact is there already unless it was canceled."""
+
+    def __init__(self, extractions: ExtractionService) -> None:
+        self._extractions = extractions
+
+    def finish(self, job: Job, items: Callable[[], Iterable[JobItem]]) -> Ended:
+        """See `Finisher.finish`."""
+        (item,) = items()
+        if item.status is Status.CANCELED:
+            return self._canceled(job, item)
+        outcome = item.outcome or {}
+        error = outcome.get("error")
+        status = Status.SUCCEEDED if error is None else Status.FAILED
+        return Ended(status, outcome.get("artifact_rel"), error)
+
+    def result(self, job: Job) -> dict[str, Any] | None:
+        """The response that a synchronous request would have got; None where there is none."""
+        if job.status is not Status.SUCCEEDED or job.result_rel is None:
+            return None
+        return self._extractions.response(job.result_rel)
+
+    def _canceled(self, job: Job, item: JobItem) -> Ended:
+        draft = draft_of(Claim(job, item))
+        stored = self._extractions.recorded(draft)
+        if stored is not None:  # read to its end by a worker that died before it could say so
+            if "error" in stored.body:
+                return Ended(Status.CANCELED, draft.artifact_rel, stored.body["error"])
+            return Ended(Status.CANCELED, draft.artifact_rel)
+        error = self._extractions.fail(draft, canceled())
+        return Ended(Status.CANCELED, error.details.get("artifact_rel"))
+
+
+def canceled() -> Error:
+    """For the artifact of a document that was not read, since its job was canceled."""
+    return Error("canceled", ErrorKind.CONFLICT, "The job was canceled before it was read.")

@@ -1,0 +1,223 @@
+"""One item of a job from its claim to its end: the only thing that a backend calls."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from apps.api_cpu.auth.roles import Caller
+from apps.api_cpu.errors import error_of, invalid
+from apps.api_cpu.extractions.body import Submission
+from apps.api_cpu.extractions.draft import Draft
+from apps.api_cpu.extractions.item import item_of
+from apps.api_cpu.extractions.schemas import ExtractRequest
+from apps.api_cpu.extractions.service import ExtractionService, Order
+from apps.api_cpu.jobs.finishing import Finishing
+from apps.api_cpu.jobs.presence import Presence
+from apps.api_cpu.jobs.rows import Claim, Job, Status
+from apps.api_cpu.jobs.store import JobStore
+from apps.api_cpu.request_context import RequestContext
+from apps.api_cpu.wire import timestamp
+from lib.domain.deadline import Deadline
+from lib.domain.task import Task
+from lib.errors import Error, Kind
+
+BASE64_LENGTH = "image_base64_len"
+"""Key of a job's options that is no option: the length of the base64 that the document came as."""
+
+# Somebody who is away may come back; a document stays as it is.
+_AWAY = frozenset({Kind.UNAVAILABLE, Kind.TIMEOUT})
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 60.0
+
+
+class InputReading(Protocol):
+    """Where the documents of jobs are."""
+
+    def read(self, input_ref: str, caller: Caller) -> bytes:
+        """The document. Raises `not_found`, `storage_unavailable`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerLimits:
+    """`deadline_s` for reading one document; `retry_for_s` from its first start, while what it
+    needs is away.
+    """
+
+    deadline_s: float
+    retry_for_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The item is worth another attempt at that moment, in Unix seconds."""
+
+    error: Error
+    run_after: float
+
+
+class Stopped:
+    """The work was told to stop, and has."""
+
+
+STOPPED = Stopped()
+Outcome = Mapping[str, Any] | Error | Later | Stopped
+"""What came of an attempt: a response, a failure that is final, or neither."""
+
+
+class Runner:
+    """Runs items, one at a time in each thread that asks it to. Safe to share between them."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        presence: Presence,
+        extractions: ExtractionService,
+        inputs: InputReading,
+        finishing: Finishing,
+        tasks: Mapping[str, Task],
+        limits: RunnerLimits,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._presence = presence
+        self._extractions = extractions
+        self._inputs = inputs
+        self._finishing = finishing
+        self._tasks = tasks
+        self._limits = limits
+        self._clock = clock
+
+    def run_next(self) -> bool:
+        """Take an item and bring it to an end, and its job with it if it was the last one.
+
+        False when there is none to take. Raises `storage_unavailable` for the database.
+        """
+        claim = self._store.claim(self._presence.worker_id, self._clock())
+        if claim is None:
+            return False
+        draft = draft_of(claim)
+        with self._presence.holding(claim, draft.cancellation):
+            self.settle(claim, draft, self._read(claim, draft))
+        return True
+
+    def interrupt(self) -> None:
+        """Stop what runs: it is handed back, and does not count as tried."""
+        self._presence.interrupt()
+
+    def hand_back(self) -> None:
+        """Put back what has not stopped; its result will be thrown away."""
+        self._presence.hand_back()
+
+    def settle(self, claim: Claim, draft: Draft, outcome: Outcome) -> None:
+        """Record an attempt's outcome, unless the item is somebody else's by now."""
+        now = self._clock()
+        job: Job | None
+        if isinstance(outcome, Stopped):
+            # Canceled if its job is to be, else left to the next worker.
+            job = self._store.put_back(claim, now)
+        elif isinstance(outcome, Later):
+            vain = _vain(draft, outcome.error)
+            job = self._store.put_back(claim, now, run_after=outcome.run_after, vain=vain)
+        else:
+            item = item_of(claim.item.file or "", draft, outcome)
+            status = Status.SUCCEEDED if item["ok"] else Status.FAILED
+            job = self._store.end(claim, status, item, now, needs_review=item["needs_review"])
+        if job is not None and job.is_read:
+            self._finishing.finish(job.job_id)
+
+    def outcome_of(self, claim: Claim, draft: Draft, exc: Exception, deadline: Deadline) -> Outcome:
+        """What a failed attempt comes to; where that is a failure its artifact is written."""
+        if draft.cancellation.is_set:
+            return STOPPED
+        if isinstance(exc, Error):
+            if exc.code == "shutting_down":
+                return STOPPED
+            later = self._later(claim, exc)
+            if later is not None and not deadline.passed:
+                return later
+        error = self._extractions.fail(draft, exc)
+        if draft.id_is_taken or "artifact_rel" in error.details:
+            return error
+        recorded = self._recorded(draft)
+        if recorded is not None:
+            return recorded
+        unwritten = Error(
+            "storage_unavailable", Kind.UNAVAILABLE, "The failure was not kept.", retryable=True
+        )
+        return self._later(claim, unwritten) or error
+
+    def _read(self, claim: Claim, draft: Draft) -> Outcome:
+        deadline = Deadline.after(self._limits.deadline_s)
+        try:
+            recorded = self._recorded(draft) if claim.item.attempts > 1 else None
+            if recorded is not None:
+                return recorded
+            order = self._order(claim, draft)
+            return self._extractions.extract(draft, order, deadline)
+        except Exception as exc:  # noqa: BLE001 - as at the endpoint: whatever it is, it is kept
+            return self.outcome_of(claim, draft, exc, deadline)
+
+    def _recorded(self, draft: Draft) -> Mapping[str, Any] | Error | None:
+        """What an earlier attempt wrote down and could not report any more."""
+        stored = self._extractions.recorded(draft)
+        if stored is None:
+            return None
+        return error_of(stored.body["error"]) if "error" in stored.body else stored.body
+
+    def _order(self, claim: Claim, draft: Draft) -> Order:
+        if claim.item.error is not None:
+            raise error_of(claim.item.error)
+        if draft.submission is None:  # `draft_of` gives every draft one
+            raise invalid("", "the job has no options")
+        task = draft.task = self._tasks.get(claim.job.task_id)
+        if task is None:
+            raise invalid("task_id", "there is no such task; `GET /v1/tasks` lists them")
+        data = self._inputs.read(claim.item.input_ref or "", claim.job.owner)
+        draft.note_document(data)
+        return Order(task, draft.submission.options, data)
+
+    def _later(self, claim: Claim, error: Error) -> Later | None:
+        """When to try again; None when that is of no use, or has been tried for long enough."""
+        now = self._clock()
+        since = now if claim.item.started_at is None else claim.item.started_at
+        if not (error.retryable and error.kind in _AWAY):
+            return None
+        if now - since >= self._limits.retry_for_s:
+            return None
+        pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** len(claim.item.history))
+        return Later(error, now + pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+
+
+def draft_of(claim: Claim) -> Draft:
+    """The draft of an item: id, artifact key and time are those of its acceptance."""
+    job, item = claim.job, claim.item
+    options = {name: value for name, value in job.options.items() if name != BASE64_LENGTH}
+    named = options | {"filename": item.file}
+    submission = Submission(
+        ExtractRequest.model_validate(named), None, job.options.get(BASE64_LENGTH)
+    )
+    return Draft(
+        RequestContext(item.request_id, job.owner_key_id),
+        job.owner,
+        created_at=datetime.fromtimestamp(job.created_at, UTC),
+        accepted=True,
+        attempt=item.attempts,
+        vain=item.history,
+        submission=submission,
+        input_ref=item.input_ref if job.persist_inputs else None,
+    )
+
+
+def _vain(draft: Draft, error: Error) -> dict[str, Any]:
+    """An attempt as an artifact lists it."""
+    started = draft.attempt_started_at
+    return {
+        "number": draft.attempt,
+        "started_at": None if started is None else timestamp(started),
+        "error": error.code,
+    }

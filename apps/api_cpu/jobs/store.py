@@ -1,0 +1,318 @@
+"""The tables of jobs and items: each change is one transaction that a worker must still own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from apps.api_cpu.db.engine import reading, writing
+from apps.api_cpu.db.tables import job_items, job_workers, jobs
+from apps.api_cpu.jobs.rows import (
+    Claim,
+    Job,
+    JobItem,
+    Json,
+    Stage,
+    Status,
+    as_text,
+    item_of,
+    job_of,
+    to_row,
+)
+from apps.api_cpu.jobs.transitions import (
+    IS_ACTIVE,
+    IS_QUEUED,
+    IS_RUNNING,
+    ITEM,
+    JOB,
+    change_item,
+    change_job,
+    fairest,
+    find,
+    lock,
+    requeue,
+    take,
+)
+from lib.errors import Error, Kind
+
+_IS_READ = jobs.c.done + jobs.c.canceled >= jobs.c.total
+_CLAIM_TRIES = 4
+_PAGE = 500
+_RETRY_AFTER_S = 10
+
+
+class Outbox(Protocol):
+    """Told of every end within the transaction that records it."""
+
+    def job_ended(self, connection: Connection, job: Job) -> None:
+        """Note what is to be sent for the job, in the same transaction."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Items of all jobs."""
+
+    queued: int
+    running: int
+
+
+class JobStore:
+    """Queries only. Safe to share between threads and processes.
+
+    Every change locks its job's row first, so that changes of one job come one after the other and
+    never wait for each other in a circle. `changed` is called with a job's id after each commit.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        changed: Callable[[str], None] = lambda _job_id: None,
+        outbox: Outbox | None = None,
+    ) -> None:
+        self._engine = engine
+        self._changed = changed
+        self._outbox = outbox
+
+    def submit(self, job: Job, items: Sequence[JobItem], limit: int) -> None:
+        """Keep a job and its items. Raises `too_many_jobs` when its owner has over `limit` items
+        that have not ended, these included.
+        """
+        waiting = select(func.coalesce(func.sum(jobs.c.total - jobs.c.done - jobs.c.canceled), 0))
+        mine = waiting.where(IS_ACTIVE, jobs.c.owner_key_id == job.owner_key_id)
+        with writing(self._engine) as connection:
+            if int(connection.scalar(mine) or 0) + len(items) > limit:
+                raise _too_many(limit)
+            connection.execute(insert(jobs).values(**to_row(job)))
+            if items:
+                connection.execute(insert(job_items), [to_row(item) for item in items])
+        self._changed(job.job_id)
+
+    def get(self, job_id: str) -> Job | None:
+        """One job."""
+        with reading(self._engine) as connection:
+            return find(connection, job_id)
+
+    def page(
+        self,
+        owner_key_id: str | None,
+        statuses: Sequence[Status] = (),
+        before: str | None = None,
+        limit: int = 50,
+    ) -> list[Job]:
+        """Newest first, those of one owner or all; `before`: the last id of the page before."""
+        query = select(*JOB)
+        if owner_key_id is not None:
+            query = query.where(jobs.c.owner_key_id == owner_key_id)
+        if statuses:
+            query = query.where(jobs.c.status.in_(statuses))
+        if before is not None:
+            query = query.where(jobs.c.job_id < before)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.order_by(jobs.c.job_id.desc()).limit(limit))
+            return [job_of(row) for row in rows.mappings()]
+
+    def items(self, job_id: str) -> Iterator[JobItem]:
+        """All items of a job in their order, read a page at a time."""
+        after = -1
+        while True:
+            query = select(*ITEM).where(job_items.c.job_id == job_id, job_items.c.number > after)
+            with reading(self._engine) as connection:
+                rows = connection.execute(query.order_by(job_items.c.number).limit(_PAGE))
+                found = [item_of(row) for row in rows.mappings()]
+            yield from found
+            if len(found) < _PAGE:
+                return
+            after = found[-1].number
+
+    def ended_items(self, job_id: str, after: int, limit: int) -> list[JobItem]:
+        """Items that succeeded or failed, in the order in which they did, after the `after`th."""
+        query = select(*ITEM).where(job_items.c.job_id == job_id, job_items.c.ended > after)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.order_by(job_items.c.ended).limit(limit))
+            return [item_of(row) for row in rows.mappings()]
+
+    def jobs_ahead(self, job: Job) -> int:
+        """How many jobs were accepted before this one and wait as it does."""
+        query = select(func.count()).where(
+            IS_ACTIVE, jobs.c.status == Status.QUEUED, jobs.c.job_id < job.job_id
+        )
+        with reading(self._engine) as connection:
+            return int(connection.scalar(query) or 0)
+
+    def counts(self) -> Counts:
+        """Items waiting and running."""
+        left = select(func.coalesce(func.sum(jobs.c.total - jobs.c.done - jobs.c.canceled), 0))
+        running = select(func.count()).select_from(job_items).where(IS_RUNNING)
+        with reading(self._engine) as connection:
+            under_way = int(connection.scalar(running) or 0)
+            return Counts(int(connection.scalar(left.where(IS_ACTIVE)) or 0) - under_way, under_way)
+
+    def claim(self, worker_id: str, now: float) -> Claim | None:
+        """Take the next item, or None when there is none to take.
+
+        Fair between owners: of those with items that may run the one with the fewest running; then
+        its oldest job that may have one more; then the item that waits longest in it.
+        """
+        for _ in range(_CLAIM_TRIES):
+            with writing(self._engine) as connection:
+                job_id = fairest(connection, now)
+                if job_id is None:
+                    return None
+                claim = take(connection, job_id, worker_id, now)
+            if claim is not None:
+                self._changed(job_id)
+                return claim
+        return None
+
+    def end(
+        self,
+        claim: Claim,
+        status: Status,
+        outcome: Json | None,
+        now: float,
+        *,
+        needs_review: bool = False,
+    ) -> Job | None:
+        """Record the end of an item and count it; None when the worker no longer owned it."""
+        with writing(self._engine) as connection:
+            job = lock(connection, claim.job.job_id)
+            if job is None:
+                return None
+            counts: dict[str, Any] = {"canceled": job.canceled + 1}
+            ended = None
+            if status is not Status.CANCELED:
+                ended = job.done + 1
+                name = "ok" if status is Status.SUCCEEDED else "failed"
+                counts = {"done": ended, name: getattr(job, name) + 1}
+                counts["needs_review"] = job.needs_review + needs_review
+            change = {
+                "status": status,
+                "outcome": as_text(outcome),
+                "finished_at": now,
+                "worker_id": None,
+                "ended": ended,
+            }
+            if not change_item(connection, claim.item, change):
+                return None
+            after = change_job(connection, job, counts)
+        self._changed(after.job_id)
+        return after
+
+    def put_back(
+        self, claim: Claim, now: float, *, run_after: float = 0.0, vain: Json | None = None
+    ) -> Job | None:
+        """Give an item up for another worker, or for later; None when it was not owned any more.
+
+        `vain` is the attempt to remember. An item of a job that is to be canceled is canceled.
+        """
+        with writing(self._engine) as connection:
+            job = lock(connection, claim.job.job_id)
+            if job is None:
+                return None
+            after = requeue(connection, job, claim.item, now, run_after=run_after, vain=vain)
+        if after is not None:
+            self._changed(after.job_id)
+        return after
+
+    def request_cancel(self, job_id: str, now: float) -> Job | None:
+        """Cancel what waits and have the rest stopped. A job that has ended stays as it is."""
+        with writing(self._engine) as connection:
+            job = lock(connection, job_id)
+            if job is None or job.status.is_final or job.cancel_requested_at is not None:
+                return job
+            waiting = update(job_items).where(job_items.c.job_id == job_id, IS_QUEUED)
+            canceled = connection.execute(waiting.values(status=Status.CANCELED, finished_at=now))
+            change = {"cancel_requested_at": now, "canceled": job.canceled + canceled.rowcount}
+            after = change_job(connection, job, change)
+        self._changed(job_id)
+        return after
+
+    def to_cancel(self, job_ids: Iterable[str]) -> frozenset[str]:
+        """Those of these jobs that are to be canceled."""
+        query = select(jobs.c.job_id).where(
+            jobs.c.job_id.in_(list(job_ids)), jobs.c.cancel_requested_at.is_not(None)
+        )
+        with reading(self._engine) as connection:
+            return frozenset(connection.scalars(query))
+
+    def to_finish(self, now: float, limit: int = 50) -> list[str]:
+        """Jobs whose items have all ended and whose end nobody is writing."""
+        query = select(jobs.c.job_id).where(*_finishable(now)).order_by(jobs.c.job_id)
+        with reading(self._engine) as connection:
+            return list(connection.scalars(query.limit(limit)))
+
+    def claim_end(self, job_id: str, worker_id: str, now: float) -> Job | None:
+        """Become the one who writes a job's end; None when it has one, or is not read yet."""
+        with writing(self._engine) as connection:
+            job = lock(connection, job_id, *_finishable(now))
+            if job is None:
+                return None
+            change = {"finisher": worker_id, "stage": Stage.FINISHING, "current": None}
+            after = change_job(connection, job, change)
+        self._changed(job_id)
+        return after
+
+    def postpone_end(self, job_id: str, worker_id: str, until: float) -> None:
+        """Let a job's end be written by anybody, from `until` on."""
+        with writing(self._engine) as connection:
+            job = lock(connection, job_id, IS_ACTIVE, jobs.c.finisher == worker_id)
+            if job is not None:
+                change_job(connection, job, {"finisher": None, "finish_after": until})
+
+    def finish(
+        self,
+        job_id: str,
+        worker_id: str,
+        status: Status,
+        now: float,
+        *,
+        result_rel: str | None = None,
+        error: Json | None = None,
+    ) -> Job | None:
+        """Set a job's final state; None when another one writes its end by now."""
+        with writing(self._engine) as connection:
+            job = lock(connection, job_id, IS_ACTIVE, jobs.c.finisher == worker_id)
+            if job is None:
+                return None
+            change = {
+                "status": status,
+                "finished_at": now,
+                "stage": Stage.ENDED,
+                "finisher": None,
+                "result_rel": result_rel,
+                "error": as_text(error),
+            }
+            after = change_job(connection, job, change)
+            if self._outbox is not None:
+                self._outbox.job_ended(connection, after)
+        self._changed(job_id)
+        return after
+
+
+def _finishable(now: float) -> tuple[ColumnElement[bool], ...]:
+    alive = select(job_workers.c.worker_id).where(job_workers.c.lease_until >= now)
+    nobody = or_(jobs.c.finisher.is_(None), jobs.c.finisher.not_in(alive))
+    return IS_ACTIVE, _IS_READ, jobs.c.finish_after <= now, nobody
+
+
+def _too_many(limit: int) -> Error:
+    return Error(
+        "too_many_jobs",
+        Kind.RATE_LIMITED,
+        "Too many documents of this key are waiting.",
+        {"limit": limit, "retry_after_s": _RETRY_AFTER_S},
+        retryable=True,
+    )
