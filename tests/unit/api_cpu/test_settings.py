@@ -66,7 +66,7 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("FALLBACK_BACKEND", "cpu", "CASCADE and FALLBACK_BACKEND need"),
         ("FALLBACK_BACKEND", "gpu", "FALLBACK_BACKEND: Input should be"),
         ("CASCADE_BELOW", "1.5", "CASCADE_BELOW: Input should be less than or equal to 1"),
-        ("JOBS_BACKEND", "celery", "no jobs"),
+        ("JOBS_BACKEND", "celery", "of one host"),
         ("INFERENCE_BACKEND", "vllm", "VLLM_MODEL is missing"),
         ("INFERENCE_BACKEND", "gpu", "INFERENCE_BACKEND: Input should be"),
         ("MAX_PAGES", "many", "MAX_PAGES: Input should be a valid integer"),
