@@ -90,6 +90,12 @@ ERROR_CODES: tuple[ErrorCode, ...] = (
         "The extraction was canceled before it was read, with the job that it belonged to.",
     ),
     ErrorCode(
+        "not_exportable",
+        Kind.CONFLICT,
+        "The extraction cannot be told as an e-invoice: `details.reason` is `not_an_invoice`, or "
+        "`incomplete` with the business terms in `details.missing`; a correction can add them.",
+    ),
+    ErrorCode(
         "payload_too_large",
         Kind.TOO_LARGE,
         "The body or the document is too large; `details.limit` is the limit in bytes.",

@@ -22,6 +22,8 @@ from apps.api_cpu.corrections.endpoints import router as corrections
 from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.evals.endpoints import SHOWN_MODELS as EVAL_MODELS
 from apps.api_cpu.evals.endpoints import router as evals
+from apps.api_cpu.exports.endpoints import router as exports
+from apps.api_cpu.exports.service import ExportService
 from apps.api_cpu.extractions.admission import Admission
 from apps.api_cpu.extractions.endpoints import SHOWN_MODELS
 from apps.api_cpu.extractions.endpoints import router as extractions
@@ -47,8 +49,8 @@ _BODY_OVERHEAD_BYTES = 1024 * 1024
 _BODIES_BYTES = 256 * 1024 * 1024
 
 _ROUTERS = (
-    health, auth, tasks, extractions, pages, corrections, vendors, batches, jobs, runs, evals,
-    artifacts,
+    health, auth, tasks, extractions, exports, pages, corrections, vendors, batches, jobs, runs,
+    evals, artifacts,
 )  # fmt: skip
 _MODELS = (
     *SHOWN_MODELS, *CORRECTION_MODELS, *BATCH_MODELS, *JOB_MODELS, *RUN_MODELS, *EVAL_MODELS,
@@ -142,6 +144,7 @@ def _start(
         state.extractions = services.extractions
         state.idempotency = services.idempotency
         state.corrections = services.corrections
+        state.exports = ExportService(services.extractions, services.corrections)
         state.runs = services.runs
         state.evals = services.evals
         state.batches = services.batches

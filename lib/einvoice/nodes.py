@@ -1,8 +1,9 @@
-"""XML without surprises: a parser that fetches and expands nothing, and look-ups by local name."""
+"""XML without surprises: read without fetching or expanding anything, and written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
 from lxml import etree
 
@@ -89,6 +90,67 @@ def parse_xml(data: bytes) -> Node:
     if root.getroottree().docinfo.internalDTD is not None:
         raise unreadable("document_type_declaration")
     return Node(root)
+
+
+# What XML 1.0 (section 2.2) has no way to express.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class Branch:
+    """An element that is being written. Names are `prefix:local`, of the root's namespaces."""
+
+    __slots__ = ("_element", "_namespaces")
+
+    def __init__(self, element: etree._Element, namespaces: Mapping[str, str]) -> None:
+        self._element = element
+        self._namespaces = namespaces
+
+    @classmethod
+    def root(cls, name: str, namespaces: Mapping[str, str], default: str | None = None) -> Branch:
+        """A document's root; `default` is the prefix whose namespace is declared without one."""
+        declared: dict[str | None, str] = {}
+        for prefix, uri in namespaces.items():
+            declared[None if prefix == default else prefix] = uri
+        # The stubs do not know lxml's None, which declares a namespace without a prefix.
+        element = etree.Element(_qualified(name, namespaces), nsmap=declared)  # type: ignore[arg-type]
+        return cls(element, namespaces)
+
+    def branch(self, *names: str) -> Branch:
+        """A new child, or with several names a descendant; gone if nothing comes of it."""
+        element = self._element
+        for name in names:
+            element = etree.SubElement(element, _qualified(name, self._namespaces))
+        return Branch(element, self._namespaces)
+
+    def leaf(self, name: str, text: str | None, **attributes: str | None) -> None:
+        """A new child with text; without text, nothing. Attributes that are None are left out."""
+        if text is None or not (written := _NOT_XML.sub("", text).strip()):
+            return
+        element = etree.SubElement(self._element, _qualified(name, self._namespaces))
+        element.text = written
+        for key, value in attributes.items():
+            if value is not None:
+                element.set(key, value)
+
+    def document(self, comment: str, keep: frozenset[str] = frozenset()) -> bytes:
+        """The document in UTF-8, after a comment, without empty elements but those of `keep`."""
+        kept = {_qualified(name, self._namespaces) for name in keep}
+        for element in reversed(list(self._element.iter())):
+            parent = element.getparent()
+            is_empty = not len(element) and not element.text
+            if is_empty and parent is not None and element.tag not in kept:
+                parent.remove(element)
+        if comment:
+            # Two hyphens would end it, and one must not stand at its end.
+            text = _NOT_XML.sub("", comment.replace("--", "- -"))
+            self._element.addprevious(etree.Comment(f" {text} "))
+        tree = self._element.getroottree()
+        return etree.tostring(tree, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+
+
+def _qualified(name: str, namespaces: Mapping[str, str]) -> str:
+    prefix, _, local = name.partition(":")
+    return f"{{{namespaces[prefix]}}}{local}"
 
 
 def unreadable(reason: str) -> Error:

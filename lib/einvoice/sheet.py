@@ -19,6 +19,10 @@ CREDIT_NOTE_CODES = frozenset(
 FREIGHT_CODES = frozenset({"AAT", "DL", "FC", "SAA"})
 """UNTDID 7161 charge codes: rush delivery, delivery, freight service, shipping and handling."""
 
+FREIGHT_CODE = ("FC", "Freight service")
+DISCOUNT_CODE = ("95", "Discount")
+"""Code and name of a charge (UNTDID 7161) and an allowance (UNTDID 5189), as they are written."""
+
 MAX_ROWS = 10_000
 """Rows of a table: many times the longest invoice, and few enough for any memory."""
 

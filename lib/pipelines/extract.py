@@ -15,7 +15,7 @@ from lib.kie.models.sight import Asking, Sight
 from lib.loading.page_images import DocumentImages
 from lib.ocr.pages import OcrPool, read_pages
 from lib.pipelines.comparison import compared
-from lib.pipelines.field_reading import ModelStation, read_fields, still_wanted
+from lib.pipelines.field_reading import EINVOICE, ModelStation, read_fields, still_wanted
 from lib.pipelines.stopwatch import Stopwatch
 from lib.pipelines.word_limit import within_limit
 from lib.post.finish import finish
@@ -102,7 +102,7 @@ def _from_einvoice(
         reading = finish(einvoice.raw, chosen, (), hints)
     return Extraction(
         task_id=chosen.id,
-        backend="einvoice",
+        backend=EINVOICE,
         model=f"{einvoice.syntax}:{einvoice.profile}",
         mime_type=document.mime_type,
         reading=reading,

@@ -18,6 +18,8 @@ from lib.pipelines.stopwatch import Stopwatch
 from lib.post.finish import finish
 
 CPU = "cpu"
+EINVOICE = "einvoice"
+"""Who answers where no model is asked: the rules, or the XML of an e-invoice."""
 
 # Nobody answered: another reader may. A model that answers nonsense is a fault to be seen instead.
 _AWAY = frozenset({"inference_unavailable", "inference_timeout"})

@@ -17,7 +17,7 @@ from apps.api_cpu.auth.store import KeyStore
 from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.extractions import service as extraction_service
 from apps.api_cpu.main import create_app
-from apps.api_cpu.settings import Settings, load_settings
+from apps.api_cpu.settings import CONFIGS, Settings, load_settings
 from apps.api_cpu.stations import Reader
 from lib.domain.document import Line, Page, PageSource, Word
 from lib.domain.extraction import (
@@ -33,6 +33,7 @@ from lib.domain.geometry import Polygon
 from lib.domain.task import DocumentType, FieldSpec, FieldType, Task
 from lib.errors import Error, Kind
 from lib.pipelines.extract import Stations
+from lib.pipelines.tasks import load_tasks
 
 PEPPER = "a pepper for these tests only"
 RECEIPT = b"a document: total 19,90 EUR"
@@ -53,8 +54,10 @@ _RECEIPT_TASK = Task(
         ),
     ),
 )
+INVOICE_TASK = load_tasks(CONFIGS / "tasks")["invoice_fields_v1"]
 TASKS = {
-    task.id: task for task in (_RECEIPT_TASK, Task("auto", "Chooses", None, (), (_RECEIPT_TASK,)))
+    task.id: task
+    for task in (_RECEIPT_TASK, INVOICE_TASK, Task("auto", "Chooses", None, (), (_RECEIPT_TASK,)))
 }
 
 
@@ -100,6 +103,7 @@ class FakePipeline:
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
+        self.answer: Callable[[], Extraction] = reading
         self.entered = threading.Event()
         self.release = threading.Event()
 
@@ -134,7 +138,7 @@ class FakePipeline:
             if data == b"wait":
                 self.entered.set()
                 self.release.wait(20)
-        return reading()
+        return self.answer()
 
 
 class Place:

@@ -1,14 +1,12 @@
-"""`POST /v1/extract` and `GET /v1/extracts/{request_id}`."""
+"""`POST /v1/extract`."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
 
 from apps.api_cpu.artifacts.store import extract_key
 from apps.api_cpu.auth.endpoints import ExtractCaller
@@ -17,7 +15,6 @@ from apps.api_cpu.extractions.admission import Admission
 from apps.api_cpu.extractions.body import receive
 from apps.api_cpu.extractions.departure import canceled_when_left
 from apps.api_cpu.extractions.draft import Draft
-from apps.api_cpu.extractions.response import as_csv
 from apps.api_cpu.extractions.schemas import (
     REQUEST_EXAMPLE,
     ExtractForm,
@@ -83,13 +80,6 @@ SHOWN_MODELS = (ExtractRequest, ExtractForm, ExtractResponse)
 """Models that the OpenAPI document would lack, or have without nulls."""
 
 
-class Format(StrEnum):
-    """How an extraction is shown."""
-
-    JSON = "json"
-    CSV = "csv"
-
-
 @router.post(
     "/v1/extract",
     summary="Read one document",
@@ -148,37 +138,3 @@ async def _extract(
         return await admission.run(work, deadline)
     async with canceled_when_left(request, draft.cancellation):
         return await admission.run(work, deadline)
-
-
-@router.get(
-    "/v1/extracts/{request_id}",
-    summary="One extraction again",
-    response_class=WireResponse,
-    responses=answers(
-        ExtractResponse,
-        "unauthorized",
-        "forbidden",
-        "not_found",
-        "validation_error",
-        "storage_unavailable",
-        content={
-            "text/csv": {
-                "schema": {"type": "string"},
-                "example": "field,value,raw,confidence,page,source\r\n"
-                'total,19.90,"19,90 EUR",0.97,1,ocr\r\n',
-            }
-        },
-    ),
-)
-def get_extract(
-    request: Request,
-    caller: ExtractCaller,
-    request_id: Annotated[str, Path(openapi_examples={"an id": {"value": "receipt-1"}})],
-    format: Annotated[Format, Query()] = Format.JSON,
-) -> Response:
-    """The answer that a request got: a failure comes with its own status and envelope."""
-    service: ExtractionService = request.app.state.extractions
-    stored = service.again(request_id, caller)
-    if format is Format.CSV and "error" not in stored.body:
-        return Response(as_csv(stored.body), media_type="text/csv")
-    return WireResponse(stored.body, status_code=stored.status)

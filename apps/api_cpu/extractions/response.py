@@ -11,7 +11,7 @@ from typing import Any
 from lib.domain.document import Page
 from lib.domain.extraction import Comparison, Extraction, FieldValue, Result, Source
 from lib.domain.geometry import Polygon
-from lib.pipelines.field_reading import CPU
+from lib.pipelines.field_reading import CPU, EINVOICE
 
 CSV_COLUMNS = ("field", "value", "raw", "confidence", "page", "source")
 _POLYGON_DIGITS = 5
@@ -109,7 +109,7 @@ def _result(result: Result) -> dict[str, Any]:
 def _engine(source: Source, backend: str) -> str | None:
     """Who answered a field; None for one that was computed from others."""
     return {
-        Source.XML: "einvoice",
+        Source.XML: EINVOICE,
         Source.TEXT_LAYER: CPU,
         Source.OCR: CPU,
         Source.MODEL: backend,
