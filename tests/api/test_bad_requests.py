@@ -283,7 +283,7 @@ def test_the_frameworks_own_errors_have_the_envelope(place: Place) -> None:
     _error(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == "POST"
     _error(place.client.get("/v1/artifacts"), 422, "validation_error")
-    _error(place.client.get("/v1/extracts/x?format=ubl"), 422, "validation_error")
+    _error(place.client.get("/v1/extracts/x?format=pdf"), 422, "validation_error")
 
 
 def test_an_unexpected_exception_tells_nothing(place: Place, capfd: Any) -> None:
