@@ -23,10 +23,11 @@ check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -q -n logical --maxprocesses 4 -m "not slow and not gpu and not peer" tests
+	$(BIN)/pytest -q -n logical --maxprocesses 4 -m "not slow and not gpu and not peer and not s3_peer" tests
 
 test: check
-	$(BIN)/pytest -q -m "slow and not gpu and not peer" tests
+	$(BIN)/pytest -q -m "slow and not gpu and not peer and not s3_peer" tests
+	scripts/bootstrap_s3_peer.sh test
 	scripts/bootstrap_vllm_peer.sh test
 
 # A real vLLM on the CPU (2.5 GB, once): the contract suite of inference servers against it.

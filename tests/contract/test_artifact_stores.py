@@ -6,10 +6,11 @@ import hashlib
 import io
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from s3_places import S3_PLACES, Places
 
 from apps.api_cpu.artifacts.store import ArtifactStore
 from apps.api_cpu.artifacts.stores.local import LocalArtifactStore
@@ -42,12 +43,18 @@ BAD_KEYS = [
 MakeStore = Callable[..., ArtifactStore]
 
 
-@pytest.fixture(params=["local"])
-def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
+@pytest.fixture(params=["local", *S3_PLACES])
+def make_store(
+    request: pytest.FixtureRequest, tmp_path: Path, s3_places: Places
+) -> Iterator[MakeStore]:
     """Opens the store again and again on the same place."""
-    stores = {"local": lambda **options: LocalArtifactStore(tmp_path / "artifacts", **options)}
-    make: MakeStore = stores[request.param]
-    return make
+    if request.param == "local":
+        yield lambda **options: LocalArtifactStore(tmp_path / "artifacts", **options)
+        return
+    _, which, over = request.param.split("-")
+    place, close = s3_places.open(which, over)
+    yield place.store
+    close()
 
 
 def _sha(data: bytes) -> str:

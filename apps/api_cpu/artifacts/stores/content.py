@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from apps.api_cpu.artifacts.store import Source
 
@@ -39,3 +40,48 @@ def checked_chunks(file: BinaryIO, sha256: str, size: int) -> Iterator[bytes]:
         yield chunk
     if seen != size or digest.hexdigest() != sha256:
         raise ValueError("the content is not what its hash and its size say")
+
+
+class Lent(io.RawIOBase):
+    """A file lent to a thread that may be given up: after `take_back` it reads nothing more."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self._lock = threading.Lock()
+        self._is_ours = False
+
+    def take_back(self) -> None:
+        """From now on only the owner moves in the file."""
+        with self._lock:
+            self._is_ours = True
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Raises `OSError` once it has been taken back."""
+        with self._lock:
+            data = self._lent().read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Raises `OSError` once it has been taken back."""
+        with self._lock:
+            return self._lent().seek(offset, whence)
+
+    def tell(self) -> int:
+        """Raises `OSError` once it has been taken back."""
+        with self._lock:
+            return self._lent().tell()
+
+    def _lent(self) -> BinaryIO:
+        if self._is_ours:
+            raise OSError("the file has been taken back")
+        return self._file
