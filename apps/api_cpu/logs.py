@@ -53,6 +53,11 @@ def warning(message: str, **fields: object) -> None:
     logger.bind(**fields).warning("{}", message)
 
 
+def failure(message: str, **fields: object) -> None:
+    """Log a record of something that a person has to look after."""
+    logger.bind(**fields).error("{}", message)
+
+
 def unexpected(exc: BaseException, **fields: object) -> None:
     """Log an exception nobody expected: its type and where it came from, never its text.
 

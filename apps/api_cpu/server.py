@@ -124,7 +124,7 @@ def _say_what_next(settings: Settings, address: str, port: int) -> None:
     ]
     if settings.asks_for_keys:
         lines += ["", "A key for $API_KEY: ocr keys create --role client"]
-    lines += ["", f"Answers are kept in {settings.artifacts_folder}. Ctrl-C stops the server."]
+    lines += ["", f"Answers are kept in {settings.artifacts_place}. Ctrl-C stops the server."]
     console.out.print("\n".join(lines), markup=False)
 
 

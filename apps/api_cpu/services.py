@@ -71,7 +71,7 @@ def build_services(
     reader = make_reader(settings)
     opened.callback(reader.close)
     tasks = reader.stations.tasks
-    store = build_artifact_store(settings)
+    store = build_artifact_store(settings, opened)
     index_engine = open_database(settings.index_database, Schema.INDEX, Durability.POWER_LOSS)
     opened.callback(index_engine.dispose)
     vendors_engine = open_database(settings.vendors_database, Schema.VENDORS, Durability.CRASH)

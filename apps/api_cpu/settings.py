@@ -1,4 +1,7 @@
-"""Every environment variable, typed: what it may be, and why a start is refused."""
+"""Every environment variable, typed: what it may be, and why a start is refused.
+
+Longer than other files: nobody should have to look for a variable in two places.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +44,8 @@ DEFAULTS_FILE = CONFIGS / "default.yaml"
 
 # A variable of the API contract that this build does not read: setting it would have no effect, so
 # the start is refused instead.
-_S3 = "this build keeps artifacts in the local folder DATA_ROOT/artifacts"
 _JOBS = "this build runs its jobs in processes of one host, JOBS_BACKEND=local"
 NOT_IN_THIS_BUILD: Mapping[str, str] = {
-    **dict.fromkeys(("S3_BUCKET", "S3_ENDPOINT_URL", "S3_PREFIX"), _S3),
     **dict.fromkeys(("JOBS_BACKEND", "CELERY_BROKER_URL"), _JOBS),
 }
 
@@ -58,6 +59,7 @@ _OWN_PREFIXES = (
     "JOBS_",
     "S3_",
     "SHUTDOWN_",
+    "SPOOL_",
     "SYNC_",
     "VENDOR_",
 )
@@ -116,6 +118,39 @@ class Settings(BaseSettings):
     )
     s3_allow_overwrite: bool = Field(
         description="Let an artifact replace one of the same name, in whatever store is used."
+    )
+    s3_bucket: str | None = Field(
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        description="Bucket of Cloudflare R2 or another S3 that artifacts are kept in. Default: "
+        "they are files in `DATA_ROOT/artifacts`. docs/storage.md sets one up.",
+    )
+    s3_endpoint_url: str | None = Field(
+        description="Where the bucket's store is: `https://<account id>.r2.cloudflarestorage.com`, "
+        "without the bucket. Needed with `S3_BUCKET`."
+    )
+    s3_prefix: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*/?$|^$",
+        max_length=200,
+        description="What the keys of all objects begin with, such as `production`.",
+    )
+    s3_region: str = Field(
+        pattern=r"^[a-z0-9-]{2,30}$",
+        description="Region that requests are signed for: `auto` for R2, the bucket's elsewhere.",
+    )
+    aws_access_key_id: SecretStr | None = Field(
+        description="Id of the key to the bucket. Needed with `S3_BUCKET`."
+    )
+    aws_secret_access_key: SecretStr | None = Field(
+        description="The key to the bucket. Needed with `S3_BUCKET`."
+    )
+    spool_max_mb: int = Field(
+        ge=1,
+        le=1_000_000,
+        description="With `S3_BUCKET`: MiB of artifacts that may wait in `DATA_ROOT/spool` while "
+        "the store is away; then requests get 503 before they are worked on.",
+    )
+    spool_max_files: int = Field(
+        ge=1, le=1_000_000, description="As `SPOOL_MAX_MB`, of their number."
     )
     auth_enabled: bool | None = Field(
         description="Ask for API keys. Default: on, unless `HOST` is a loopback address."
@@ -272,7 +307,28 @@ class Settings(BaseSettings):
                 "API_KEY_PEPPER is missing: API keys are asked for (HOST is not loopback, or "
                 "AUTH_ENABLED=1) and cannot be checked without it"
             )
+        self._require_whole_bucket()
         return self
+
+    def _require_whole_bucket(self) -> None:
+        """Half of what names a bucket would keep artifacts where nobody looks for them."""
+        url = self.s3_endpoint_url
+        if self.s3_bucket is None:
+            if url is not None or self.s3_prefix:
+                raise ValueError("S3_BUCKET is missing: S3_ENDPOINT_URL or S3_PREFIX is given")
+            return
+        needed = {
+            "S3_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": self.aws_access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.aws_secret_access_key,
+        }
+        for name, value in needed.items():
+            if value is None:
+                raise ValueError(f"{name} is missing: S3_BUCKET is given and needs it")
+        if re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+/?", url or "") is None:
+            raise ValueError(
+                "S3_ENDPOINT_URL must be http(s)://host or http(s)://host:port, without the bucket"
+            )
 
     @property
     def backend(self) -> Literal["cpu", "mock", "vllm"]:
@@ -326,6 +382,16 @@ class Settings(BaseSettings):
     def artifacts_folder(self) -> Path:
         """Folder of the local artifact store."""
         return self.data_root / "artifacts"
+
+    @property
+    def artifacts_place(self) -> str:
+        """Where artifacts are, for people."""
+        return f"the bucket {self.s3_bucket}" if self.s3_bucket else str(self.artifacts_folder)
+
+    @property
+    def spool_folder(self) -> Path:
+        """Folder of artifacts that wait for their bucket."""
+        return self.data_root / "spool"
 
     @property
     def worker_count(self) -> int:

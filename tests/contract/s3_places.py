@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,3 +118,27 @@ S3_PLACES = [
     pytest.param("s3-peer-http", marks=pytest.mark.s3_peer),
     pytest.param("s3-peer-tls", marks=pytest.mark.s3_peer),
 ]
+
+
+@pytest.fixture(scope="session")
+def s3_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+    """All S3 servers of the session."""
+    with ExitStack() as opened:
+        yield Places(tmp_path_factory.mktemp("s3"), opened)
+
+
+@pytest.fixture(params=S3_PLACES)
+def s3_place(request: pytest.FixtureRequest, s3_places: Places) -> Iterator[Place]:
+    """Each S3 server, over http and over TLS."""
+    _, which, over = request.param.split("-")
+    place, close = s3_places.open(which, over)
+    yield place
+    close()
+
+
+@pytest.fixture
+def moto_place(s3_places: Places) -> Iterator[Place]:
+    """moto over http: for what depends on the front alone."""
+    place, close = s3_places.open("moto", "http")
+    yield place
+    close()

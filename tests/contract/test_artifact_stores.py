@@ -16,6 +16,8 @@ from apps.api_cpu.artifacts.store import ArtifactStore
 from apps.api_cpu.artifacts.stores.local import LocalArtifactStore
 from lib.errors import Error
 
+pytest_plugins = ["s3_places"]
+
 KEY = "extracts/2026-11-20/receipt-1.json"
 INPUT = f"inputs/2026-11-20/{'5e88489d' * 8}.pdf"
 BAD_KEYS = [

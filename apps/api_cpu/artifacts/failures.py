@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from apps.api_cpu import logs
-from apps.api_cpu.artifacts.store import ArtifactStore
+from apps.api_cpu.artifacts.store import ArtifactStore, is_no_room
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.errors import envelope, internal_error, status_of
 from apps.api_cpu.request_context import context_of, new_request_id
@@ -45,6 +45,8 @@ def _kept(
     else:
         logs.unexpected(exc, request_id=request_id, key_id=caller.key_id)
         error = internal_error()
+    if is_no_room(error):
+        return error
     now = datetime.now(UTC)
     # An id of its own: the one that was asked for is still free, or somebody else's.
     rel = key_of(now, new_request_id())

@@ -12,9 +12,12 @@ from typing import BinaryIO, Protocol
 
 from lib.errors import Error, Kind
 
-_FOLDER = r"(extracts|corrections|batches|evals|inputs)/"
+KINDS = ("extracts", "corrections", "batches", "evals", "inputs")
+"""The folders that keys begin with."""
+_FOLDER = rf"({'|'.join(KINDS)})/"
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}/"
 _KEY = re.compile(rf"{_FOLDER}{_DAY}[A-Za-z0-9][A-Za-z0-9._-]{{0,150}}\Z")
+_NO_ROOM = "no_room"
 _PREFIX = re.compile(rf"{_FOLDER}({_DAY})?\Z")
 
 
@@ -53,6 +56,11 @@ class ArtifactStore(Protocol):
     @property
     def name(self) -> str:
         """As `storage.backend` in health: local or s3."""
+        ...
+
+    @property
+    def spooled(self) -> int:
+        """How many objects wait on this machine to be written to the store."""
         ...
 
     def put(self, key: str, data: bytes) -> None:
@@ -108,9 +116,10 @@ class ArtifactStore(Protocol):
         ...
 
     def require_room(self, size: int = 0) -> None:
-        """Raise `storage_unavailable` unless something of `size` bytes could be kept.
+        """Raise `no_room` unless something of `size` bytes could be kept, also in an outage.
 
-        Asked before work starts, so that no answer is lost after it.
+        Asked before work starts, so that its answer is not lost after it. Raises
+        `storage_unavailable` as well when nothing can be written at all.
         """
         ...
 
@@ -175,6 +184,25 @@ def no_such_artifact() -> Error:
 def already_written() -> Error:
     """For a key that exists."""
     return Error("conflict", Kind.CONFLICT, "An artifact of that name exists already.")
+
+
+def no_room() -> Error:
+    """For work that is refused before it begins, since its artifact might not be kept.
+
+    Neither is one written that says so.
+    """
+    return Error(
+        "storage_unavailable",
+        Kind.UNAVAILABLE,
+        "There is no room for artifacts at the moment.",
+        {"reason": _NO_ROOM},
+        retryable=True,
+    )
+
+
+def is_no_room(error: Error) -> bool:
+    """Whether this is `no_room`."""
+    return error.details.get("reason") == _NO_ROOM
 
 
 def store_unavailable() -> Error:

@@ -51,6 +51,7 @@ class Draft:
     image_sha256: str | None = None
     image_size: int | None = None
     input_ref: str | None = None
+    warnings: list[str] = field(default_factory=list)
     cancellation: Cancellation = field(default_factory=Cancellation)
     journal: Journal = field(default_factory=Journal)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from apps.api_cpu import logs
-from apps.api_cpu.artifacts.store import ArtifactStore, store_unavailable
+from apps.api_cpu.artifacts.store import ArtifactStore, is_no_room, store_unavailable
 from apps.api_cpu.auth.roles import Caller, Scope
 from apps.api_cpu.errors import internal_error, invalid, not_found
 from apps.api_cpu.extractions.body import Received, parse, understand
@@ -28,6 +28,11 @@ from lib.domain.task import Task
 from lib.errors import Error, Kind
 from lib.kie.models.sight import Asking
 from lib.pipelines.extract import Stations, extract
+
+INPUT_NOT_KEPT = (
+    "input_not_kept: the store did not take the document; `persist_inputs` was not done"
+)
+NO_ARTIFACT = "artifact_not_kept: the store failed while the document was read; keep this answer"
 
 
 def utc_now() -> datetime:
@@ -104,6 +109,7 @@ class ExtractionService:
         Raises `Error`, having noted in `draft` how far it came: `fail` then writes the artifact.
         """
         options = order.options
+        self._store.require_room(len(order.data or b"") if options.persist_inputs else 0)
         self._reserve(draft)
         data = self._stored_input(draft, options) if order.data is None else order.data
         draft.attempt_started_at = self._clock()
@@ -139,7 +145,7 @@ class ExtractionService:
         else:
             logs.unexpected(exc, request_id=draft.request_id, key_id=draft.caller.key_id)
             error = internal_error()
-        if draft.id_is_taken:
+        if draft.id_is_taken or is_no_room(error):
             # Not tried again: the id may be free by now, and a refusal must not use it up.
             return error
         try:
@@ -242,6 +248,16 @@ class ExtractionService:
         return data
 
     def _persist(self, draft: Draft, options: ExtractRequest, data: bytes) -> None:
+        """Keep the document. That it cannot be kept is a warning: it has been read by now."""
+        try:
+            self._keep_input(draft, options, data)
+        except Error as error:
+            if error.code != "storage_unavailable":
+                raise
+            logs.warning("an input was not kept", request_id=draft.request_id)
+            draft.warnings.append(INPUT_NOT_KEPT)
+
+    def _keep_input(self, draft: Draft, options: ExtractRequest, data: bytes) -> None:
         with draft.stopwatch.station("store"):
             if options.image_ref is not None:
                 self._inputs.keep(options.image_ref, draft.caller)
@@ -259,6 +275,7 @@ class ExtractionService:
             "request_id": draft.request_id,
             "created_at": timestamp(draft.created_at),
             **shown(extraction, with_words=debug is not None and debug.include_words),
+            "warnings": [*extraction.warnings, *extraction.reading.warnings, *draft.warnings],
             "input_ref": draft.input_ref,
             "timings_ms": draft.timings_ms(),
             "artifact_rel": draft.artifact_rel,
@@ -267,7 +284,14 @@ class ExtractionService:
             response["raw_model_text"] = draft.journal.raw_text
         with draft.stopwatch.station("store"):
             artifact = artifact_of_response(draft, response)
-            self._store.put(draft.artifact_rel, dump(artifact))
+            try:
+                self._store.put(draft.artifact_rel, dump(artifact))
+            except Error as error:
+                if error.code != "storage_unavailable":
+                    raise
+                # There was room before the work. The answer is not thrown away after it.
+                logs.failure("an answer has NO artifact", request_id=draft.request_id)
+                response["warnings"] = [*response["warnings"], NO_ARTIFACT]
         return response | {"timings_ms": draft.timings_ms()}
 
     def _hints(self, options: ExtractRequest, caller: Caller) -> Hints:

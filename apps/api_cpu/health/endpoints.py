@@ -21,14 +21,16 @@ async def health(request: Request) -> Health:
     admission: Admission = state.admission
     jobs: Jobs = state.job_machinery
     counts = jobs.reaper.counts
-    is_ok = readiness.inference and readiness.storage
+    is_ok = readiness.inference and readiness.storage and not readiness.spooled
     return Health(
         status="ok" if is_ok else "degraded",
         version=request.app.version,
         inference=InferenceHealth(
             backend=state.backend, ready=readiness.inference, model=state.model_name
         ),
-        storage=StorageHealth(backend=state.store_name, ready=readiness.storage, spooled=0),
+        storage=StorageHealth(
+            backend=state.store_name, ready=readiness.storage, spooled=readiness.spooled
+        ),
         jobs=JobsHealth(
             backend=jobs.backend.name,
             queued=counts.queued + admission.queued,

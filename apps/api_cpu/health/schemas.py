@@ -19,8 +19,10 @@ class StorageHealth(BaseModel):
     """The artifact store."""
 
     backend: str
-    ready: bool
-    spooled: int = Field(description="Artifacts that wait to be written; 0 for a local store.")
+    ready: bool = Field(description="Whether the store answers; while it does not, artifacts wait.")
+    spooled: int = Field(
+        description="Artifacts that wait on this machine for the store; always 0 for `local`."
+    )
 
 
 class JobsHealth(BaseModel):
@@ -49,7 +51,7 @@ class Health(BaseModel):
     )
 
     status: Literal["ok", "degraded"] = Field(
-        description="`degraded` while the reader or the store is not ready."
+        description="`degraded` while reader or store is not ready, or artifacts wait for it."
     )
     version: str
     inference: InferenceHealth

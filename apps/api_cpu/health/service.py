@@ -26,6 +26,7 @@ class Readiness:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="readiness", daemon=True)
         self.storage = False
+        self.spooled = 0
 
     @property
     def inference(self) -> bool:
@@ -53,3 +54,4 @@ class Readiness:
             self.storage = False
         else:
             self.storage = True
+        self.spooled = self._store.spooled

@@ -27,6 +27,7 @@ from apps.api_cpu.artifacts.store import ArtifactStore, input_key, is_key, no_su
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.inputs.content import Content
 from apps.api_cpu.inputs.store import InputIndex
+from lib.errors import Error
 
 KEPT = "kept"
 """The holder of what its owner asked to keep (`persist_inputs`)."""
@@ -68,7 +69,7 @@ class InputStore:
                 key_of, content.sha256, content.size, (holder, owner_key_id), self._clock()
             )
             ref = claimed.input_ref
-            if not (claimed.is_stored and self._store.exists(ref)):
+            if not (claimed.is_stored and self._is_there(ref)):
                 self._put(ref, content)
             if self._index.stored(ref, self._clock()):
                 return ref
@@ -126,6 +127,13 @@ class InputStore:
     def _remove(self, input_ref: str) -> None:
         self._store.delete(input_ref)
         self._index.removed(input_ref, self._clock())
+
+    def _is_there(self, input_ref: str) -> bool:
+        """False also when the store cannot say so now: the same again changes nothing there."""
+        try:
+            return self._store.exists(input_ref)
+        except Error:
+            return False
 
     def _put(self, input_ref: str, content: Content) -> None:
         if isinstance(content.source, Path):

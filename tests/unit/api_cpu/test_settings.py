@@ -56,7 +56,12 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MAX_UPLOADS_MB", "1", "did you mean MAX_UPLOAD_MB?"),
         ("AUTH_WHATEVER", "1", "AUTH_WHATEVER is not a setting"),
         ("S3_BUKET", "b", "did you mean S3_BUCKET?"),
-        ("S3_BUCKET", "b", "local folder"),
+        ("S3_BUCKET", "artifacts", "S3_ENDPOINT_URL is missing: S3_BUCKET is given"),
+        ("S3_BUCKET", "No_Bucket", "S3_BUCKET: String should match pattern"),
+        ("S3_ENDPOINT_URL", "https://r2.example", "S3_BUCKET is missing"),
+        ("S3_PREFIX", "production", "S3_BUCKET is missing"),
+        ("S3_PREFIX", "../up", "S3_PREFIX: String should match pattern"),
+        ("SPOOL_MAX_MIB", "1", "did you mean SPOOL_MAX_MB?"),
         ("VLLM_BASE_URL", "gpu-pod:8001", "VLLM_BASE_URL: an address must be http://"),
         ("VLLM_BASE_URL", "http://me:secret@pod", "VLLM_BASE_URL: an address holds a user"),
         ("VLLM_API_KEY", "two words", "VLLM_API_KEY: the key has a character"),
@@ -169,3 +174,34 @@ def test_an_inference_key_shows_nowhere(monkeypatch: pytest.MonkeyPatch) -> None
     settings = load_settings()
     assert settings.inference_key == "sk-very-secret"
     assert "very-secret" not in repr(settings)
+
+
+def test_a_bucket_is_named_with_all_that_opens_it() -> None:
+    given = {
+        "s3_bucket": "artifacts",
+        "s3_endpoint_url": "https://0123.r2.cloudflarestorage.com",
+        "aws_access_key_id": "an id",
+        "aws_secret_access_key": "a secret",
+    }
+    settings = load_settings(**given)
+    assert settings.artifacts_place == "the bucket artifacts"
+    assert "a secret" not in repr(settings)
+    for name in given:
+        with pytest.raises(
+            SettingsError, match=f"^{name.upper()} is missing: .*S3_BUCKET|S3_BUCKET is missing"
+        ):
+            load_settings(**{other: value for other, value in given.items() if other != name})
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["0123.r2.cloudflarestorage.com", "https://r2.example/artifacts", "https://me:x@r2.example"],
+)
+def test_the_bucket_is_no_part_of_its_stores_address(url: str) -> None:
+    with pytest.raises(SettingsError, match="S3_ENDPOINT_URL must be"):
+        load_settings(
+            s3_bucket="artifacts",
+            s3_endpoint_url=url,
+            aws_access_key_id="id",
+            aws_secret_access_key="secret",
+        )

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,12 +18,14 @@ from apps.api_cpu.artifacts.store import (
     Stored,
     already_written,
     is_key,
+    no_room,
     no_such_artifact,
     require_key,
     require_prefix,
     store_unavailable,
 )
 from apps.api_cpu.artifacts.stores.content import checked_chunks, in_memory, reopened
+from lib.errors import Error
 
 _INCOMING = ".incoming"
 _ABANDONED_AFTER_S = 3600.0
@@ -38,6 +40,7 @@ class LocalArtifactStore:
     """
 
     name = "local"
+    spooled = 0
 
     def __init__(self, folder: Path, *, allow_overwrite: bool = False) -> None:
         """Create the folder, remove what a crash left. Raises `storage_unavailable`."""
@@ -111,8 +114,11 @@ class LocalArtifactStore:
             keys = (path.relative_to(self._folder).as_posix() for path in folder.rglob("*"))
             found = sorted(key for key in keys if is_key(key))
         for key in found:
-            if self.exists(key):
+            try:
                 yield self.stat(key)
+            except Error as error:
+                if error.code != "not_found":
+                    raise
 
     def presign_put(
         self,
@@ -132,14 +138,20 @@ class LocalArtifactStore:
 
     def require_room(self, size: int = 0) -> None:
         """See `ArtifactStore.require_room`."""
+        self.probe()
         with _translated():
             if shutil.disk_usage(self._folder).free < size + _KEPT_FREE_BYTES:
-                raise store_unavailable()
+                raise no_room()
 
     def probe(self) -> None:
         """See `ArtifactStore.probe`."""
-        with _translated(), tempfile.TemporaryFile(dir=self._incoming) as file:
-            file.write(b"probe")
+        with _translated():
+            handle, name = tempfile.mkstemp(dir=self._incoming)
+            try:
+                os.write(handle, b"probe")
+            finally:
+                os.close(handle)
+                Path(name).unlink(missing_ok=True)
 
     @contextmanager
     def _written_aside(self, source: Source, sha256: str, size: int) -> Iterator[Path]:
@@ -167,12 +179,16 @@ class LocalArtifactStore:
 
 
 def _link(unfinished: Path, path: Path, sha256: str) -> None:
-    try:
-        os.link(unfinished, path)
-    except FileExistsError:
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+    while True:
+        try:
+            os.link(unfinished, path)
+        except FileExistsError:
+            with suppress(FileNotFoundError), path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() == sha256:
+                    return
                 raise already_written() from None
+        else:
+            return
 
 
 def make_folder(folder: Path) -> None:

@@ -88,6 +88,7 @@ class S3ArtifactStore:
     """Objects in a bucket, each with its SHA-256 in its metadata. Safe to share between threads."""
 
     name = "s3"
+    spooled = 0
 
     def __init__(
         self, bucket: Bucket, *, allow_overwrite: bool = False, within_s: float = _CALL_WITHIN_S
