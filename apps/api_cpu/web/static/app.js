@@ -8,7 +8,10 @@ import { watchDrops, watchPaste } from "/static/intake.js";
 import { loadLanguage, t } from "/static/language.js";
 import { inWords, notices, say, shown } from "/static/notices.js";
 import { applyTheme } from "/static/preferences.js";
+import { QualityView } from "/static/quality_view.js";
 import { readFiles, resume } from "/static/reading.js";
+import { RunView } from "/static/run_view.js";
+import { RunsView } from "/static/runs_view.js";
 import { connection, key } from "/static/server.js";
 import { session } from "/static/session.js";
 import { SettingsView } from "/static/settings_view.js";
@@ -17,10 +20,20 @@ import { openShortcuts } from "/static/shortcuts.js";
 const VIEWS = [
   [/^#\/documents\/([^/]+)$/, (id) => new DocumentView(id, navigate)],
   [/^#\/again\/([^/]+)$/, (id) => new AgainView(id)],
+  [/^#\/runs$/, () => new RunsView()],
+  [/^#\/runs\/([^/]+)$/, (id) => new RunView(id, navigate)],
+  [/^#\/quality$/, () => new QualityView(navigate)],
+  [/^#\/quality\/run\/([^/]+)$/, (runId) => new QualityView(navigate, { runId })],
+  [/^#\/quality\/([^/]+)$/, (evalId) => new QualityView(navigate, { evalId })],
   [/^#\/settings$/, () => new SettingsView()],
   [/^/, () => new InboxView()],
 ];
-const LINKS = [["#/", "nav.documents", "file"], ["#/settings", "nav.settings", "gear"]];
+const LINKS = [
+  { href: "#/", name: "nav.documents", sign: "file", below: /^(#\/(documents|again)\/.*|#\/|)$/ },
+  { href: "#/runs", name: "nav.runs", sign: "runs", below: /^#\/runs/ },
+  { href: "#/quality", name: "nav.evals", sign: "chart", below: /^#\/quality/, scope: "debug:run" },
+  { href: "#/settings", name: "nav.settings", sign: "gear", below: /^#\/settings/ },
+];
 
 const main = el("main", { id: "main", tabindex: "-1" });
 let view = null;
@@ -37,6 +50,7 @@ async function start() {
   connection.addEventListener("online", () => document.body.classList.remove("offline"));
   watchDrops(take, (isOver) => document.body.classList.toggle("dropping", isOver));
   watchPaste(take);
+  session.addEventListener("change", markLinks);
   addEventListener("hashchange", show);
   addEventListener("keydown", pressed);
   addEventListener("beforeunload", (event) => view?.isUnsaved && event.preventDefault());
@@ -51,7 +65,7 @@ async function start() {
 }
 
 function frame() {
-  const links = LINKS.map(([href, name, sign]) => el("a", { href }, icon(sign), el("span", {}, t(name))));
+  const links = LINKS.map(({ href, name, sign }) => el("a", { href }, icon(sign), el("span", {}, t(name))));
   return [
     el("a", { class: "skip", href: "#main", onclick: (event) => { event.preventDefault(); main.focus(); } }, t("nav.skip")),
     el("header", { class: "top" }, el("h1", {}, t("app.title")), el("nav", { "aria-label": t("nav.title") }, links),
@@ -77,7 +91,7 @@ async function show() {
   const made = make(...(pattern.exec(location.hash)?.slice(1) ?? []).map(decodeURIComponent));
   view = made;
   main.replaceChildren(made.element);
-  markLink();
+  markLinks();
   try {
     await made.open();
   } catch (error) {
@@ -93,10 +107,12 @@ function failed(error) {
     button({ label: t("error.again"), onclick: show }));
 }
 
-function markLink() {
+/** Mark the link of the view that is shown, and hide those that the key is not for. */
+function markLinks() {
   for (const link of document.querySelectorAll(".top nav a")) {
-    const isHere = link.hash === location.hash || (link.hash === "#/" && /^(#\/(documents|again)|$)/.test(location.hash));
-    if (isHere) link.setAttribute("aria-current", "page");
+    const { below, scope } = LINKS.find(({ href }) => href === link.getAttribute("href"));
+    link.hidden = Boolean(scope) && !session.may(scope);
+    if (below.test(location.hash)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
 }

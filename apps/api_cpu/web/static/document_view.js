@@ -122,7 +122,8 @@ export class DocumentView {
 
   #verdict(response) {
     const reasons = reasonsInWords(response);
-    if (!response.needs_review) return el("p", { class: "verdict good" }, icon("sure"), t("document.fine"));
+    const count = this.#draft.openCount;
+    if (!response.needs_review) return el("p", { class: "verdict good" }, icon("sure"), count ? t("document.mostly_fine", { count }) : t("document.fine"));
     return el("div", { class: "verdict doubtful" }, icon("doubt"),
       el("div", {}, el("strong", {}, t("document.look")), el("ul", {}, reasons.map((reason) => el("li", {}, reason)))));
   }

@@ -42,7 +42,8 @@ export class FieldList extends EventTarget {
     const row = this.#rows.get(name);
     row?.element.closest("details")?.setAttribute("open", "");
     row?.input.focus();
-    row?.input.select();
+    // Backward, so that a long text shows its beginning.
+    row?.input.setSelectionRange(0, row.input.value.length, "backward");
     return Boolean(row);
   }
 
@@ -64,7 +65,7 @@ export class FieldList extends EventTarget {
   }
 
   #doubtfulPart(doubtful) {
-    if (!doubtful.length) return el("p", { class: "all-sure" }, icon("sure"), t("fields.nothing_doubtful"));
+    if (!doubtful.length) return null;
     this.#heads = el("span", { class: "left" });
     const part = this.#part("doubtful", t("fields.doubtful"), doubtful, this.#heads,
       button({ label: t("fields.confirm_all"), class: "small", onclick: () => doubtful.forEach(({ name }) => this.#draft.confirm(name)) }));

@@ -6,8 +6,8 @@ export default {
   "notice.close": "Close",
   "time.seconds": "{count} s", "time.minutes": "{count} min", "time.hours": "{hours} h {minutes} min",
 
-  "inbox.title": "Drop receipts and invoices here",
-  "inbox.kinds": "PDF, photos and scans (JPEG, PNG, WebP, TIFF, BMP, HEIC), e-invoices (XML), whole folders, ZIP. Or paste an image. They are read on this server and go nowhere else.",
+  "inbox.title": "Add receipts and invoices",
+  "inbox.kinds": "Drop them here, choose them, or paste an image: PDF, photos and scans (JPEG, PNG, WebP, TIFF, BMP, HEIC), e-invoices (XML), whole folders, ZIP. They are read on this server and go nowhere else.",
   "inbox.choose": "Choose files", "inbox.folder": "Choose a folder", "inbox.camera": "Take a photo",
   "inbox.task": "Read as", "inbox.keeps": "Keep the documents on the server, to show their pages later",
   "inbox.filter.all": "All", "inbox.filter.open": "To check", "inbox.filter.failed": "Failed",
@@ -19,7 +19,7 @@ export default {
   "kind.receipt": "Receipt", "kind.invoice": "Invoice", "kind.credit_note": "Credit note", "kind.other": "Other document",
 
   "document.loading": "Loading …", "document.others": "Other documents", "document.before": "Previous document (P)", "document.next": "Next document (N)",
-  "document.nothing_found": "Nothing was found", "document.fine": "No reason to look closer: the key fields were found, and no check failed.", "document.look": "Please look at this:",
+  "document.nothing_found": "Nothing was found", "document.fine": "No reason to look closer: the key fields were read surely, and no check failed.", "document.mostly_fine": { one: "The key fields were read surely, and no check failed. One more field is worth a look.", other: "The key fields were read surely, and no check failed. {count} more fields are worth a look." }, "document.look": "Please look at this:",
   "document.pages": { one: "{count} page", other: "{count} pages" }, "document.time": "read in {seconds} s",
   "document.more": "Export", "document.save": "Save", "document.save_next": "Save, next", "document.saved": "Saved.", "document.last": "That was the last one.",
   "document.not_fitting": "A value does not fit its field yet.", "document.unsaved": "Leave without saving what you changed?",
@@ -30,7 +30,7 @@ export default {
   "page.take": "{name}: click a word on the page to take it; drag for several.",
 
   "fields.doubtful": "To check", "fields.sure": "Read surely", "fields.absent": { one: "{count} field not on the document", other: "{count} fields not on the document" },
-  "fields.nothing_doubtful": "All fields were read surely.", "fields.confirm_all": "All of these are right",
+  "fields.confirm_all": "All of these are right",
   "fields.left": "{count} left", "fields.none_left": "all checked", "fields.not_on_document": "not on the document",
   "state.sure": "{share} sure", "state.doubt": "Only {share} sure: please check", "state.bad": "Doubtful, {share} sure: please check", "state.missing": "not found",
   "state.edited": "changed", "state.confirmed": "right", "state.kept": "corrected", "state.wrong": "does not fit",
@@ -62,6 +62,19 @@ export default {
   "again.title": "Read again and compare", "again.back": "Back to the document", "again.task": "Read as", "again.model": "Model", "again.read": "Read again", "again.field": "Field",
   "again.not_kept": "The document was not kept on the server, so that it cannot be read again. Send it once more.",
   "again.differs": { one: "{count} value differs", other: "{count} values differ" }, "again.keep_first": "Keep the first reading", "again.use_second": "Open the second reading",
+
+  "jobs.title": "Being read now", "jobs.done": "{done} of {total}", "jobs.failed": { one: "{count} failed", other: "{count} failed" }, "jobs.cancel": "Cancel", "jobs.stopping": "stopping …",
+  "jobs.kind.extract": "One document", "jobs.kind.batch_extract": "Documents of a folder", "jobs.kind.batch_extract_upload": "Uploaded documents", "jobs.kind.batch_extract_rerun": "A run again",
+  "runs.none": "There are no runs yet: drop several files or a ZIP at once, and they become a run.", "runs.no_items": "No documents match.", "runs.more": "More", "runs.status": "How it ended",
+  "runs.status.any": "All", "runs.status.ok": "Read surely", "runs.status.needs_review": "To check", "runs.status.failed": "Failed",
+  "runs.count.good": "read", "runs.count.doubt": "to check", "runs.count.bad": "failed", "runs.items": { one: "{count} document", other: "{count} documents" },
+  "runs.again": "Read again", "runs.which": "Which", "runs.only.failed": "what failed", "runs.only.needs_review": "what is to check", "runs.only.all": "all", "runs.started": "The run has been started.", "runs.evaluate": "Measure this run",
+
+  "quality.new": "Measure a run", "quality.run": "Run", "quality.truth": "Truth (JSON lines)", "quality.measure": "Measure", "quality.how": "Without a truth file, what people corrected is the truth. Nothing is read again.",
+  "quality.known": "Number of an evaluation", "quality.open": "Open", "quality.all": "All fields", "quality.field": "Field", "quality.judged": "Judged", "quality.correct": "Right", "quality.precision": "Precision", "quality.recall": "Recall",
+  "quality.f1": "F1", "quality.relaxed": "F1, letters and digits only", "quality.f1_of_all": "F1 of all fields, exact", "quality.scores": "Scores", "quality.confidence": "Is the confidence kept?",
+  "quality.coverage": "At {threshold} sure or more: {share} of the answers, {right} of them right.", "quality.chart": "Confidence from left to right, share of right answers from bottom to top", "quality.group": "{said} sure, {right} right, {count} answers",
+  "quality.mistakes": { one: "{count} mistake", other: "{count} mistakes" }, "quality.document": "Document", "quality.is": "On the document", "quality.was": "Read", "quality.nearly": "but for spaces and signs",
 
   "key.title": "API key", "key.ask": "This server asks for an API key:", "key.other": "Another key", "key.use": "Use this key", "key.forget": "Forget the key", "key.valid": "The key is valid.", "key.none": "No key is in use.",
   "key.not_valid": "This key is not valid here, or no longer.", "key.made_by": "Whoever runs the server can make one:", "key.stays": "It stays in this tab and is forgotten when the tab is closed.",

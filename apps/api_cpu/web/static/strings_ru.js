@@ -6,8 +6,8 @@ export default {
   "notice.close": "Закрыть",
   "time.seconds": "{count} с", "time.minutes": "{count} мин", "time.hours": "{hours} ч {minutes} мин",
 
-  "inbox.title": "Перетащите сюда чеки и счета",
-  "inbox.kinds": "PDF, фотографии и сканы (JPEG, PNG, WebP, TIFF, BMP, HEIC), электронные счета (XML), целые папки, ZIP. Или вставьте изображение. Всё читается на этом сервере и никуда не уходит.",
+  "inbox.title": "Добавьте чеки и счета",
+  "inbox.kinds": "Перетащите их сюда, выберите или вставьте изображение: PDF, фотографии и сканы (JPEG, PNG, WebP, TIFF, BMP, HEIC), электронные счета (XML), целые папки, ZIP. Всё читается на этом сервере и никуда не уходит.",
   "inbox.choose": "Выбрать файлы", "inbox.folder": "Выбрать папку", "inbox.camera": "Сфотографировать",
   "inbox.task": "Читать как", "inbox.keeps": "Хранить документы на сервере, чтобы показывать их страницы позже",
   "inbox.filter.all": "Все", "inbox.filter.open": "Проверить", "inbox.filter.failed": "Ошибки",
@@ -19,7 +19,7 @@ export default {
   "kind.receipt": "Чек", "kind.invoice": "Счёт", "kind.credit_note": "Кредит-нота", "kind.other": "Другой документ",
 
   "document.loading": "Загрузка …", "document.others": "Другие документы", "document.before": "Предыдущий документ (P)", "document.next": "Следующий документ (N)",
-  "document.nothing_found": "Ничего не найдено", "document.fine": "Всё в порядке: главные поля найдены, все проверки сошлись.", "document.look": "Посмотрите, пожалуйста:",
+  "document.nothing_found": "Ничего не найдено", "document.fine": "Всё в порядке: главные поля прочитаны уверенно, проверки сошлись.", "document.mostly_fine": { one: "Главные поля прочитаны уверенно, проверки сошлись. Стоит взглянуть ещё на {count} поле.", few: "Главные поля прочитаны уверенно, проверки сошлись. Стоит взглянуть ещё на {count} поля.", many: "Главные поля прочитаны уверенно, проверки сошлись. Стоит взглянуть ещё на {count} полей.", other: "Главные поля прочитаны уверенно, проверки сошлись. Стоит взглянуть ещё на {count} поля." }, "document.look": "Посмотрите, пожалуйста:",
   "document.pages": { one: "{count} страница", few: "{count} страницы", many: "{count} страниц", other: "{count} страницы" }, "document.time": "прочитан за {seconds} с",
   "document.more": "Выгрузить", "document.save": "Сохранить", "document.save_next": "Сохранить, дальше", "document.saved": "Сохранено.", "document.last": "Это был последний.",
   "document.not_fitting": "Одно из значений не подходит к полю.", "document.unsaved": "Уйти и не сохранить изменения?",
@@ -30,7 +30,7 @@ export default {
   "page.take": "{name}: щёлкните слово на странице, чтобы взять его; протяните мышью, чтобы взять несколько.",
 
   "fields.doubtful": "Проверить", "fields.sure": "Прочитано уверенно", "fields.absent": { one: "{count} поля нет в документе", few: "{count} полей нет в документе", many: "{count} полей нет в документе", other: "{count} поля нет в документе" },
-  "fields.nothing_doubtful": "Все поля прочитаны уверенно.", "fields.confirm_all": "Здесь всё верно",
+  "fields.confirm_all": "Здесь всё верно",
   "fields.left": "осталось {count}", "fields.none_left": "всё проверено", "fields.not_on_document": "нет в документе",
   "state.sure": "уверенность {share}", "state.doubt": "уверенность лишь {share}: проверьте", "state.bad": "сомнительно, уверенность {share}: проверьте", "state.missing": "не найдено",
   "state.edited": "изменено", "state.confirmed": "верно", "state.kept": "исправлено", "state.wrong": "не подходит",
@@ -62,6 +62,19 @@ export default {
   "again.title": "Прочитать снова и сравнить", "again.back": "К документу", "again.task": "Читать как", "again.model": "Модель", "again.read": "Прочитать снова", "again.field": "Поле",
   "again.not_kept": "Документ не сохранён на сервере, прочитать его снова нельзя. Отправьте его ещё раз.",
   "again.differs": { one: "отличается {count} значение", few: "отличаются {count} значения", many: "отличается {count} значений", other: "отличается {count} значения" }, "again.keep_first": "Оставить первое чтение", "again.use_second": "Открыть второе чтение",
+
+  "jobs.title": "Читается сейчас", "jobs.done": "{done} из {total}", "jobs.failed": { one: "{count} ошибка", few: "{count} ошибки", many: "{count} ошибок", other: "{count} ошибки" }, "jobs.cancel": "Отменить", "jobs.stopping": "останавливается …",
+  "jobs.kind.extract": "Один документ", "jobs.kind.batch_extract": "Документы из папки", "jobs.kind.batch_extract_upload": "Загруженные документы", "jobs.kind.batch_extract_rerun": "Пакет снова",
+  "runs.none": "Пакетов пока нет: перетащите сразу несколько файлов или ZIP, и они станут пакетом.", "runs.no_items": "Подходящих документов нет.", "runs.more": "Ещё", "runs.status": "Чем закончилось",
+  "runs.status.any": "Все", "runs.status.ok": "Прочитано уверенно", "runs.status.needs_review": "Проверить", "runs.status.failed": "Ошибки",
+  "runs.count.good": "прочитано", "runs.count.doubt": "проверить", "runs.count.bad": "ошибки", "runs.items": { one: "{count} документ", few: "{count} документа", many: "{count} документов", other: "{count} документа" },
+  "runs.again": "Прочитать снова", "runs.which": "Что", "runs.only.failed": "с ошибками", "runs.only.needs_review": "что проверить", "runs.only.all": "все", "runs.started": "Пакет запущен.", "runs.evaluate": "Измерить этот пакет",
+
+  "quality.new": "Измерить пакет", "quality.run": "Пакет", "quality.truth": "Эталон (JSON lines)", "quality.measure": "Измерить", "quality.how": "Без файла эталоном служат исправления людей. Ничего не читается снова.",
+  "quality.known": "Номер измерения", "quality.open": "Открыть", "quality.all": "Все поля", "quality.field": "Поле", "quality.judged": "Сравнено", "quality.correct": "Верно", "quality.precision": "Точность", "quality.recall": "Полнота",
+  "quality.f1": "F1", "quality.relaxed": "F1, только буквы и цифры", "quality.f1_of_all": "F1 всех полей, точно", "quality.scores": "Оценки", "quality.confidence": "Можно ли верить уверенности?",
+  "quality.coverage": "При уверенности от {threshold}: {share} ответов, из них верны {right}.", "quality.chart": "Слева направо уверенность, снизу вверх доля верных ответов", "quality.group": "уверенность {said}, верно {right}, ответов: {count}",
+  "quality.mistakes": { one: "{count} ошибка", few: "{count} ошибки", many: "{count} ошибок", other: "{count} ошибки" }, "quality.document": "Документ", "quality.is": "В документе", "quality.was": "Прочитано", "quality.nearly": "кроме пробелов и знаков",
 
   "key.title": "Ключ API", "key.ask": "Этот сервер просит ключ API:", "key.other": "Другой ключ", "key.use": "Взять этот ключ", "key.forget": "Забыть ключ", "key.valid": "Ключ действует.", "key.none": "Ключ не задан.",
   "key.not_valid": "Этот ключ здесь не действует или больше не действует.", "key.made_by": "Ключ создаёт тот, кто ведёт сервер:", "key.stays": "Он хранится только в этой вкладке и забывается, когда её закроют.",

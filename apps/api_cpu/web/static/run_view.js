@@ -1,0 +1,88 @@
+// One run: its numbers and items, filtered; read again what failed, saved as a table, evaluated.
+
+import { documents, factsOf, hashOf } from "/static/documents.js";
+import { button, el, icon } from "/static/elements.js";
+import { moment, t } from "/static/language.js";
+import { inWords, say, shown } from "/static/notices.js";
+import { countsOf, exportButtons, filterForm, mayEvaluate, queryOf, runOf } from "/static/runs_view.js";
+import { askPatiently, post } from "/static/server.js";
+import { allTasks, taskName } from "/static/tasks.js";
+
+export class RunView {
+  #run;
+  #navigate;
+  #wanted = {};
+  #list = el("ul", { class: "documents" });
+  #more = el("div", { class: "row" });
+
+  constructor(runId, navigate) {
+    this.runId = runId;
+    this.#navigate = navigate;
+    this.element = el("div", { class: "wide" });
+  }
+
+  get title() {
+    return this.runId;
+  }
+
+  async open() {
+    const [run, tasks] = await Promise.all([runOf(this.runId), allTasks()]);
+    this.#run = run;
+    const path = `/v1/runs/${encodeURIComponent(this.runId)}/items`;
+    this.element.replaceChildren(
+      el("header", { class: "row" }, el("a", { class: "back", href: "#/runs", "aria-label": t("nav.runs") }, icon("back")),
+        el("div", {}, el("h2", {}, this.runId), el("p", { class: "quiet" }, `${moment(run.created_at)} · ${taskName(run.task_id)}`)),
+        el("span", { class: "spread" }), countsOf(run)),
+      el("div", { class: "row" }, filterForm(shown((wanted) => { this.#wanted = { ...wanted }; return this.#load(); })),
+        el("span", { class: "spread" }), exportButtons((format) => `${path}?${queryOf({ ...this.#wanted, format })}`, this.runId)),
+      this.#list, this.#more, this.#again(tasks));
+    await this.#load();
+  }
+
+  key() {
+    return false;
+  }
+
+  close() {}
+
+  async #load(cursor = "") {
+    const { items, next_cursor: next } = await askPatiently(`/v1/runs/${encodeURIComponent(this.runId)}/items?${queryOf({ ...this.#wanted, cursor })}`);
+    const rows = items.map((item) => this.#row(item));
+    if (cursor) this.#list.append(...rows);
+    else this.#list.replaceChildren(...(rows.length ? rows : [el("li", {}, t("runs.no_items"))]));
+    this.#more.replaceChildren(...(next ? [button({ label: t("runs.more"), onclick: shown(() => this.#load(next)) })] : []));
+  }
+
+  #row(item) {
+    const state = !item.ok ? "failed" : item.needs_review ? "open" : "fine";
+    const { seller, number, day, amount } = item.ok ? factsOf(item) : {};
+    const about = item.ok
+      ? el("a", { class: "whole", href: hashOf({ requestId: item.request_id }), onclick: () => this.#remember(item) }, el("strong", {}, seller || item.file),
+        el("span", { class: "quiet" }, [number, day, item.file].filter(Boolean).join(" · ")))
+      : el("span", { class: "whole" }, el("strong", {}, item.file), el("span", { class: "quiet" }, inWords(item.error ?? {})));
+    return el("li", { class: state }, icon({ fine: "sure", open: "doubt", failed: "bad" }[state]), about,
+      amount ? el("span", { class: "amount" }, amount) : null, el("span", { class: "status" }, t(`status.${state}`)));
+  }
+
+  /** The run's items become this tab's documents, so that one key leads from each to the next. */
+  #remember(opened) {
+    const entry = documents.of(opened.request_id, opened.file);
+    documents.update(entry, { name: opened.file, facts: factsOf(opened), needsReview: opened.needs_review, inputRef: opened.input_ref });
+  }
+
+  #again(tasks) {
+    const only = el("select", { id: "only" }, ["failed", "needs_review", "all"].map((name) => el("option", { value: name }, t(`runs.only.${name}`))));
+    only.value = Number(this.#run.failed_count) ? "failed" : "all";
+    const task = el("select", { id: "rerun-task" }, tasks.map(({ id }) => el("option", { value: id }, taskName(id))));
+    task.value = this.#run.task_id;
+    const start = shown(async (event) => {
+      event.preventDefault();
+      await post("/v1/batch_extract_rerun_async", { run_id: this.runId, only: only.value, task_id: task.value });
+      say(t("runs.started"));
+      this.#navigate("#/runs");
+    });
+    return el("section", { class: "card", "aria-label": t("runs.again") }, el("h3", {}, t("runs.again")),
+      el("form", { class: "row", onsubmit: start }, el("label", {}, t("runs.which"), " ", only), el("label", {}, t("again.task"), " ", task), el("button", {}, t("again.read"))),
+      mayEvaluate() ? el("p", {}, el("a", { href: `#/quality/run/${encodeURIComponent(this.runId)}` }, t("runs.evaluate"))) : null);
+  }
+}
