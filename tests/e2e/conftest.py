@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from apps.api_cpu.settings import NOT_IN_THIS_BUILD, variable_names
 
@@ -44,10 +46,12 @@ def eventually(probe: Callable[[], Any], what: str) -> Any:
 class ServerProcess:
     """`ocr serve`, started and answering."""
 
-    def __init__(self, data_root: Path, more: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data_root: Path, more: Mapping[str, str] | None = None, port: int = 0
+    ) -> None:
         self.data_root = data_root
         self.process = subprocess.Popen(
-            [OCR, "serve", "--port", "0"],
+            [OCR, "serve", "--port", str(port)],
             env=environment(data_root, more),
             cwd=data_root,
             stdout=subprocess.PIPE,
@@ -80,8 +84,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
     """Starts servers on one data folder; ends what is left of them."""
     servers: list[ServerProcess] = []
 
-    def starting(**more: str) -> ServerProcess:
-        server = ServerProcess(tmp_path, more)
+    def starting(port: int = 0, **more: str) -> ServerProcess:
+        server = ServerProcess(tmp_path, more, port)
         servers.append(server)
         return server
 
@@ -93,3 +97,60 @@ def start(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
             server.process.wait()
         if server.process.stdout is not None:
             server.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """One server for the tests of a module that leave each other alone."""
+    server = ServerProcess(tmp_path_factory.mktemp("served"))
+    server.wait_ready()
+    yield server
+    server.client.close()
+    server.stop()
+    if server.process.stdout is not None:
+        server.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium: Debian's package, or Chrome under its usual names."""
+    found = [
+        name for name in ("chromium", "chromium-browser", "google-chrome") if shutil.which(name)
+    ]
+    if not found:
+        assert not os.environ.get("CI"), "the tests of the page need Chromium: apt install chromium"
+        pytest.skip("the tests of the page need Chromium: apt install chromium")
+    with sync_playwright() as playwright:
+        # Tests run as root in containers, where Chromium's own sandbox does not start.
+        chromium = playwright.chromium.launch(
+            executable_path=shutil.which(found[0]), args=["--no-sandbox"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens the page of a server in a context of its own; a fault of a script fails the test."""
+    faults: list[str] = []
+    contexts = []
+
+    def visiting(server: ServerProcess, **context: Any) -> Page:
+        contexts.append(
+            browser.new_context(**{"viewport": {"width": 1360, "height": 850}} | context)
+        )
+        page = contexts[-1].new_page()
+        page.set_default_timeout(_PATIENCE_S * 1000)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on(
+            "console",
+            lambda said: faults.append(said.text) if "Content Security" in said.text else None,
+        )
+        page.goto(server.url)
+        page.locator("body.ready").wait_for()
+        return page
+
+    yield visiting
+    for context in contexts:
+        context.close()
+    assert faults == []

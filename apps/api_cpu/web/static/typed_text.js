@@ -26,29 +26,26 @@ export function readTyped(text, type) {
   return { value: trimmed };
 }
 
-/** `1.234,56`, `1,234.56`, `1 234,56 EUR`, `(5.00)`, `5.00-`: the last mark that can be one is decimal. */
+/** `1.234,56`, `1,234.56`, `1 234,56 EUR`, `Rs. 12`, `(5.00)`, `5.00-`; not `2 x 5`. */
 function readNumber(text) {
-  const isNegative = /^\(.*\)$|^\D*[-−–]|[-−–]\s*\D*$/.test(text);
-  const digits = /\d(?:[\d.,'’\s]*\d)?/.exec(text.replace(/^\D*?([.,]\d)/, "0$1"))?.[0];
-  if (!digits || /\d/.test(text.replace(digits, "").replace(/^\D*/, "")) && !text.startsWith(".")) {
-    return { problem: "problem.number" };
-  }
-  const plain = withDecimalPoint(digits.replace(/['’\s]/g, ""));
-  if (plain === null || !Decimal.parse(plain)) return { problem: "problem.number" };
-  return { value: (isNegative ? "-" : "") + plain.replace(/^0+(?=\d)/, "") };
+  const isNegative = /^\(.*\)$|^\D*[-−–]|\d\s?[-−–]\D*$/.test(text);
+  const bare = text.replace(/[\s'’()]/g, "").replace(/^\p{L}+\.?/u, "").replace(/^[^\d.,]+|\D+$/gu, "");
+  const plain = /^[.,]?\d[\d.,]*$/.test(bare) ? withDecimalPoint(bare) : null;
+  if (!Decimal.parse(plain)) return { problem: "problem.number" };
+  return { value: (isNegative ? "-" : "") + plain.replace(/^0*(?=\d)/, "") };
 }
 
+/** The last mark is the decimal one, unless the marks can only group thousands; null if they fit neither. */
 function withDecimalPoint(text) {
-  const marks = [...text.matchAll(/[.,]/g)];
+  const marks = text.match(/[.,]/g) ?? [];
   if (!marks.length) return text;
-  const last = marks.at(-1);
-  const kinds = new Set(marks.map(([mark]) => mark));
-  const after = text.length - last.index - 1;
-  // One kind of mark, again and again, or once before three digits after one to three: it groups.
-  const groups = kinds.size === 1 && (marks.length > 1 || (after === 3 && /^[1-9]\d{0,2}[.,]/.test(text) && last[0] === ","));
-  if (groups) return /^\d{1,3}([.,]\d{3})+$/.test(text) ? text.replace(/[.,]/g, "") : null;
-  const whole = text.slice(0, last.index).replace(/[.,]/g, "");
-  return `${whole}.${text.slice(last.index + 1)}`;
+  const isOneKind = new Set(marks).size === 1;
+  // `1,234` is taken for thousands and `1.234` for a fraction, as most that print them mean it.
+  const mayGroup = isOneKind && (marks.length > 1 || marks[0] === ",");
+  if (mayGroup && /^[1-9]\d{0,2}([.,]\d{3})+$/.test(text)) return text.replace(/[.,]/g, "");
+  if (isOneKind && marks.length > 1) return null;
+  const at = Math.max(text.lastIndexOf("."), text.lastIndexOf(","));
+  return `${text.slice(0, at).replace(/[.,]/g, "") || "0"}.${text.slice(at + 1)}`;
 }
 
 function readDate(text) {

@@ -1,0 +1,234 @@
+"""The page in a real browser: upload, boxes, keys, sums, corrections, files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, SCAN, ServerProcess
+from playwright.sync_api import Locator, Page, expect
+
+pytestmark = pytest.mark.slow
+DIGITAL = ROOT / "samples" / "invoice_digital.pdf"
+Visit = Callable[..., Page]
+
+
+def upload(page: Page, *files: Path) -> None:
+    """Choose files and wait until all are read."""
+    before = page.locator(".documents li").count()
+    page.set_input_files("#files", [str(file) for file in files])
+    done = page.locator(".documents li:is(.fine, .open, .failed)")
+    expect(done).to_have_count(before + len(files), timeout=120_000)
+
+
+def opened(page: Page, name: str) -> str:
+    """Open a document of the list; its request id."""
+    page.locator(".documents li", has_text=name).locator("a.whole").click()
+    page.locator(".field").first.wait_for()
+    return page.url.rpartition("/")[2]
+
+
+def field(page: Page, name: str) -> Locator:
+    """The row of a field."""
+    return page.locator(f'.field[data-field="{name}"]')
+
+
+def image_shown(page: Page) -> Locator:
+    """Wait for the first page's image."""
+    image = page.locator(".sheet img").first
+    image.wait_for()
+    assert image.evaluate("image => image.naturalWidth") >= 600
+    return image
+
+
+def test_from_the_upload_to_a_corrected_export(
+    served: ServerProcess, visit: Visit, tmp_path: Path
+) -> None:
+    page = visit(served)
+    upload(page, DIGITAL)
+    request_id = opened(page, DIGITAL.name)
+    image_shown(page)
+    assert page.locator(".overlay .box").count() > 20
+
+    field(page, "total").hover()
+    lit = page.locator(".overlay .box.lit")
+    expect(lit).to_have_count(1)
+    page.locator(".document-head h2").hover()
+    box = lit.bounding_box() if lit.count() else None
+    assert box is None, "out again when the pointer leaves"
+    field(page, "document_number").hover()
+    box = lit.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(field(page, "document_number")).to_have_class(re.compile("lit"))
+
+    field(page, "vendor_name").locator("input").fill("Atelier Boisclair & Fils")
+    page.keyboard.press("Control+s")
+    expect(page.locator(".notice")).to_contain_text("Saved")
+    kept = served.client.get(f"/v1/extracts/{request_id}/corrections").json()
+    assert [one["fields"] for one in kept["corrections"]] == [
+        {"vendor_name": "Atelier Boisclair & Fils"}
+    ]
+
+    page.get_by_text("Export").click()
+    with page.expect_download() as saving:
+        page.get_by_text("CSV, as it stands here").click()
+    saving.value.save_as(tmp_path / "out.csv")
+    assert saving.value.suggested_filename == "invoice_digital.csv"
+    rows = dict(csv.reader((tmp_path / "out.csv").read_text(encoding="utf-8-sig").splitlines()))
+    assert rows["vendor_name"] == "Atelier Boisclair & Fils"
+    assert rows["total"] == "13152.90"
+    page.get_by_text("Export").click()
+    with page.expect_download() as saving:
+        page.get_by_text("JSON, as it stands here").click()
+    saving.value.save_as(tmp_path / "out.json")
+    text = (tmp_path / "out.json").read_text()
+    assert '"total": 13152.90' in text
+    assert json.loads(text)["vendor_name"] == "Atelier Boisclair & Fils"
+
+
+def test_doubtful_fields_by_keyboard_alone(served: ServerProcess, visit: Visit) -> None:
+    page = visit(served)
+    upload(page, SCAN, DIGITAL)
+    request_id = opened(page, SCAN.name)
+    image_shown(page)
+    doubtful = page.locator('[data-part="doubtful"] .field')
+    assert doubtful.count() >= 2
+    first, second = (doubtful.nth(at).get_attribute("data-field") for at in (0, 1))
+    assert first == "purchase_order"
+    expect(field(page, first).locator("input")).to_be_focused()
+
+    page.keyboard.press("Alt+2")
+    expect(field(page, first).locator("input")).to_have_value("C-10482")
+    page.keyboard.press("Escape")
+    expect(field(page, first).locator("input")).to_have_value("PO-77215")
+    page.keyboard.press("Enter")
+    expect(field(page, first)).to_have_attribute("data-state", "confirmed")
+    expect(field(page, second or "").locator("input")).to_be_focused()
+    page.keyboard.press("Control+Enter")
+
+    page.wait_for_url(lambda url: request_id not in url)
+    fields = served.client.get(f"/v1/extracts/{request_id}/corrections").json()["corrections"]
+    assert [one["fields"] for one in fields] == [{"purchase_order": "PO-77215"}]
+    page.keyboard.press("Alt+ArrowLeft")
+    page.wait_for_url(lambda url: request_id in url)
+    expect(field(page, first)).to_have_attribute("data-state", "kept")
+
+
+def test_words_of_the_page_fill_the_field_that_waits(served: ServerProcess, visit: Visit) -> None:
+    page = visit(served)
+    upload(page, DIGITAL)
+    request_id = opened(page, DIGITAL.name)
+    sheet = image_shown(page).bounding_box()
+    assert sheet is not None
+    words = served.client.get(f"/v1/extracts/{request_id}/words").json()["words"]
+    boxes = served.client.get(f"/v1/extracts/{request_id}").json()["fields"].values()
+    free = [word for word in words[:40] if word["text"].isalpha() and not _is_boxed(word, boxes)]
+
+    def click(word: dict[str, list[list[float]]], **how: str) -> None:
+        (left, top), _, (right, bottom), _ = word["polygon"]
+        x = sheet["x"] + sheet["width"] * (left + right) / 2
+        y = sheet["y"] + sheet["height"] * (top + bottom) / 2
+        if how:
+            page.keyboard.down("Shift")
+        page.mouse.click(x, y)
+        if how:
+            page.keyboard.up("Shift")
+
+    name = field(page, "vendor_name").locator("input")
+    name.focus()
+    click(free[0])
+    expect(name).to_have_value(free[0]["text"])
+    expect(name).to_be_focused()
+    click(free[1], key="Shift")
+    expect(name).to_have_value(f"{free[0]['text']} {free[1]['text']}")
+    total = field(page, "total").locator("input")
+    total.focus()
+    click(free[0])
+    expect(field(page, "total")).to_have_attribute("data-state", "wrong")
+    expect(field(page, "total").locator(".note")).to_have_text("This is not a number.")
+
+
+def _is_boxed(word: dict[str, list[list[float]]], fields: object) -> bool:
+    (left, top), _, (right, bottom), _ = word["polygon"]
+    x, y = (left + right) / 2, (top + bottom) / 2
+    for one in fields:  # type: ignore[attr-defined]
+        if one["polygon"]:
+            xs, ys = zip(*one["polygon"], strict=True)
+            if min(xs) - 0.01 <= x <= max(xs) + 0.01 and min(ys) - 0.01 <= y <= max(ys) + 0.01:
+                return True
+    return False
+
+
+def test_items_add_up_while_one_types(served: ServerProcess, visit: Visit) -> None:
+    page = visit(served)
+    upload(page, DIGITAL)
+    request_id = opened(page, DIGITAL.name)
+    read = served.client.get(f"/v1/extracts/{request_id}").json()["result"]["line_items"]
+    grid = page.locator(".table-part", has_text="Items").locator("table")
+    amounts = grid.locator('[data-column="amount"]')
+    expect(amounts).to_have_count(len(read))
+    sum_before = grid.locator("tfoot td.number").last.inner_text()
+
+    amounts.first.fill("1000000.01")
+    assert grid.locator("tfoot td.number").last.inner_text() != sum_before
+    failed = page.locator(".checks.live .failed")
+    expect(failed.first).to_contain_text("≠")
+    expect(amounts.first).to_have_class(re.compile("unequal"))
+    amounts.first.fill(str(read[0]["amount"]))
+    expect(failed).to_have_count(0)
+    expect(page.locator(".checks.live .passed").first).to_contain_text("=")
+
+    amounts.last.press("Enter")
+    expect(amounts).to_have_count(len(read) + 1)
+    expect(amounts.last).to_be_focused()
+    page.keyboard.type("12,50")
+    page.keyboard.press("Control+s")
+    expect(page.locator(".notice")).to_contain_text("Saved")
+    kept = served.client.get(f"/v1/extracts/{request_id}/corrections").json()["result"]
+    assert len(kept["line_items"]) == len(read) + 1
+    assert kept["line_items"][-1]["amount"] == 12.5
+    assert kept["line_items"][-1]["description"] is None
+
+
+def test_another_task_reads_it_again_side_by_side(served: ServerProcess, visit: Visit) -> None:
+    page = visit(served)
+    upload(page, DIGITAL)
+    opened(page, DIGITAL.name)
+    page.get_by_text("Export").click()
+    page.get_by_text("Read again and compare").click()
+    page.get_by_label("Read as").select_option("receipt_fields_v1")
+    page.get_by_role("button", name="Read again").click()
+    expect(page.locator(".comparison .differs").first).to_be_visible(timeout=60_000)
+    head = page.locator(".comparison thead th").all_inner_texts()
+    assert head[1].startswith("Invoice,")
+    assert head[2].startswith("Receipt,")
+    page.get_by_text("Open the second reading").click()
+    expect(page.locator(".facts")).to_contain_text("receipt_fields_v1")
+
+
+def test_leaving_with_unsaved_changes_is_asked_about(served: ServerProcess, visit: Visit) -> None:
+    page = visit(served)
+    upload(page, DIGITAL)
+    request_id = opened(page, DIGITAL.name)
+    field(page, "vendor_name").locator("input").fill("Changed")
+    asked: list[str] = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    page.get_by_role("link", name="Settings").click()
+    expect(field(page, "vendor_name").locator("input")).to_have_value("Changed")
+    assert asked == ["Leave without saving what you changed?"]
+    assert request_id in page.url
+
+
+def test_the_page_speaks_russian(served: ServerProcess, visit: Visit) -> None:
+    page = visit(served, locale="ru-RU")
+    expect(page.locator(".drop h2")).to_have_text("Добавьте чеки и счета")
+    assert page.locator("html").get_attribute("lang") == "ru"
+    page.get_by_role("link", name="Настройки").click()
+    with page.expect_navigation():
+        page.get_by_label("Язык").select_option("en")
+    expect(page.locator("h2")).to_have_text("Settings")
