@@ -18,7 +18,7 @@ class Documents extends EventTarget {
   /** New entries for files. */
   add(files) {
     const added = [...files].map((file) => ({
-      id: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, name: file.name, file, status: "waiting", share: 0,
+      id: `${Date.now()}-${Math.random()}`, name: file.name, file, status: "waiting", share: 0,
     }));
     this.#entries.push(...added);
     this.#changed();

@@ -4,9 +4,9 @@ import { documents, hashOf } from "/static/documents.js";
 import { button, el, icon } from "/static/elements.js";
 import { ACCEPTED, readable } from "/static/intake.js";
 import { duration, t } from "/static/language.js";
-import { inWords } from "/static/notices.js";
+import { inWords, shown } from "/static/notices.js";
 import { preferences } from "/static/preferences.js";
-import { readFiles, retry } from "/static/reading.js";
+import { cancel, readFiles, retry } from "/static/reading.js";
 import { allTasks, taskName } from "/static/tasks.js";
 
 const BUSY = new Set(["waiting", "sending", "reading"]);
@@ -122,14 +122,15 @@ function fill(row, entry) {
     el("span", { class: "status" }, t(`status.${stateOf(entry)}`)),
     entry.status === "failed" && entry.file && button({ label: t("inbox.retry"), class: "small", onclick: () => retry(entry) }),
     !isBusy && button({ label: t("inbox.remove", { name: entry.name }), sign: "cross", shows: "icon", class: "plain", onclick: () => documents.remove(entry) }),
-    isBusy && el("progress", { "aria-label": t(`status.${entry.status}`), ...(entry.status === "sending" && { max: 1, value: entry.share }) }),
+    isBusy && button({ label: t("inbox.cancel", { name: entry.name }), sign: "cross", shows: "icon", class: "plain", onclick: shown(() => cancel(entry)) }),
+    isBusy && el("progress", { "aria-label": t(`status.${entry.status}`), ...(entry.status === "sending" && { max: 1, value: entry.share ?? 0 }) }),
   ].filter(Boolean));
 }
 
 function told({ status, error, queue }) {
   if (status === "failed") return inWords(error ?? {});
   if (queue?.position) return t("status.position", { position: queue.position });
-  return queue?.eta_s ? t("status.eta", { time: duration(Number(queue.eta_s)) }) : "";
+  return queue?.eta ? t("status.eta", { time: duration(Number(queue.eta)) }) : "";
 }
 
 function stateOf({ status, needsReview, isReviewed }) {

@@ -1,26 +1,63 @@
-// Jobs of the server: those that wait or run, and one followed until its end.
+// Jobs of the server: those that wait or run, and those that somebody here waits for.
 
-import { ask, askPatiently, events } from "/static/server.js";
+import { ask, events, isPassing, sleep } from "/static/server.js";
 
 /** How often a list of jobs is asked for. */
 export const JOBS_EVERY_MS = 2000;
-const A_WAIT_S = 20;
+const LOOK_EVERY_MS = 700;
+const A_WAIT_S = 2;
 const FINAL = new Set(["succeeded", "failed", "canceled"]);
+const watched = new Map();
+let isLooking = false;
 
 /** Jobs that wait or run, the newest first. Throws ServerError. */
 export async function jobsNow() {
-  return (await ask("/v1/jobs?status=queued&status=running&limit=50")).jobs;
+  return (await ask("/v1/jobs?status=queued&status=running&limit=200")).jobs;
 }
 
-/** A job once it has ended, its result in it; `onState(job)` with its place in the queue meanwhile. Throws ServerError. */
-export async function jobEnded(jobId, onState = () => {}) {
-  let job = await askPatiently(`/v1/jobs/${jobId}`);
-  while (!FINAL.has(job.status)) {
-    onState(job);
-    job = await askPatiently(`/v1/jobs/${jobId}?wait=${job.status === "queued" ? 2 : A_WAIT_S}`);
-  }
-  return job;
+/**
+ * Resolves with the job once it has ended, its result in it; `onState(job)` tells its place in the queue
+ * meanwhile. A server that is away is waited for. However many jobs are watched, one connection asks.
+ */
+export function jobEnded(jobId, onState = () => {}) {
+  return new Promise((resolve, reject) => {
+    watched.set(jobId, { onState, resolve, reject });
+    if (!isLooking) look();
+  });
 }
 
 /** The events of a job until it has ended: `{event, data}` each. Throws ServerError. */
 export const jobEvents = (jobId, signal) => events(`/v1/jobs/${jobId}/events`, { signal });
+
+/** Cancel a job. Throws ServerError. */
+export const cancelJob = (jobId) => ask(`/v1/jobs/${jobId}/cancel`, { method: "POST" });
+
+async function look() {
+  isLooking = true;
+  while (watched.size) {
+    try {
+      await lookOnce();
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+    }
+    await sleep(LOOK_EVERY_MS);
+  }
+  isLooking = false;
+}
+
+async function lookOnce() {
+  // One job is waited for at the server, which answers at its end; of many the list is asked for.
+  const busy = new Map(watched.size === 1 ? [] : (await jobsNow()).map((job) => [job.job_id, job]));
+  const wait = watched.size === 1 ? `?wait=${A_WAIT_S}` : "";
+  for (const [jobId, { onState, resolve, reject }] of watched) {
+    try {
+      const job = busy.get(jobId) ?? (await ask(`/v1/jobs/${jobId}${wait}`));
+      if (!FINAL.has(job.status)) onState(job);
+      else if (watched.delete(jobId)) resolve(job);
+    } catch (error) {
+      if (isPassing(error)) throw error;
+      watched.delete(jobId);
+      reject(error);
+    }
+  }
+}

@@ -1,76 +1,98 @@
-// Has documents read: sends them a few at a time, follows them, and finds them again after a break.
+// Has documents read: sends them a few at a time, follows their jobs, and finds them again after a break.
 
 import { documents, factsOf } from "/static/documents.js";
+import { cancelJob, jobEnded } from "/static/jobs.js";
 import { preferences } from "/static/preferences.js";
-import { askPatiently, ServerError, upload } from "/static/server.js";
+import { isPassing, sleep, upload } from "/static/server.js";
 
-const AT_ONCE = 2;
-let running = 0;
+const SENT_AT_ONCE = 2;
+const TRY_AGAIN_MS = 3000;
+let sending = 0;
 
 /** Have files read, each as a document of this tab. */
 export function readFiles(files) {
   documents.add(files);
-  pump();
+  send();
 }
 
 /** Send a document again that failed. */
 export function retry(entry) {
-  documents.update(entry, { status: "waiting", error: null });
-  pump();
+  documents.update(entry, { status: "waiting", error: null, jobId: null });
+  send();
 }
 
-/** After a reload: what was being read goes on, what had not been sent cannot. */
+/** Give a document up that waits or is being read. */
+export async function cancel(entry) {
+  if (entry.jobId) await cancelJob(entry.jobId);
+  else documents.update(entry, { status: "canceled" });
+}
+
+/** After a reload: what the server has goes on; what was not sent yet is gone. */
 export function resume() {
   for (const entry of documents.all) {
-    if (entry.status === "reading" || entry.status === "sending") recover(entry);
-    else if (entry.status === "waiting") documents.update(entry, { status: "failed", error: lost });
+    if (entry.status === "reading" && entry.jobId) follow(entry);
+    else if (["waiting", "sending", "reading"].includes(entry.status)) fail(entry, { code: "file_gone" });
   }
 }
 
-const lost = { code: "file_gone" };
-
-async function pump() {
-  while (running < AT_ONCE) {
+async function send() {
+  while (sending < SENT_AT_ONCE) {
     const entry = documents.all.find(({ status }) => status === "waiting");
     if (!entry) return;
-    running += 1;
-    read(entry).finally(() => {
-      running -= 1;
-      pump();
+    sending += 1;
+    submit(entry).finally(() => {
+      sending -= 1;
+      send();
     });
   }
 }
 
-async function read(entry) {
-  if (!entry.file) return documents.update(entry, { status: "failed", error: lost });
-  // The id is ours, so that the answer is found again if this connection breaks.
-  const requestId = crypto.randomUUID?.() ?? `page-${Date.now()}-${Math.random().toString(36).slice(2)}`;
-  documents.update(entry, { status: "sending", share: 0, requestId });
+async function submit(entry) {
+  documents.update(entry, { status: "sending", share: 0 });
+  try {
+    const { body } = await uploadSurely(entry);
+    documents.update(entry, { status: "reading", jobId: body.job_id });
+  } catch (error) {
+    fail(entry, error);
+    return;
+  }
+  follow(entry);
+}
+
+/** An answer that got lost is asked for again under the same key, so that nothing is read twice. */
+async function uploadSurely(entry) {
+  for (let attempt = newId(); ;) {
+    try {
+      return await upload("/v1/extract_async", formOf(entry), {
+        headers: { "Idempotency-Key": attempt },
+        onProgress: (share) => documents.update(entry, { share }),
+      });
+    } catch (error) {
+      if (!isPassing(error) || entry.status !== "sending") throw error;
+      // A refusal was an answer: the next attempt is another request.
+      if (error.code !== "offline") attempt = newId();
+      await sleep(TRY_AGAIN_MS);
+    }
+  }
+}
+
+function formOf({ file, name }) {
   const form = new FormData();
-  form.append("file", entry.file, entry.name);
-  form.append("request_id", requestId);
+  form.append("file", file, name);
   form.append("task_id", preferences.get("task"));
   form.append("persist_inputs", String(preferences.get("keeps")));
-  try {
-    const { body } = await upload("/v1/extract", form, {
-      onProgress: (share) => documents.update(entry, share < 1 ? { share } : { share, status: "reading" }),
-    });
-    finish(entry, body);
-  } catch (error) {
-    if (error instanceof ServerError && error.code === "offline") await recover(entry);
-    else fail(entry, error);
-  }
+  return form;
 }
 
-/** The server was gone for a moment: its answer may be there, or the document has to be sent again. */
-async function recover(entry) {
-  documents.update(entry, { status: "reading" });
+async function follow(entry) {
   try {
-    finish(entry, await askPatiently(`/v1/extracts/${entry.requestId}`));
+    const job = await jobEnded(entry.jobId, ({ queue_position: position, progress }) =>
+      documents.update(entry, { queue: { position, eta: progress.eta_s } }));
+    if (job.status === "succeeded") finish(entry, job.result);
+    else if (job.status === "canceled") documents.update(entry, { status: "canceled" });
+    else fail(entry, job.error);
   } catch (error) {
-    if (error.code !== "not_found") fail(entry, error);
-    else if (entry.file) documents.update(entry, { status: "waiting" });
-    else fail(entry, lost);
+    fail(entry, error);
   }
 }
 
@@ -81,6 +103,11 @@ function finish(entry, answer) {
   });
 }
 
-function fail(entry, { code, message, requestId }) {
-  documents.update(entry, { status: "failed", error: { code: code ?? "internal_error", message, requestId } });
+function fail(entry, { code = "internal_error", message, details, request_id: requestId }) {
+  documents.update(entry, { status: "failed", error: { code, message, details, requestId } });
+}
+
+/** `crypto.randomUUID` exists on https and loopback only. */
+function newId() {
+  return crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,10 +1,10 @@
 // Runs: what is being read now, with its place in the queue, and the batches that have ended.
 
 import { button, el, icon } from "/static/elements.js";
-import { jobsNow, JOBS_EVERY_MS } from "/static/jobs.js";
+import { cancelJob, jobsNow, JOBS_EVERY_MS } from "/static/jobs.js";
 import { duration, moment, t } from "/static/language.js";
 import { shown } from "/static/notices.js";
-import { ask, askPatiently, fetchBlob, post } from "/static/server.js";
+import { ask, askPatiently, fetchBlob } from "/static/server.js";
 import { saveFile } from "/static/downloads.js";
 import { session } from "/static/session.js";
 import { taskName } from "/static/tasks.js";
@@ -94,7 +94,7 @@ export function jobRow(job, refresh) {
     el("div", {}, el("strong", {}, job.run_id ?? current ?? t(`jobs.kind.${job.kind}`)), " ", el("span", { class: "quiet" }, said)),
     el("progress", { max: total, value: Number(ok) + Number(failed) || done, "aria-label": job.run_id ?? job.job_id }),
     job.cancel_requested ? el("span", { class: "quiet" }, t("jobs.stopping"))
-      : button({ label: t("jobs.cancel"), class: "small", onclick: shown(async () => { await post(`/v1/jobs/${job.job_id}/cancel`, {}); await refresh(); }) }));
+      : button({ label: t("jobs.cancel"), class: "small", onclick: shown(async () => { await cancelJob(job.job_id); await refresh(); }) }));
 }
 
 function runRow(run) {

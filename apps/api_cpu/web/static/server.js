@@ -3,7 +3,8 @@
 import { parseExact } from "/static/exact_json.js";
 
 const KEY = "api_key";
-const PATIENCE_MS = [300, 700, 1500, 3000, 5000];
+// A server that is restarted is back within minutes.
+const PAUSES_MS = [300, 700, 1500, 3000, ...Array(60).fill(5000)];
 
 /** A request that did not succeed; `code` is one of docs/errors.md, or `offline`. */
 export class ServerError extends Error {
@@ -11,12 +12,10 @@ export class ServerError extends Error {
     super(message);
     Object.assign(this, { code, status, requestId, details });
   }
-
-  /** Whether the same request may succeed later. */
-  get isPassing() {
-    return this.code === "offline" || this.status === 503 || this.status === 429;
-  }
 }
+
+/** Whether the same request may succeed later; a key that is asked for may come. */
+export const isPassing = ({ code, status }) => code === "offline" || [401, 429, 503].includes(status);
 
 /** Notices that the key is missing or no longer valid (`keyneeded`), and whether anyone answers (`offline`, `online`). */
 export const connection = new EventTarget();
@@ -50,11 +49,11 @@ export function post(path, body, options = {}) {
 
 /** GET that waits for a server that is being restarted. Throws ServerError when patience ends. */
 export async function askPatiently(path, options = {}) {
-  for (const pause of PATIENCE_MS) {
+  for (const pause of PAUSES_MS) {
     try {
       return await ask(path, options);
     } catch (error) {
-      if (!(error instanceof ServerError) || !error.isPassing) throw error;
+      if (error.status === 401 || !isPassing(error)) throw error;
       await sleep(pause, options.signal);
     }
   }
@@ -62,11 +61,11 @@ export async function askPatiently(path, options = {}) {
 }
 
 /** Send a form, `onProgress(share)` as its bytes leave. Resolves with the parsed answer. */
-export function upload(path, form, { onProgress = () => {}, signal } = {}) {
+export function upload(path, form, { onProgress = () => {}, headers = {}, signal } = {}) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", path);
-    if (key.get()) request.setRequestHeader("Authorization", `Bearer ${key.get()}`);
+    for (const [name, value] of Object.entries({ ...authorization(), ...headers })) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
     request.onload = () => {
       heard(true);
@@ -97,9 +96,10 @@ export async function* events(path, { signal } = {}) {
       }
       return;
     } catch (error) {
-      const isBroken = error instanceof TypeError || (error instanceof ServerError && error.isPassing);
-      if (!isBroken || failures >= PATIENCE_MS.length) throw error;
-      await sleep(PATIENCE_MS[failures++], signal);
+      // A stream that breaks while it is read is a TypeError.
+      const isBroken = error instanceof TypeError || isPassing(error);
+      if (!isBroken || failures >= PAUSES_MS.length) throw error;
+      await sleep(PAUSES_MS[failures++], signal);
     }
   }
 }
@@ -129,8 +129,7 @@ function eventOf(block) {
 }
 
 async function send(path, options) {
-  const sent = key.get();
-  const headers = { ...options.headers, ...(sent && { Authorization: `Bearer ${sent}` }) };
+  const headers = { ...options.headers, ...authorization() };
   let response;
   try {
     response = await fetch(path, { ...options, headers });
@@ -140,6 +139,10 @@ async function send(path, options) {
   heard(true);
   if (!response.ok) throw failure(response.status, await response.text());
   return response;
+}
+
+function authorization() {
+  return key.get() ? { Authorization: `Bearer ${key.get()}` } : {};
 }
 
 function failure(status, text) {
@@ -165,7 +168,8 @@ function heard(isHeard) {
   connection.dispatchEvent(new Event(isHeard ? "online" : "offline"));
 }
 
-function sleep(ms, signal) {
+/** Resolves after so many milliseconds; rejects as soon as `signal` is given. */
+export function sleep(ms, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
     signal?.addEventListener("abort", () => {

@@ -11,7 +11,7 @@ export default {
   "inbox.choose": "Choose files", "inbox.folder": "Choose a folder", "inbox.camera": "Take a photo",
   "inbox.task": "Read as", "inbox.keeps": "Keep the documents on the server, to show their pages later",
   "inbox.filter.all": "All", "inbox.filter.open": "To check", "inbox.filter.failed": "Failed",
-  "inbox.search": "Search", "inbox.clear": "Clear the list", "inbox.retry": "Try again", "inbox.remove": "Remove {name} from the list",
+  "inbox.search": "Search", "inbox.clear": "Clear the list", "inbox.retry": "Try again", "inbox.cancel": "Cancel {name}", "inbox.remove": "Remove {name} from the list",
   "status.waiting": "Waiting", "status.sending": "Sending", "status.reading": "Reading", "status.fine": "Read", "status.open": "To check",
   "status.reviewed": "Checked", "status.failed": "Failed", "status.canceled": "Canceled",
   "status.position": "Number {position} in the queue", "status.eta": "About {time} left",

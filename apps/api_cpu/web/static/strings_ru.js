@@ -11,7 +11,7 @@ export default {
   "inbox.choose": "Выбрать файлы", "inbox.folder": "Выбрать папку", "inbox.camera": "Сфотографировать",
   "inbox.task": "Читать как", "inbox.keeps": "Хранить документы на сервере, чтобы показывать их страницы позже",
   "inbox.filter.all": "Все", "inbox.filter.open": "Проверить", "inbox.filter.failed": "Ошибки",
-  "inbox.search": "Поиск", "inbox.clear": "Очистить список", "inbox.retry": "Повторить", "inbox.remove": "Убрать {name} из списка",
+  "inbox.search": "Поиск", "inbox.clear": "Очистить список", "inbox.retry": "Повторить", "inbox.cancel": "Отменить {name}", "inbox.remove": "Убрать {name} из списка",
   "status.waiting": "Ждёт", "status.sending": "Отправляется", "status.reading": "Читается", "status.fine": "Прочитан", "status.open": "Проверить",
   "status.reviewed": "Проверен", "status.failed": "Ошибка", "status.canceled": "Отменён",
   "status.position": "В очереди: {position}", "status.eta": "Осталось около {time}",
