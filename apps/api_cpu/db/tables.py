@@ -236,3 +236,37 @@ job_workers = Table(
     Column("started_at", Float, nullable=False),
     Column("lease_until", Float, nullable=False),
 )
+
+# One row a webhook: written in the transaction that ends its job, sent by whoever has its lease.
+# Times are in Unix seconds; `failed` counts since the delivery began or was asked for again.
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("delivery_id", String(36), primary_key=True),
+    Column("owner_key_id", String(12), nullable=False),
+    Column("job_id", String(36), nullable=False, unique=True),
+    Column("event", String(30), nullable=False),
+    Column("url", String(2000), nullable=False),
+    Column("host", String(260), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("next_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("lease_until", Float, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("payload", LargeBinary),
+    Column("last_at", Float),
+    Column("last_problem", String(20)),
+    Column("last_status", Integer),
+    Column("finished_at", Float),
+)
+
+# Which version of a key's signing secret is in use; the secrets themselves are stored nowhere.
+webhook_secrets = Table(
+    "webhook_secrets",
+    metadata,
+    Column("owner_key_id", String(12), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("previous_until", Float),
+)

@@ -1,1 +1,1 @@
-"""Webhooks: what callers are told when a job has ended."""
+"""Webhooks: the end of a job told to who asked for it, signed, until it was heard."""
