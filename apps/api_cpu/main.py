@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from apps.api_cpu import errors, logs, openapi
 from apps.api_cpu.artifacts.endpoints import router as artifacts
 from apps.api_cpu.artifacts.schemas import Artifact
+from apps.api_cpu.auth.endpoints import AccessLimits
 from apps.api_cpu.auth.endpoints import router as auth
 from apps.api_cpu.auth.service import KeyService
 from apps.api_cpu.auth.store import KeyStore
@@ -31,8 +32,14 @@ from apps.api_cpu.health.endpoints import router as health
 from apps.api_cpu.health.service import Readiness
 from apps.api_cpu.jobs.endpoints import SHOWN_MODELS as JOB_MODELS
 from apps.api_cpu.jobs.endpoints import router as jobs
-from apps.api_cpu.middleware import BodyLimitMiddleware, LocalHostMiddleware, RequestMiddleware
+from apps.api_cpu.middleware import (
+    BodyLimitMiddleware,
+    LocalHostMiddleware,
+    RequestMiddleware,
+    SlowBodyMiddleware,
+)
 from apps.api_cpu.pages.endpoints import router as pages
+from apps.api_cpu.rate_limits import RateLimit
 from apps.api_cpu.runs.endpoints import SHOWN_MODELS as RUN_MODELS
 from apps.api_cpu.runs.endpoints import router as runs
 from apps.api_cpu.services import build_services
@@ -93,6 +100,9 @@ def create_app(
     app.add_middleware(
         BodyLimitMiddleware, limit=body_limit, together=max(_BODIES_BYTES, 4 * body_limit)
     )
+    # Outside of the limit: what is slow is not counted twice.
+    app.add_middleware(SlowBodyMiddleware, patience_s=settings.body_patience_s)
+    app.state.access_limits = build_access_limits(settings)
     if not settings.asks_for_keys and is_loopback(settings.host):
         app.add_middleware(LocalHostMiddleware)
     app.add_middleware(RequestMiddleware)
@@ -102,6 +112,14 @@ def create_app(
     mount_page(app)
     openapi.install(app, _MODELS)
     return app
+
+
+def build_access_limits(settings: Settings) -> AccessLimits:
+    """How often callers may come."""
+    requests, failures = settings.requests_per_minute, settings.login_failures_per_minute
+    return AccessLimits(
+        RateLimit(requests) if requests else None, RateLimit(failures) if failures else None
+    )
 
 
 def build_keys(settings: Settings) -> KeyService | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import time
 
@@ -29,6 +30,8 @@ _SECURITY_HEADERS = {
 }
 
 _LONGEST_METHOD = 20
+# Bytes a second: slower than any connection that a document can be sent over.
+_SLOWEST_BODY = 10 * 1024
 
 
 class RequestMiddleware:
@@ -55,6 +58,7 @@ class RequestMiddleware:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = context.request_id
+                headers.update(context.headers)
                 for name, value in _SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
@@ -150,6 +154,44 @@ class BodyLimitMiddleware:
             await self._app(scope, counted, send)
         finally:
             self._held -= seen
+
+
+class SlowBodyMiddleware:
+    """Ends the wait for a body that comes too slowly, however it drips.
+
+    A body may keep the server waiting for `patience_s` and a second more for each 10 KiB that has
+    come. Time in which the server itself does not read does not count.
+    """
+
+    def __init__(self, app: ASGIApp, patience_s: float) -> None:
+        self._app = app
+        self._patience_s = patience_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request with a timed `receive`."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_whole = False
+        left_s = self._patience_s
+
+        async def timed() -> Message:
+            nonlocal is_whole, left_s
+            if is_whole:
+                return await receive()
+            started = time.monotonic()
+            try:
+                async with asyncio.timeout(left_s):
+                    message = await receive()
+            except TimeoutError:
+                raise Error(
+                    "bad_request", Kind.BAD_REQUEST, "The body did not arrive in time."
+                ) from None
+            left_s += len(message.get("body", b"")) / _SLOWEST_BODY - (time.monotonic() - started)
+            is_whole = not message.get("more_body", False)
+            return message
+
+        await self._app(scope, timed, send)
 
 
 def _too_many_bodies() -> Error:

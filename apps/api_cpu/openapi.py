@@ -64,6 +64,8 @@ def answers(model: type[BaseModel], *codes: str, **more: Any) -> Responses:
 def errors(*codes: str) -> Responses:
     """The `responses` of an endpoint that may fail with these codes, or with a fault of ours."""
     wanted = {*codes, "internal_error"}
+    if "unauthorized" in wanted:  # whoever asks for keys counts their requests
+        wanted.add("rate_limited")
     unknown = wanted - {entry.code for entry in ERROR_CODES}
     if unknown:
         raise ValueError(f"not in the error table: {sorted(unknown)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from starlette.requests import HTTPConnection
@@ -18,10 +18,14 @@ _STATE_KEY = "request_context"
 
 @dataclass(slots=True)
 class RequestContext:
-    """Filled in as the request is understood; the access log and the envelope read it."""
+    """Filled in as the request is understood; the access log and the envelope read it.
+
+    `headers` are sent with its answer, whatever that is.
+    """
 
     request_id: str
     key_id: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 def is_request_id(text: str) -> bool:

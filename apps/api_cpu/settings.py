@@ -67,6 +67,8 @@ _OWN_PREFIXES = (
 _SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT(_\d+_(TCP|UDP)(_\w+)?)?$")
 # Extractions that wait for a model at once: a GPU answers many together almost as fast as one.
 _WAITING_FOR_MODEL = 16
+# A client that polls twenty jobs a second is not stopped; one that loops is.
+_REQUESTS_PER_MINUTE = 1200
 _NEAR_MISS_MIN_LENGTH = 8
 _NEAR_MISS_SCORE = 88.0
 
@@ -164,6 +166,24 @@ class Settings(BaseSettings):
     max_pages: int = Field(ge=1, le=2000, description="Most pages of a document.")
     sync_deadline_s: float = Field(
         gt=0, le=3600, description="Seconds after which a synchronous request fails with 504."
+    )
+    body_patience_s: float = Field(
+        gt=0,
+        le=3600,
+        description="Seconds that a request's body may keep the server waiting; one more for each "
+        "10 KiB that has come.",
+    )
+    rate_limit_per_minute: int | None = Field(
+        ge=0,
+        le=1_000_000,
+        description="Requests of one API key a minute, and at once; more get 429. 0 is no limit. "
+        "Default: 1200 where keys are asked for, else none.",
+    )
+    login_failures_per_minute: int = Field(
+        ge=0,
+        le=1_000_000,
+        description="Wrong API keys from one address (IPv6: /64) a minute; more get 429 instead of "
+        "401. A valid key passes all the same. 0 is no limit.",
     )
     shutdown_grace_s: float = Field(
         ge=0,
@@ -344,6 +364,13 @@ class Settings(BaseSettings):
     def asks_for_keys(self) -> bool:
         """Whether callers need an API key."""
         return not is_loopback(self.host) if self.auth_enabled is None else self.auth_enabled
+
+    @property
+    def requests_per_minute(self) -> int:
+        """Requests of one key a minute; 0 for no limit."""
+        if self.rate_limit_per_minute is None:
+            return _REQUESTS_PER_MINUTE if self.asks_for_keys else 0
+        return self.rate_limit_per_minute
 
     @property
     def auth_database(self) -> Path | SecretStr:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -11,16 +12,46 @@ from apps.api_cpu.auth.roles import LOCAL_ADMIN, Caller, Scope
 from apps.api_cpu.auth.schemas import Me
 from apps.api_cpu.auth.service import KeyService, unauthorized
 from apps.api_cpu.openapi import errors
+from apps.api_cpu.rate_limits import RateLimit, network_of, rate_limited
 from apps.api_cpu.request_context import context_of
+from lib.errors import Error, Kind
 
 router = APIRouter(tags=["keys"])
 
 
+@dataclass(frozen=True, slots=True)
+class AccessLimits:
+    """How often a key may be used, and wrong keys may come from an address; None for no limit."""
+
+    requests: RateLimit | None = None
+    failures: RateLimit | None = None
+
+
 def authenticated(request: Request) -> Caller:
-    """The caller; `unauthorized` without a valid key. A local admin when keys are not asked for."""
+    """The caller; a local admin when keys are not asked for.
+
+    Raises `unauthorized` without a valid key; `rate_limited` for too many requests of a key, and
+    instead of `unauthorized` for too many failures from an address. A valid key passes from there
+    too: behind a proxy many callers share one.
+    """
     keys: KeyService | None = request.app.state.keys
-    caller = LOCAL_ADMIN if keys is None else keys.authenticate(_key_sent(request))
-    context_of(request).key_id = caller.key_id
+    limits: AccessLimits = request.app.state.access_limits
+    context = context_of(request)
+    try:
+        caller = LOCAL_ADMIN if keys is None else keys.authenticate(_key_sent(request))
+    except Error as error:
+        if error.kind is Kind.UNAUTHORIZED and limits.failures is not None:
+            address = network_of(request.client.host if request.client else "")
+            turn = limits.failures.take(address)
+            if not turn.allowed:
+                raise rate_limited("Too many wrong API keys from this address.", turn) from None
+        raise
+    context.key_id = caller.key_id
+    if limits.requests is not None:
+        turn = limits.requests.take(caller.key_id)
+        context.headers.update(turn.headers("requests"))
+        if not turn.allowed:
+            raise rate_limited("Too many requests of this API key.", turn)
     return caller
 
 

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Engine, and_, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
-from apps.api_cpu.db.engine import reading, writing
+from apps.api_cpu.db.engine import reading, upsert, writing
 from apps.api_cpu.db.tables import idempotency_keys as keys
 
 _PURGED_AT_ONCE = 1000
@@ -64,18 +63,19 @@ class IdempotencyStore:
 
         One that was made before `oldest` is forgotten first.
         """
-        insertion = insert(keys).values(
-            owner_key_id=entry.name.owner_key_id,
-            idempotency_key=entry.name.key,
-            route=entry.route,
-            resource_id=entry.resource_id,
-            attempt=entry.attempt,
-            created_at=entry.created_at,
-            lease_until=entry.lease_until,
-        )
+        values = {
+            "owner_key_id": entry.name.owner_key_id,
+            "idempotency_key": entry.name.key,
+            "route": entry.route,
+            "resource_id": entry.resource_id,
+            "attempt": entry.attempt,
+            "created_at": entry.created_at,
+            "lease_until": entry.lease_until,
+        }
         with writing(self._engine) as connection:
             connection.execute(delete(keys).where(_is(entry.name), keys.c.created_at < oldest))
-            if connection.execute(insertion.on_conflict_do_nothing()).rowcount == 1:
+            insertion = upsert(connection, keys).values(**values).on_conflict_do_nothing()
+            if connection.execute(insertion).rowcount == 1:
                 return None
             row = connection.execute(select(keys).where(_is(entry.name))).one()
         return _from_row(row._mapping)

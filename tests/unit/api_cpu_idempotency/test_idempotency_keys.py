@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import Request
+from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from apps.api_cpu.db.engine import Durability, Schema, open_database
@@ -33,8 +34,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[IdempotencyStore]:
-    engine = open_database(tmp_path / "i.sqlite3", Schema.INDEX, Durability.CRASH)
+def store(location: Path | SecretStr) -> Iterator[IdempotencyStore]:
+    engine = open_database(location, Schema.INDEX, Durability.CRASH)
     yield IdempotencyStore(engine)
     engine.dispose()
 
