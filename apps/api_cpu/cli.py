@@ -16,6 +16,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "extract": ("apps.api_cpu.extractions.command", "extract_command"),
     "eval": ("apps.api_cpu.evals.command", "eval_command"),
     "evals": ("apps.api_cpu.evals.compare_command", "evals_commands"),
+    "webhooks": ("apps.api_cpu.webhooks.command", "webhooks_commands"),
     "keys": ("apps.api_cpu.auth.command", "keys_commands"),
 }
 

@@ -49,6 +49,8 @@ from apps.api_cpu.stations import Reader, build_reader
 from apps.api_cpu.tasks.endpoints import router as tasks
 from apps.api_cpu.vendors.endpoints import router as vendors
 from apps.api_cpu.web.endpoints import mount as mount_page
+from apps.api_cpu.webhooks.endpoints import SHOWN_MODELS as WEBHOOK_MODELS
+from apps.api_cpu.webhooks.endpoints import router as webhooks
 
 # Besides the document, a body holds options and the multipart frame or base64's third on top.
 _BODY_OVERHEAD_BYTES = 1024 * 1024
@@ -57,11 +59,11 @@ _BODIES_BYTES = 256 * 1024 * 1024
 
 _ROUTERS = (
     health, auth, tasks, extractions, exports, pages, corrections, vendors, batches, jobs, runs,
-    evals, artifacts,
+    evals, webhooks, artifacts,
 )  # fmt: skip
 _MODELS = (
-    *SHOWN_MODELS, *CORRECTION_MODELS, *BATCH_MODELS, *JOB_MODELS, *RUN_MODELS, *EVAL_MODELS,
-    Artifact,
+    *SHOWN_MODELS, *CORRECTION_MODELS, *BATCH_MODELS, *JOB_MODELS, *WEBHOOK_MODELS, *RUN_MODELS,
+    *EVAL_MODELS, Artifact,
 )  # fmt: skip
 
 
@@ -100,7 +102,6 @@ def create_app(
     app.add_middleware(
         BodyLimitMiddleware, limit=body_limit, together=max(_BODIES_BYTES, 4 * body_limit)
     )
-    # Outside of the limit: what is slow is not counted twice.
     app.add_middleware(SlowBodyMiddleware, patience_s=settings.body_patience_s)
     app.state.access_limits = build_access_limits(settings)
     if not settings.asks_for_keys and is_loopback(settings.host):
@@ -169,6 +170,9 @@ def _start(
         state.jobs = services.jobs.service
         state.extract_jobs = services.jobs.extract_jobs
         state.job_machinery = services.jobs
+        state.webhooks = services.webhooks.service
+        services.webhooks.deliverer.start()
+        opened.callback(services.webhooks.deliverer.stop)
         services.jobs.start()
         opened.callback(services.jobs.stop, settings.shutdown_grace_s)
         if keys is not None and not keys.all():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from apps.api_cpu.artifacts.service import ArtifactService
 from apps.api_cpu.artifacts.store import ArtifactStore
@@ -23,6 +24,7 @@ from apps.api_cpu.idempotency.store import IdempotencyStore
 from apps.api_cpu.inputs.service import InputStore
 from apps.api_cpu.inputs.store import InputIndex
 from apps.api_cpu.jobs.build import Jobs, build_jobs
+from apps.api_cpu.jobs.telling import job_to_tell
 from apps.api_cpu.pages.cache import ImageCache
 from apps.api_cpu.pages.service import PageService
 from apps.api_cpu.runs.service import RunService
@@ -31,6 +33,8 @@ from apps.api_cpu.settings import Settings
 from apps.api_cpu.stations import Reader, build_reader
 from apps.api_cpu.vendors.service import NoVendorMemory, VendorService
 from apps.api_cpu.vendors.store import VendorStore
+from apps.api_cpu.webhooks.build import Webhooks, build_callback_policy, build_webhooks
+from apps.api_cpu.webhooks.store import DeliveryStore
 
 # A request may run for its deadline and a moment more; an id is free again when nobody can hold it.
 _LEASE_FACTOR = 2.0
@@ -58,6 +62,7 @@ class Services:
     batches: BatchService
     idempotency: Idempotency
     jobs: Jobs
+    webhooks: Webhooks
 
 
 def build_services(
@@ -94,7 +99,7 @@ def build_services(
     evals = RunEvaluation(store, artifacts, runs, corrections, tasks)
     folder = ServerFolder(
         settings.data_root,
-        (settings.artifacts_folder, *settings.database_files),
+        (settings.artifacts_folder, *settings.database_files, settings.webhook_key_file),
         settings.max_upload_bytes,
     )
     batches = BatchService(extractions, runs, run_index, store, folder, tasks, evals)
@@ -102,14 +107,20 @@ def build_services(
     opened.callback(idempotency.close)
     jobs_engine = open_database(settings.jobs_database, Schema.JOBS, Durability.POWER_LOSS)
     opened.callback(jobs_engine.dispose)
-    jobs = build_jobs(settings, jobs_engine, extractions, inputs, tasks, {})
+    policy = build_callback_policy(settings)
+    opened.callback(policy.close)
+    jobs = build_jobs(settings, jobs_engine, extractions, inputs, tasks, {}, policy.require)
+    told = partial(job_to_tell, jobs.store, jobs.service.result)
+    webhooks = build_webhooks(settings, DeliveryStore(jobs_engine), policy, told)
     return Services(
         reader=reader,
         store=store,
         artifacts=artifacts,
         inputs=inputs,
         pages=PageService(extractions, inputs, reader.stations.loader, ImageCache(_PAGE_IMAGES)),
-        housekeeping=Housekeeping({"unheld inputs": inputs.sweep}),
+        housekeeping=Housekeeping(
+            {"unheld inputs": inputs.sweep, "old webhooks": webhooks.service.purge}
+        ),
         vendors=memory,
         extractions=extractions,
         corrections=corrections,
@@ -118,4 +129,5 @@ def build_services(
         batches=batches,
         idempotency=idempotency,
         jobs=jobs,
+        webhooks=webhooks,
     )

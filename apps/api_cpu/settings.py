@@ -185,6 +185,10 @@ class Settings(BaseSettings):
         description="Wrong API keys from one address (IPv6: /64) a minute; more get 429 instead of "
         "401. A valid key passes all the same. 0 is no limit.",
     )
+    webhook_allow_private: bool = Field(
+        description="Let a `callback_url` lead to private, loopback and link-local addresses, and "
+        "be http: for receivers in the operator's own network, and for trying it out."
+    )
     shutdown_grace_s: float = Field(
         ge=0,
         le=3600,
@@ -404,6 +408,11 @@ class Settings(BaseSettings):
             self.auth_database, self.jobs_database, self.index_database, self.vendors_database
         )  # fmt: skip
         return tuple(place for place in used if isinstance(place, Path))
+
+    @property
+    def webhook_key_file(self) -> Path:
+        """Root of the signing secrets of webhooks where there is no pepper."""
+        return self.data_root / ".webhook-key"
 
     @property
     def artifacts_folder(self) -> Path:

@@ -28,6 +28,8 @@ ENDPOINTS = {
     ("get", "/v1/vendors"),
     ("post", "/v1/batch_extract"),
     ("post", "/v1/batch_extract_rerun"),
+    ("get", "/v1/webhooks/deliveries"),
+    ("post", "/v1/webhooks/deliveries/{delivery_id}/replay"),
     ("get", "/v1/runs"),
     ("get", "/v1/runs/{run_id}"),
     ("get", "/v1/runs/{run_id}/items"),

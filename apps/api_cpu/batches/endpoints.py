@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
@@ -109,6 +108,8 @@ async def _batch(
             deadline = Deadline.after(state.sync_deadline_s)
             planned = await run_in_threadpool(plan, sent, attempt.resource_id, deadline)
             await attempt.names(planned.run_id)
+            if attempt.follows_dead:
+                await run_in_threadpool(service.release, planned.run_id, caller)
             running = service.run(planned, caller, state.admission, deadline)
             return WireResponse(await state.shutdown.unless_cut(running))
 
@@ -116,8 +117,7 @@ async def _batch(
         found = service.again(run_id, caller)
         return None if found is None else Answer(200, dump(found))
 
-    release = partial(service.release, caller=caller)
-    return await once(request, caller, Made(new_request_id(), find, release, batch_key), work)
+    return await once(request, caller, Made(new_request_id(), find, batch_key), work)
 
 
 async def _sent(request: Request, model: type[Model]) -> Model:

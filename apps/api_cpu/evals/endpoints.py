@@ -84,9 +84,7 @@ async def evaluate(request: Request, caller: _DebugCaller) -> Response:
                 return None
             raise
 
-    # An evaluation takes its id by writing its artifact, so that there is nothing to free.
-    made = Made(new_request_id(), find, lambda _eval_id: None, eval_key)
-    return await once(request, caller, made, work)
+    return await once(request, caller, Made(new_request_id(), find, eval_key), work)
 
 
 @router.get(

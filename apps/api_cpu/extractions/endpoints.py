@@ -120,7 +120,7 @@ def _made(request_id: str, service: ExtractionService, caller: Caller) -> Made:
             raise
         return Answer(stored.status, dump(stored.body))
 
-    return Made(request_id, find, partial(service.release, caller=caller), extract_key)
+    return Made(request_id, find, extract_key)
 
 
 async def _extract(
@@ -134,6 +134,8 @@ async def _extract(
         service.understand, draft, await receive(request, state.body_limit, deadline)
     )
     await attempt.names(draft.request_id)
+    if attempt.follows_dead:
+        await run_in_threadpool(service.release, draft.request_id, draft.caller)
     work = partial(service.extract, draft, order, deadline)
     if state.backend == CPU:
         return await admission.run(work, deadline)

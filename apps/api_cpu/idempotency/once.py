@@ -33,21 +33,22 @@ class Made:
     """How to find again what an endpoint makes.
 
     `proposal` is the id that it gets unless its body or an earlier attempt names another; `find`
-    returns the answer that was written under an id, or None; `release` frees an id that an attempt
-    took which died before it wrote anything. Both are called on a thread and may raise `Error`.
+    returns the answer that was written under an id, or None: it is called on a thread and may raise
+    `Error`. `failures` says where the artifact of a refusal goes.
     """
 
     proposal: str
     find: Callable[[str], Answer | None]
-    release: Callable[[str], None]
     failures: KeyOf
 
 
 class Attempt:
     """One run of an endpoint's work, with or without a key."""
 
-    def __init__(self, resource_id: str) -> None:
+    def __init__(self, resource_id: str, *, follows_dead: bool = False) -> None:
+        """`follows_dead`: the one before died and wrote nothing; ids that it took are free."""
         self._resource_id = resource_id
+        self.follows_dead = follows_dead
 
     @property
     def resource_id(self) -> str:
@@ -66,7 +67,7 @@ class _KeyedAttempt(Attempt):
     """An attempt that writes down what it does before it does it."""
 
     def __init__(self, request: Request, service: Idempotency, entry: Entry) -> None:
-        super().__init__(entry.resource_id)
+        super().__init__(entry.resource_id, follows_dead=entry.attempt > 1)
         self._service = service
         self._entry = entry
         self._tee = _tee(request)
@@ -161,10 +162,9 @@ def _resumed(service: Idempotency, made: Made, entry: Entry) -> Entry:
         if answer is not None and is_final(answer.status):
             service.finish(entry, answer)
             return replace(entry, answer=packed(answer))
-        if answer is None:
-            made.release(entry.resource_id)
-            return service.note(entry, None, entry.resource_id)
-        return service.note(entry, None, made.proposal)
+        # A failure that another attempt may better has used its id up.
+        resource_id = entry.resource_id if answer is None else made.proposal
+        return service.note(entry, None, resource_id)
     except Error:
         service.let_go(entry)
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
@@ -22,6 +22,7 @@ from apps.api_cpu.jobs.rows import Kind
 from apps.api_cpu.jobs.runner import Runner, RunnerLimits
 from apps.api_cpu.jobs.service import JobService
 from apps.api_cpu.jobs.store import JobStore
+from apps.api_cpu.jobs.telling import WebhookOutbox
 from apps.api_cpu.settings import Settings
 from lib.domain.task import Task
 
@@ -69,13 +70,15 @@ def build_jobs(
     inputs: InputStore,
     tasks: Mapping[str, Task],
     finishers: Mapping[Kind, Finisher],
+    require_callback: Callable[[str], None],
 ) -> Jobs:
     """The jobs in this database; nothing runs before `Jobs.start`.
 
-    `finishers` are those of other kinds than `extract`.
+    `finishers` are those of other kinds than `extract`; `require_callback` refuses a URL that may
+    not be called.
     """
     changes = Changes()
-    store = JobStore(engine, changes.tell)
+    store = JobStore(engine, changes.tell, WebhookOutbox())
     leases = WorkerLeases(engine, changes.tell)
     presence = Presence(leases, store, settings.jobs_lease_s, settings.data_root / "workers")
     finishing = Finishing(
@@ -87,7 +90,15 @@ def build_jobs(
     limits = RunnerLimits(settings.job_deadline_s, settings.jobs_retry_for_s)
     runner = Runner(store, presence, extractions, inputs, finishing, tasks, limits)
     backend = LocalBackend(runner, settings.job_threads)
-    service = JobService(store, changes, backend, finishing, presence, settings.jobs_queued_per_key)
+    service = JobService(
+        store,
+        changes,
+        backend,
+        finishing,
+        presence,
+        settings.jobs_queued_per_key,
+        require_callback,
+    )
     return Jobs(
         store=store,
         presence=presence,

@@ -6,21 +6,28 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
+from apps.api_cpu.artifacts.failures import KeyOf
+from apps.api_cpu.artifacts.store import extract_key
 from apps.api_cpu.auth.endpoints import ExtractCaller
+from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.extractions.body import receive
 from apps.api_cpu.extractions.draft import Draft
 from apps.api_cpu.extractions.endpoints import FAILURES, REQUEST_BODY
 from apps.api_cpu.extractions.service import ExtractionService
+from apps.api_cpu.idempotency.once import Attempt, Made, once
+from apps.api_cpu.idempotency.store import Answer
 from apps.api_cpu.jobs.extract_job import ExtractJobs
 from apps.api_cpu.jobs.rows import Job, Status
 from apps.api_cpu.jobs.schemas import Accepted, JobPage, JobView, accepted, poll_url, shown
 from apps.api_cpu.jobs.service import JobService
-from apps.api_cpu.openapi import answers, errors
-from apps.api_cpu.request_context import context_of
+from apps.api_cpu.openapi import IDEMPOTENCY_KEY, answers, errors
+from apps.api_cpu.request_context import context_of, new_request_id
 from apps.api_cpu.shutdown import Shutdown
 from apps.api_cpu.wire import WireResponse
 from lib.domain.deadline import Deadline
+from lib.errors import Error, Kind
 
 router = APIRouter(tags=["jobs"])
 
@@ -42,31 +49,60 @@ def accepted_response(job: Job) -> WireResponse:
     status_code=202,
     summary="Read one document later",
     response_class=WireResponse,
-    openapi_extra={"requestBody": REQUEST_BODY},
+    openapi_extra={"requestBody": REQUEST_BODY, "parameters": [IDEMPOTENCY_KEY]},
     responses={
         202: {"model": Accepted, "headers": {"Location": {"schema": {"type": "string"}}}},
         **errors(*FAILURES, "too_many_jobs"),
     },
 )
-async def extract_async(request: Request, caller: ExtractCaller) -> WireResponse:
+async def extract_async(request: Request, caller: ExtractCaller) -> Response:
     """The body of `/v1/extract`; the document is stored and the job is sure before the answer."""
     service: ExtractionService = request.app.state.extractions
     shutdown: Shutdown = request.app.state.shutdown
-    draft = Draft(context_of(request), caller)
-    try:
-        return accepted_response(await shutdown.unless_cut(_accept(request, service, draft)))
-    except Exception as exc:
-        # Whatever happened to an authorised request, an artifact says so.
-        raise await run_in_threadpool(service.fail, draft, exc) from exc
+
+    async def work(request: Request, attempt: Attempt) -> Response:
+        draft = Draft(context_of(request), caller)
+        try:
+            job = await shutdown.unless_cut(_accept(request, attempt, service, draft))
+            return accepted_response(job)
+        except Exception as exc:
+            # Whatever happened to an authorised request, an artifact says so.
+            raise await run_in_threadpool(service.fail, draft, exc) from exc
+
+    return await once(request, caller, job_made(request, caller, extract_key), work)
 
 
-async def _accept(request: Request, service: ExtractionService, draft: Draft) -> Job:
+def job_made(request: Request, caller: Caller, failures: KeyOf) -> Made:
+    """How to find again a job that an endpoint has accepted, by an id that it is to give it."""
+    service: JobService = request.app.state.jobs
+
+    def find(job_id: str) -> Answer | None:
+        try:
+            job = service.one(job_id, caller)
+        except Error as error:
+            if error.kind is Kind.NOT_FOUND:
+                return None
+            raise
+        response = accepted_response(job)
+        media_type = response.headers["content-type"]
+        return Answer(response.status_code, bytes(response.body), media_type, poll_url(job))
+
+    return Made(new_request_id(), find, failures)
+
+
+async def _accept(
+    request: Request, attempt: Attempt, service: ExtractionService, draft: Draft
+) -> Job:
     state = request.app.state
     jobs: ExtractJobs = state.extract_jobs
     deadline = Deadline.after(state.sync_deadline_s)
     received = await receive(request, state.body_limit, deadline)
     order = await run_in_threadpool(service.understand, draft, received, later=True)
-    return await run_in_threadpool(jobs.accept, draft, order)
+    service_of_jobs: JobService = state.jobs
+    await run_in_threadpool(service_of_jobs.require_callback, order.options.callback_url)
+    if attempt.follows_dead:
+        await run_in_threadpool(service.release, draft.request_id, draft.caller)
+    return await run_in_threadpool(jobs.accept, draft, order, attempt.resource_id)
 
 
 @router.get(

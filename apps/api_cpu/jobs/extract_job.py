@@ -14,7 +14,6 @@ from apps.api_cpu.inputs.content import Content
 from apps.api_cpu.jobs.finishing import Ended
 from apps.api_cpu.jobs.rows import Claim, Job, JobItem, Kind, NewItem, Status
 from apps.api_cpu.jobs.runner import BASE64_LENGTH, draft_of
-from apps.api_cpu.request_context import new_request_id
 from lib.errors import Error
 from lib.errors import Kind as ErrorKind
 
@@ -59,14 +58,14 @@ class ExtractJobs:
         self._inputs = inputs
         self._submitting = submitting
 
-    def accept(self, draft: Draft, order: Order) -> Job:
+    def accept(self, draft: Draft, order: Order, job_id: str) -> Job:
         """The id taken, the document stored and held, the row written: the job will be run.
 
         Raises `conflict`, `not_found` (of a stored input), `too_many_jobs`, `shutting_down`,
         `storage_unavailable`.
         """
         self._extractions.accept(draft)
-        job, item = self.prepared(draft, order)
+        job, item = self.prepared(draft, order, job_id)
         try:
             self._submitting.submit(job, [item])
         except Error:
@@ -78,10 +77,9 @@ class ExtractJobs:
             logs.warning("an id has a lease only", job_id=job.job_id, code=error.code)
         return job
 
-    def prepared(self, draft: Draft, order: Order) -> tuple[Job, NewItem]:
+    def prepared(self, draft: Draft, order: Order, job_id: str) -> tuple[Job, NewItem]:
         """A job for this request, its document held under the job's id. Raises as `accept`."""
         options = order.options
-        job_id = new_request_id()
         input_ref = options.image_ref
         if order.data is None:
             self._inputs.hold_stored(input_ref or "", draft.caller, job_id)

@@ -34,6 +34,7 @@ class JobService:
         finishing: Finishing,
         presence: Presence,
         queued_per_key: int,
+        require_callback: Callable[[str], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -42,19 +43,30 @@ class JobService:
         self._finishing = finishing
         self._presence = presence
         self._queued_per_key = queued_per_key
+        self._require_callback = require_callback
         self._clock = clock
 
     def submit(self, job: Job, items: Sequence[NewItem]) -> Job:
         """Keep a job and its items, then say that there is work; what was kept is run.
 
         The job's inputs are stored and held under its id before. Raises `too_many_jobs`,
-        `shutting_down`, `storage_unavailable`.
+        `validation_error` for a `callback_url` that may not be called, `shutting_down`,
+        `storage_unavailable`.
         """
         if self._changes.closed:
             raise shutting_down()
+        self.require_callback(job.callback_url)
         self._store.submit(job, items_of(job, items), self._queued_per_key)
         self._backend.ring(len(items))
         return job
+
+    def require_callback(self, url: str | None) -> None:
+        """Raise `validation_error` for a `callback_url` that may not be called.
+
+        For endpoints, before they store anything; it may look a name up.
+        """
+        if url is not None:
+            self._require_callback(url)
 
     def one(self, job_id: str, caller: Caller) -> Job:
         """A job of the caller's; any for an admin. Raises `not_found`."""
