@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from apps.api_cpu.request_context import context_of
 from apps.api_cpu.wire import WireResponse
@@ -273,10 +274,22 @@ def _on_http(request: Request, exc: Exception) -> Response:
                 "This address does not take that method.",
             ),
         )
-        response.headers.update(getattr(exc, "headers", None) or {})
+        response.headers["Allow"] = ", ".join(_methods_of(request))
         return response
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return _respond(
             request, Error("bad_request", Kind.BAD_REQUEST, "The request could not be understood.")
         )
     return _respond(request, internal_error())
+
+
+def _methods_of(request: Request) -> list[str]:
+    """What the address takes: the framework names the methods of its first route only."""
+    return [
+        method
+        for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]

@@ -62,8 +62,10 @@ def answers(model: type[BaseModel], *codes: str, **more: Any) -> Responses:
 
 
 def errors(*codes: str) -> Responses:
-    """The `responses` of an endpoint that may fail with these codes, or with a fault of ours."""
-    wanted = {*codes, "internal_error"}
+    """The `responses` of an endpoint that may fail with these codes, or as every endpoint may: for
+    a bad `X-Request-ID`, or with a fault of ours.
+    """
+    wanted = {*codes, "validation_error", "internal_error"}
     if "unauthorized" in wanted:  # whoever asks for keys counts their requests
         wanted.add("rate_limited")
     unknown = wanted - {entry.code for entry in ERROR_CODES}

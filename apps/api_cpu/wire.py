@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 
 from lib.errors import Error, Kind
 
@@ -75,10 +75,8 @@ def timestamp(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class WireResponse(Response):
+class WireResponse(JSONResponse):
     """A response whose content goes through `dump`."""
-
-    media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
         """Bytes of the body."""

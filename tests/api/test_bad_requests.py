@@ -282,6 +282,8 @@ def test_the_frameworks_own_errors_have_the_envelope(place: Place) -> None:
     answer = place.client.put("/v1/extract")
     _error(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == "POST"
+    answer = place.client.put("/v1/extracts/x/corrections")
+    assert answer.headers["allow"] == "GET, POST"
     _error(place.client.get("/v1/artifacts"), 422, "validation_error")
     _error(place.client.get("/v1/extracts/x?format=pdf"), 422, "validation_error")
 

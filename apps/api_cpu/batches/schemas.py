@@ -7,9 +7,9 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from apps.api_cpu.extractions.schemas import ReadingHints
 from apps.api_cpu.request_context import REQUEST_ID_PATTERN
 from apps.api_cpu.runs.schemas import ITEM_EXAMPLE, RUN_EXAMPLE, RunItem, RunView
-from lib.domain.date_order import DateOrder
 
 MOST_ITEMS = 1000
 
@@ -27,7 +27,7 @@ REQUEST_EXAMPLES: dict[str, Any] = {
 RERUN_EXAMPLE: dict[str, Any] = {"run_id": "march", "only": "failed", "new_run_id": "march-2"}
 
 
-class _Options(BaseModel):
+class _Options(ReadingHints):
     """What all documents of a batch share."""
 
     model_config = ConfigDict(extra="forbid")
@@ -38,10 +38,6 @@ class _Options(BaseModel):
         le=256,
         description="Documents at once, up to what the server does; default: as many as that.",
     )
-    language: str | None = Field(default=None, max_length=35)
-    currency_hint: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
-    date_order_hint: DateOrder | None = None
-    max_error_rate: float | None = Field(default=None, gt=0, le=0.5)
 
 
 class BatchItem(BaseModel):

@@ -99,7 +99,32 @@ class DebugOptions(BaseModel):
         return self.model is not None or self.temperature is not None
 
 
-class ExtractOptions(BaseModel):
+class ReadingHints(BaseModel):
+    """What is known about a document before it is read; for one, or for all of a batch."""
+
+    language: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$",
+        description="Language of the document (BCP 47), if known.",
+    )
+    currency_hint: str | None = Field(
+        default=None,
+        pattern=r"^[A-Z]{3}$",
+        description="Currency (ISO 4217) where the document leaves it open.",
+    )
+    date_order_hint: DateOrder | None = Field(
+        default=None, description="Order of numeric dates where the document leaves it open."
+    )
+    max_error_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=0.5,
+        description="Share of the answers, and of the documents, taken without review that may be "
+        "wrong; what is less sure asks for review. docs/answers.md says what is guaranteed.",
+    )
+
+
+class ExtractOptions(ReadingHints):
     """What may be asked for, in JSON and as form fields alike."""
 
     model_config = ConfigDict(extra="forbid")
@@ -121,30 +146,10 @@ class ExtractOptions(BaseModel):
     pages: str | None = Field(
         default=None, max_length=200, description="Pages to read, such as `1-3,5`; default all."
     )
-    language: str | None = Field(
-        default=None,
-        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$",
-        description="Language of the document (BCP 47), if known.",
-    )
-    currency_hint: str | None = Field(
-        default=None,
-        pattern=r"^[A-Z]{3}$",
-        description="Currency (ISO 4217) where the document leaves it open.",
-    )
-    date_order_hint: DateOrder | None = Field(
-        default=None, description="Order of numeric dates where the document leaves it open."
-    )
     compare: bool = Field(
         default=False,
         description="Read the pages of an e-invoice as well and list where they differ from its "
         "XML; without effect on other documents.",
-    )
-    max_error_rate: float | None = Field(
-        default=None,
-        gt=0,
-        le=0.5,
-        description="Share of the answers, and of the documents, taken without review that may be "
-        "wrong; what is less sure asks for review. docs/answers.md says what is guaranteed.",
     )
     callback_url: str | None = Field(
         default=None,
