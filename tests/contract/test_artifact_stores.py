@@ -8,12 +8,15 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from s3_places import S3_PLACES, Places
 
 from apps.api_cpu.artifacts.store import ArtifactStore
 from apps.api_cpu.artifacts.stores.local import LocalArtifactStore
+from apps.api_cpu.artifacts.stores.spool import Limits, Spool
+from apps.api_cpu.artifacts.stores.spooling import SpoolingStore
 from lib.errors import Error
 
 pytest_plugins = ["s3_places"]
@@ -45,7 +48,7 @@ BAD_KEYS = [
 MakeStore = Callable[..., ArtifactStore]
 
 
-@pytest.fixture(params=["local", *S3_PLACES])
+@pytest.fixture(params=["local", *S3_PLACES, "spooling-moto-http"])
 def make_store(
     request: pytest.FixtureRequest, tmp_path: Path, s3_places: Places
 ) -> Iterator[MakeStore]:
@@ -53,10 +56,19 @@ def make_store(
     if request.param == "local":
         yield lambda **options: LocalArtifactStore(tmp_path / "artifacts", **options)
         return
-    _, which, over = request.param.split("-")
+    first, which, over = request.param.split("-")
     place, close = s3_places.open(which, over)
-    yield place.store
+
+    def spooling(**options: Any) -> ArtifactStore:
+        spool = Spool(tmp_path / "spool", Limits(100_000_000, 100), **options)
+        return SpoolingStore(place.store(**options), spool)
+
+    yield spooling if first == "spooling" else place.store
     close()
+
+
+def _turn(number: int) -> str:
+    return f"extracts/2026-11-20/race-{number}.json"
 
 
 def _sha(data: bytes) -> str:
@@ -94,6 +106,39 @@ def test_the_same_bytes_again_are_no_conflict(make_store: MakeStore) -> None:
     make_store().put(KEY, b"first")
     make_store().put(KEY, b"first")
     assert make_store().get(KEY) == b"first"
+
+
+@pytest.mark.slow
+def test_two_writers_race_and_the_loser_knows(
+    make_store: MakeStore, request: pytest.FixtureRequest
+) -> None:
+    stores = make_store(), make_store()
+    # moto's own requests take most of the time; its lock is the front's, and no merit of a store.
+    rounds = 100 if "moto" in request.node.name else 1000
+    barrier = threading.Barrier(2)
+    won: list[list[int]] = [[] for _ in range(rounds)]
+    lost: list[list[int]] = [[] for _ in range(rounds)]
+
+    def write(number: int) -> None:
+        for turn in range(rounds):
+            barrier.wait()
+            try:
+                stores[number].put(_turn(turn), b"%d of %d" % (number, turn))
+            except Error as error:
+                assert error.code == "conflict"
+                lost[turn].append(number)
+            else:
+                won[turn].append(number)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [len(winners) for winners in won] == [len(losers) for losers in lost] == [1] * rounds
+    reader = make_store()
+    for turn, (winner,) in enumerate(won):
+        assert reader.get(_turn(turn)) == b"%d of %d" % (winner, turn)
 
 
 def test_overwriting_can_be_allowed(make_store: MakeStore) -> None:

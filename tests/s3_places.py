@@ -1,4 +1,7 @@
-"""S3 servers to talk to: moto's in this process, and a peer that was started before."""
+"""S3 servers to talk to: moto's in this process, and a peer that was started before.
+
+Its fixtures are for `pytest_plugins`, after its names have been imported: PYTEST_DONT_REWRITE.
+"""
 
 from __future__ import annotations
 

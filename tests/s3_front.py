@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import html
 import http.client
 import ssl
 import threading
@@ -31,7 +32,9 @@ class Fault:
 
     `then`: answer (status and code), cut (before it is served), cut_after (served, answer lost),
     hang (until the front is closed), drip (a header that never ends), html (200 and no S3),
-    forget_condition (served without If-None-Match), damaged (a byte of the body is another).
+    garbled (an error that is none of S3's),
+    hold (served, the answer never sent), forget_condition (served without If-None-Match),
+    damaged (a byte of the body is another).
     """
 
     then: str
@@ -47,6 +50,7 @@ class Front:
     script: list[tuple[str, Fault]] = field(default_factory=list)
     always: dict[str, Fault] = field(default_factory=dict)
     requests: list[tuple[str, str, Mapping[str, str]]] = field(default_factory=list)
+    held: threading.Event = field(default_factory=threading.Event)
     closing: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -135,7 +139,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer_error(*refusal)
             return
         answer = self._forward(headers, body, fault)
-        if fault is not None and fault.then == "cut_after":
+        if fault is not None and fault.then == "hold":
+            front.held.set()
+            front.closing.wait(60)
+        if fault is not None and fault.then in {"cut_after", "hold"}:
             self._cut()
         else:
             self._answer(*answer)
@@ -149,6 +156,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Whether the fault was all that the client gets."""
         if fault.then == "answer":
             self._answer_error(fault.status, fault.code)
+        elif fault.then == "garbled":
+            self._answer(fault.status, {}, b"<Error><Code><b>what</b></Code></Error>")
         elif fault.then == "html":
             self._answer(200, {"Content-Type": "text/html"}, b"<h1>Welcome</h1>")
         elif fault.then == "cut":
@@ -197,7 +206,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def _answer_error(self, status: int, code: str) -> None:
-        text = f"<Error><Code>{code}</Code><Message>as the script says</Message></Error>"
+        text = (
+            f"<Error><Code>{html.escape(code)}</Code><Message>as the script says</Message></Error>"
+        )
         self._answer(status, {"Content-Type": "application/xml"}, text.encode())
 
     def _cut(self) -> None:
