@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from apps.api_cpu import console, logs
+from apps.api_cpu.artifacts.stores.build import check_artifact_store
 from apps.api_cpu.http_protocol import EnvelopeProtocol
 from apps.api_cpu.main import create_app
 from apps.api_cpu.settings import Settings
@@ -94,6 +95,7 @@ def serve_command(
 
     try:
         check_configs()
+        check_artifact_store(settings)
     except Error as wrong:
         raise console.stopped(wrong) from None
     _give_large_buffers_back()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
@@ -14,35 +15,56 @@ from apps.api_cpu.artifacts.stores.spooling import SpoolingStore
 from apps.api_cpu.settings import Settings
 from lib.errors import Error, Kind
 
+if TYPE_CHECKING:
+    from apps.api_cpu.artifacts.stores.s3 import S3ArtifactStore
+
 # Who waits for a write is answered soon, and it is spooled; nobody waits for the spool's uploads.
 _WITHIN_S = 5.0
 _PATIENT_WITHIN_S = 60.0
 _MIB = 1024 * 1024
 
 
+def check_artifact_store(settings: Settings) -> None:
+    """Refuse a start with a bucket that cannot be used as it is set up. For each program, first.
+
+    Raises `storage_unavailable` with a line for who starts it. That the bucket is away is no
+    reason: artifacts wait for it. Nothing is written to one that has not been checked.
+    """
+    if settings.s3_bucket is None:
+        return
+    from apps.api_cpu.artifacts.stores.s3 import StoreRefused  # noqa: PLC0415
+
+    try:
+        _in_bucket(settings, _WITHIN_S).check()
+    except StoreRefused as refused:
+        message = f"The artifact store cannot be used: {refused}"
+        raise Error("storage_unavailable", Kind.UNAVAILABLE, message) from None
+    except Error:
+        logs.warning("the object store is away: artifacts will wait for it")
+
+
 def build_artifact_store(settings: Settings, opened: ExitStack) -> ArtifactStore:
     """The store that the settings ask for; what must be closed again is put on `opened`.
 
-    Raises `storage_unavailable` when a folder cannot be written, and, after a line in the log that
-    says why, when the bucket cannot be used as it is set up. A bucket that is away is no reason.
+    Raises `storage_unavailable` when a folder cannot be written.
     """
+    overwrite = settings.s3_allow_overwrite
     if settings.s3_bucket is None:
-        return LocalArtifactStore(
-            settings.artifacts_folder, allow_overwrite=settings.s3_allow_overwrite
-        )
-    store = _in_bucket(settings)
+        return LocalArtifactStore(settings.artifacts_folder, allow_overwrite=overwrite)
+    limits = Limits(settings.spool_max_mb * _MIB, settings.spool_max_files)
+    store = SpoolingStore(
+        _in_bucket(settings, _WITHIN_S),
+        Spool(settings.spool_folder, limits, allow_overwrite=overwrite),
+        _in_bucket(settings, _PATIENT_WITHIN_S),
+    )
     store.start()
     opened.callback(store.stop)
     return store
 
 
-def _in_bucket(settings: Settings) -> SpoolingStore:
+def _in_bucket(settings: Settings, within_s: float) -> S3ArtifactStore:
     # Imported here: who keeps artifacts in files need not wait for boto3.
-    from apps.api_cpu.artifacts.stores.s3 import (  # noqa: PLC0415
-        Bucket,
-        S3ArtifactStore,
-        StoreRefused,
-    )
+    from apps.api_cpu.artifacts.stores.s3 import Bucket, S3ArtifactStore  # noqa: PLC0415
 
     prefix = settings.s3_prefix.rstrip("/")
     bucket = Bucket(
@@ -53,21 +75,7 @@ def _in_bucket(settings: Settings) -> SpoolingStore:
         prefix=f"{prefix}/" if prefix else "",
         region=settings.s3_region,
     )
-    overwrite = settings.s3_allow_overwrite
-    quick = S3ArtifactStore(bucket, allow_overwrite=overwrite, within_s=_WITHIN_S)
-    patient = S3ArtifactStore(bucket, allow_overwrite=overwrite, within_s=_PATIENT_WITHIN_S)
-    try:
-        quick.check()
-    except StoreRefused as refused:
-        logs.failure(f"the artifact store cannot be used: {refused}")
-        raise Error(
-            "storage_unavailable", Kind.UNAVAILABLE, f"The artifact store cannot be used: {refused}"
-        ) from None
-    except Error:
-        logs.warning("the object store is away: the server starts, and artifacts will wait")
-    limits = Limits(settings.spool_max_mb * _MIB, settings.spool_max_files)
-    spool = Spool(settings.spool_folder, limits, allow_overwrite=overwrite)
-    return SpoolingStore(quick, spool, patient)
+    return S3ArtifactStore(bucket, allow_overwrite=settings.s3_allow_overwrite, within_s=within_s)
 
 
 def _text(secret: SecretStr | None) -> str:
