@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from lib.domain.cancellation import Cancellation
 from lib.domain.deadline import Deadline
 from lib.domain.document import Line, PageImage
 from lib.domain.extraction import RawExtraction
@@ -85,6 +86,11 @@ class OpenDocument(Protocol):
 class DocumentLoader(Protocol):
     """Opens untrusted bytes under limits; a failure is an `Error` with a code of the contract."""
 
-    def open(self, data: bytes, deadline: Deadline) -> OpenDocument:
-        """Judge the bytes by their magic and open them."""
+    def open(
+        self, data: bytes, deadline: Deadline, cancellation: Cancellation | None = None
+    ) -> OpenDocument:
+        """Judge the bytes by their magic and open them.
+
+        Once `cancellation` is set the decoder is ended, and what waits for it raises `Canceled`.
+        """
         ...

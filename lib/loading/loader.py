@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
+from contextlib import ExitStack, suppress
 from typing import Any, Self
 
+from lib.domain.cancellation import Cancellation
 from lib.domain.deadline import Deadline
 from lib.domain.document import PageImage
 from lib.domain.source import EInvoice, SourcePage
@@ -14,6 +17,9 @@ from lib.loading import failures, wire
 from lib.loading.limits import LoadingLimits
 from lib.loading.media_type import MediaType, detect_media_type
 from lib.loading.processes import DecoderProcess, ProcessStarter, build_starter
+
+# How long somebody who waits for a slot may go on after they were told to stop.
+_LOOK_EVERY_S = 0.25
 
 
 def build_loader(limits: LoadingLimits) -> ProcessLoader:
@@ -30,22 +36,27 @@ class ProcessLoader:
         self._starter = starter
         self._slots = threading.BoundedSemaphore(limits.max_processes)
 
-    def open(self, data: bytes, deadline: Deadline) -> ProcessDocument:
+    def open(
+        self, data: bytes, deadline: Deadline, cancellation: Cancellation | None = None
+    ) -> ProcessDocument:
         """Judge the bytes by their magic and open them; waits for a free slot until the deadline.
+
+        `cancellation` ends the wait and the decoder, also one that is busy.
 
         Raises `payload_too_large`, `empty_document`, `unsupported_media_type`,
         `encrypted_document`, `too_many_pages`, `page_too_large`, `unreadable_document`,
-        `inference_timeout` or `inference_unavailable`.
+        `inference_timeout` or `inference_unavailable`;
+        `Canceled`.
         """
         media_type = self._judge(data)
-        if deadline.passed or not self._slots.acquire(timeout=deadline.remaining()):
-            raise failures.out_of_time()
+        wanted = cancellation or Cancellation()
+        self._wait_for_slot(deadline, wanted)
         try:
             process = self._starter.start()
         except BaseException:
             self._slots.release()
             raise
-        document = ProcessDocument(process, media_type, self._limits, self._slots)
+        document = ProcessDocument(process, media_type, self._limits, self._slots, wanted)
         try:
             document.load(data, deadline)
         except BaseException:
@@ -62,6 +73,14 @@ class ProcessLoader:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    def _wait_for_slot(self, deadline: Deadline, cancellation: Cancellation) -> None:
+        while True:
+            cancellation.check()
+            if deadline.passed:
+                raise failures.out_of_time()
+            if self._slots.acquire(timeout=min(deadline.remaining(), _LOOK_EVERY_S)):
+                return
 
     def _judge(self, data: bytes) -> MediaType:
         if not data:
@@ -83,7 +102,9 @@ class ProcessDocument:
         media_type: MediaType,
         limits: LoadingLimits,
         slots: threading.BoundedSemaphore,
+        cancellation: Cancellation,
     ) -> None:
+        self._cancellation = cancellation
         self._process = process
         self._channel = wire.Channel(process.connection)
         self._media_type = media_type
@@ -93,6 +114,8 @@ class ProcessDocument:
         self._closed = False
         self._page_count = 0
         self._einvoice: EInvoice | None = None
+        self._listening = ExitStack()
+        self._listening.enter_context(cancellation.calling(self._hang_up))
 
     @property
     def mime_type(self) -> str:
@@ -158,6 +181,7 @@ class ProcessDocument:
     ) -> tuple[dict[str, Any], bytes]:
         """One request and its answer; a decoder that fails to answer is ended."""
         with self._lock:
+            self._cancellation.check()
             if self._closed:
                 raise failures.unreadable("closed")
             if deadline.passed:
@@ -175,7 +199,9 @@ class ProcessDocument:
                     raise failures.out_of_time() from None
                 raise failures.unreadable("timeout") from None
             except (wire.Closed, wire.Malformed):
-                raise self._why_ended() from None
+                ended = self._why_ended()
+                self._cancellation.check()
+                raise ended from None
         if "error" not in answer[0]:
             return answer
         try:
@@ -184,11 +210,17 @@ class ProcessDocument:
             error = failures.unreadable("crashed")
         raise error
 
+    def _hang_up(self) -> None:
+        """Wake whoever waits for the decoder; called from the thread that cancels."""
+        with suppress(OSError):  # ended meanwhile
+            self._process.connection.shutdown(socket.SHUT_RDWR)
+
     def _end(self) -> int | None:
         """End the process and give its slot back, once."""
         if self._closed:
             return None
         self._closed = True
+        self._listening.close()
         try:
             return self._process.end()
         finally:

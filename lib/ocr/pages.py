@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+from lib.domain.cancellation import Cancellation
 from lib.domain.deadline import Deadline
 from lib.domain.document import Line, Page, PageSource
 from lib.domain.source import OpenDocument, SourcePage
@@ -17,19 +18,30 @@ __all__ = ["OcrPool", "read_pages"]
 
 
 def read_pages(
-    document: OpenDocument, numbers: Sequence[int], pool: OcrPool, deadline: Deadline
+    document: OpenDocument,
+    numbers: Sequence[int],
+    pool: OcrPool,
+    deadline: Deadline,
+    cancellation: Cancellation | None = None,
 ) -> tuple[Page, ...]:
     """The pages of these numbers, in their order.
 
     Pages without a trusted text layer are read by the pool's workers side by side; at most two
     images more than there are workers are held. Raises `Error`: the document's, or the first
-    page's that cannot be read, with `details.page`; what is still being read is then given up.
+    page's that cannot be read, with `details.page`; what is still being read is then given up,
+    as it is once `cancellation` is set: `Canceled`.
     """
+    wanted = cancellation or Cancellation()
     reader = _Reader(document, pool, deadline)
     try:
-        for number in numbers:
-            reader.add(number)
-        return reader.pages()
+        with wanted.calling(reader.give_up):
+            for number in numbers:
+                wanted.check()
+                reader.add(number)
+            return reader.pages()
+    except Error:
+        wanted.check()  # a page that was given up looks like one that took too long
+        raise
     finally:
         reader.give_up()
 
@@ -42,6 +54,7 @@ class _Reader:
         self._pool = pool
         self._deadline = deadline
         self._pages: list[Page | None] = []
+        self._given_up = False
         self._under_way: deque[tuple[int, int, Ticket]] = deque()  # place in _pages, number, ticket
 
     def add(self, number: int) -> None:
@@ -62,8 +75,9 @@ class _Reader:
         return tuple(page for page in self._pages if page is not None)
 
     def give_up(self) -> None:
-        """Cancel what is still under way."""
-        for _, _, ticket in self._under_way:
+        """Cancel what is still under way. May be called from another thread."""
+        self._given_up = True
+        for _, _, ticket in tuple(self._under_way):
             self._pool.cancel(ticket)
 
     def _submit(self, number: int) -> None:
@@ -79,6 +93,8 @@ class _Reader:
             self._take_oldest()
         self._under_way.append((len(self._pages), number, ticket))
         self._pages.append(None)
+        if self._given_up:
+            self._pool.cancel(ticket)
 
     def _take_oldest(self) -> None:
         place, number, ticket = self._under_way[0]

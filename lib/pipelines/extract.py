@@ -56,8 +56,9 @@ def extract(  # noqa: PLR0913 - the last four are what most callers leave out
     """
     exact: Extraction | None = None
     watch = stopwatch or Stopwatch()
+    cancellation = asking.cancellation if asking is not None else None
     with watch.station("load"):
-        document = stations.loader.open(data, deadline)
+        document = stations.loader.open(data, deadline, cancellation)
     with document:
         if document.einvoice is not None:
             exact = _from_einvoice(document, document.einvoice, task, hints, watch)
@@ -66,7 +67,7 @@ def extract(  # noqa: PLR0913 - the last four are what most callers leave out
             task = task.for_document(exact.reading.document_type)
         numbers = select_pages(page_selection, document.page_count)
         with watch.station("ocr"):
-            pages = read_pages(document, numbers, stations.ocr, deadline)
+            pages = read_pages(document, numbers, stations.ocr, deadline, cancellation)
         interpreted, warnings = within_limit(pages)
         sight = Sight(DocumentImages(document, deadline), deadline, asking or Asking())
         still_wanted(sight)

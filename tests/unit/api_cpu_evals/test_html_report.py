@@ -56,7 +56,7 @@ class Loader:
         self.broken = broken
         self.opened = []
 
-    def open(self, data, deadline):
+    def open(self, data, deadline, cancellation=None):
         self.opened.append(data)
         if self.broken:
             raise Error("unreadable_document", Kind.UNPROCESSABLE, "")

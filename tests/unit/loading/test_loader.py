@@ -16,6 +16,7 @@ from fpdf import FPDF
 from PIL import Image
 
 import lib
+from lib.domain.cancellation import Canceled, Cancellation
 from lib.domain.deadline import Deadline
 from lib.domain.extraction import Source
 from lib.errors import Error, Kind
@@ -183,6 +184,30 @@ def test_a_decoder_that_hangs_is_ended_by_the_wall_clock(loader: ProcessLoader) 
         {"reason": "timeout"},
     )
     assert not psutil.pid_exists(process_id)
+
+
+def test_a_canceled_document_ends_a_decoder_that_is_busy(loader: ProcessLoader) -> None:
+    cancellation = Cancellation()
+    document = loader.open(pdf(), soon(), cancellation)
+    (process_id,) = stopped(loader)
+    threading.Timer(0.05, cancellation.set).start()
+
+    with pytest.raises(Canceled):
+        document.page(1, soon())
+
+    assert not psutil.pid_exists(process_id)
+    document.close()
+
+
+def test_a_canceled_document_does_not_wait_for_a_slot(loader: ProcessLoader) -> None:
+    full = ProcessLoader(LoadingLimits(max_processes=1), loader._starter)
+    cancellation = Cancellation()
+    with full.open(png(), soon()):
+        threading.Timer(0.05, cancellation.set).start()
+        with pytest.raises(Canceled):
+            full.open(png(), soon(), cancellation)
+    with full.open(png(), soon()) as document:
+        assert document.page_count == 1
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """Documents of text layers, scans and both, read through a real pool of fake engines."""
 
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
 import pytest
 
+from lib.domain.cancellation import Canceled, Cancellation
 from lib.domain.deadline import Deadline
 from lib.domain.document import Line, PageImage, PageSource, Word
 from lib.domain.geometry import Polygon
@@ -123,6 +125,34 @@ def test_a_page_that_crashes_the_engine_is_named_and_the_rest_given_up(pool: Ocr
     assert caught.value.details == {"reason": "crashed", "page": 2}
     assert pool.read(PageImage(1, 1, bytes(3)), soon()).lines  # the hanging page holds no worker
     assert pool.stats.waiting == 0
+
+
+def test_a_canceled_document_gives_its_pages_up_and_frees_the_workers(pool: OcrPool) -> None:
+    document = FakeDocument([HANG, HANG, READ])
+    cancellation = Cancellation()
+    begun = threading.Timer(0, lambda: _when_busy(pool, 2, cancellation.set))
+    begun.start()
+    with pytest.raises(Canceled):
+        read_pages(document, [1, 2, 3], pool, soon(), cancellation)
+    begun.join()
+    assert pool.read(PageImage(1, 1, bytes(3)), soon()).lines
+    assert pool.stats.waiting == 0
+
+
+def test_nothing_is_begun_for_a_canceled_document(pool: OcrPool) -> None:
+    cancellation = Cancellation()
+    cancellation.set()
+    document = FakeDocument([READ])
+    with pytest.raises(Canceled):
+        read_pages(document, [1], pool, soon(), cancellation)
+    assert document.images_given == []
+
+
+def _when_busy(pool: OcrPool, workers: int, act: Callable[[], None]) -> None:
+    end = soon()
+    while pool.stats.busy < workers and not end.passed:
+        threading.Event().wait(0.01)
+    act()
 
 
 def test_no_pages(pool: OcrPool) -> None:
