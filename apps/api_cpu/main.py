@@ -169,6 +169,7 @@ def _start(
         state.batches = services.batches
         state.jobs = services.jobs.service
         state.extract_jobs = services.jobs.extract_jobs
+        state.promises = services.jobs.promises
         state.job_machinery = services.jobs
         state.webhooks = services.webhooks.service
         services.webhooks.deliverer.start()

@@ -61,6 +61,12 @@ def answers(model: type[BaseModel], *codes: str, **more: Any) -> Responses:
     return ok | errors(*codes)
 
 
+def promised(model: type[BaseModel], **more: Any) -> Responses:
+    """The 202 of an endpoint that starts work which ends later."""
+    location = {"schema": {"type": "string"}, "description": "Where the job is looked at."}
+    return {202: {"model": model, "headers": {"Location": location}, **more}}
+
+
 def errors(*codes: str) -> Responses:
     """The `responses` of an endpoint that may fail with these codes, or as every endpoint may: for
     a bad `X-Request-ID`, or with a fault of ours.

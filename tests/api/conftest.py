@@ -106,6 +106,7 @@ class FakePipeline:
         self.answer: Callable[[], Extraction] = reading
         self.entered = threading.Event()
         self.release = threading.Event()
+        self.stopped = threading.Event()
 
     def __call__(
         self,
@@ -138,6 +139,11 @@ class FakePipeline:
             if data == b"wait":
                 self.entered.set()
                 self.release.wait(20)
+            if data == b"until canceled":
+                with asking.cancellation.calling(self.stopped.set):
+                    self.entered.set()
+                    self.stopped.wait(20)
+                asking.cancellation.check()
         return self.answer()
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import time
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from conftest import RECEIPT, Place
+
+from apps.api_cpu.auth.roles import Role
 
 WAIT = {"wait": 20}
 
@@ -34,3 +40,202 @@ def test_a_job_ends_with_what_the_request_would_have_answered(place: Place) -> N
     artifact = place.client.get("/v1/artifacts", params={"ref": job["result_rel"]}).json()
     assert artifact["input"]["filename"] == "a.pdf"
     assert [attempt["number"] for attempt in artifact["attempts"]] == [1]
+
+
+def test_a_document_that_cannot_be_read_is_a_failed_job_with_its_artifact(place: Place) -> None:
+    accepted = _accept(place, b"unsupported")
+    job = place.client.get(accepted["poll_url"], params=WAIT).json()
+    assert (job["status"], job["result"]) == ("failed", None)
+    assert job["error"]["code"] == "unsupported_media_type"
+    assert job["error"]["details"]["artifact_rel"] == job["result_rel"]
+    artifact = place.client.get("/v1/artifacts", params={"ref": job["result_rel"]}).json()
+    assert artifact["status"] == 415
+
+
+def test_a_fault_of_ours_is_a_failed_job_and_the_worker_goes_on(place: Place) -> None:
+    broken, well = _accept(place, b"crash"), _accept(place)
+    job = place.client.get(broken["poll_url"], params=WAIT).json()
+    assert (job["status"], job["error"]["code"]) == ("failed", "internal_error")
+    assert "secret" not in str(job)
+    assert place.client.get(well["poll_url"], params=WAIT).json()["status"] == "succeeded"
+
+
+def test_json_with_a_stored_input_is_accepted(place: Place) -> None:
+    kept = place.client.post(
+        "/v1/extract",
+        json={"image_base64": base64.b64encode(RECEIPT).decode(), "persist_inputs": True},
+    ).json()["input_ref"]
+    answer = place.client.post("/v1/extract_async", json={"image_ref": kept})
+    assert answer.status_code == 202
+    job = place.client.get(answer.json()["poll_url"], params=WAIT).json()
+    assert job["status"] == "succeeded"
+    missing = place.client.post("/v1/extract_async", json={"image_ref": kept[:-4] + ".xxx"})
+    assert missing.status_code == 404
+
+
+def test_what_is_wrong_with_a_request_is_said_at_once(place: Place) -> None:
+    answer = place.client.post(
+        "/v1/extract_async", json={"task_id": "none", "image_base64": "QQ=="}
+    )
+    assert answer.status_code == 422
+    assert answer.json()["error"]["details"]["artifact_rel"]
+    assert place.client.get("/v1/jobs").json() == {"jobs": [], "next_cursor": None}
+
+
+def test_an_id_is_taken_when_the_job_is_accepted(place: Place) -> None:
+    _accept(place, b"wait", request_id="mine")
+    answer = place.client.post(
+        "/v1/extract", files={"file": ("a.pdf", RECEIPT)}, data={"request_id": "mine"}
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
+
+
+def test_jobs_are_seen_by_their_owner_and_by_admins(locked: Place) -> None:
+    mine, other = locked.headers(), locked.headers()
+    job = locked.client.post(
+        "/v1/extract_async", files={"file": ("a.pdf", RECEIPT)}, headers=mine
+    ).json()
+    assert locked.client.get(job["poll_url"], headers=other).status_code == 404
+    assert locked.client.post(job["poll_url"] + "/cancel", headers=other).status_code == 404
+    assert locked.client.get("/v1/jobs", headers=other).json()["jobs"] == []
+    for headers in (mine, locked.headers(Role.ADMIN)):
+        assert locked.client.get(job["poll_url"], headers=headers).status_code == 200
+        (listed,) = locked.client.get("/v1/jobs", headers=headers).json()["jobs"]
+        assert listed["job_id"] == job["job_id"]
+        assert "result" not in listed
+
+
+def test_the_list_is_paged_newest_first_and_filtered(place: Place) -> None:
+    ids = [_accept(place)["job_id"] for _ in range(3)]
+    for job_id in ids:
+        place.client.get(f"/v1/jobs/{job_id}", params=WAIT)
+    first = place.client.get("/v1/jobs", params={"limit": 2}).json()
+    cursor = {"limit": 2, "cursor": first["next_cursor"]}
+    second = place.client.get("/v1/jobs", params=cursor).json()
+    listed = [job["job_id"] for job in first["jobs"] + second["jobs"]]
+    assert listed == sorted(ids, reverse=True)
+    assert second["next_cursor"] is None
+    none = place.client.get("/v1/jobs", params={"status": ["queued", "failed"]}).json()
+    assert none["jobs"] == []
+
+
+def test_more_than_a_key_may_queue_is_refused(make_place: Callable[..., Place]) -> None:
+    place = make_place(jobs_queued_per_key=2, jobs_max_concurrency=1)
+    for _ in range(2):
+        _accept(place, b"wait")
+    answer = place.client.post("/v1/extract_async", files={"file": ("a.pdf", RECEIPT)})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "too_many_jobs")
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.json()["error"]["details"]["limit"] == 2
+
+
+def test_a_job_that_waits_is_canceled_at_once_with_its_artifact(
+    make_place: Callable[..., Place],
+) -> None:
+    place = make_place(jobs_max_concurrency=0)
+    accepted = _accept(place, request_id="not-wanted")
+    assert place.client.get(accepted["poll_url"]).json()["queue_position"] == 1
+    canceled = place.client.post(accepted["poll_url"] + "/cancel")
+    assert (canceled.status_code, canceled.json()["status"]) == (200, "canceled")
+    again = place.client.post(accepted["poll_url"] + "/cancel")
+    assert (again.status_code, again.json()) == (200, canceled.json())
+    kept = place.client.get("/v1/extracts/not-wanted")
+    assert (kept.status_code, kept.json()["error"]["code"]) == (409, "canceled")
+
+
+def test_a_job_that_runs_is_canceled_once_its_work_has_stopped(
+    make_place: Callable[..., Place],
+) -> None:
+    place = make_place(jobs_max_concurrency=1)
+    accepted = _accept(place, b"until canceled")
+    assert place.pipeline.entered.wait(20)
+    asked = place.client.post(accepted["poll_url"] + "/cancel")
+    assert asked.status_code == 202
+    assert asked.json()["cancel_requested"]
+    job = place.client.get(accepted["poll_url"], params=WAIT).json()
+    assert (job["status"], job["result"], job["error"]) == ("canceled", None, None)
+    assert place.pipeline.stopped.is_set()
+    assert job["progress"]["canceled"] == 1
+
+
+def test_what_takes_too_long_goes_on_as_a_job_and_is_read_once(
+    make_place: Callable[..., Place],
+) -> None:
+    place = make_place(sync_deadline_s=0.2)
+    answer = place.client.post(
+        "/v1/extract", files={"file": ("a.pdf", b"wait")}, data={"request_id": "slow"}
+    )
+    assert answer.status_code == 202, answer.text
+    url = answer.headers["location"]
+    running = place.client.get(url).json()
+    assert (running["status"], running["attempts"]) == ("running", 1)
+    place.pipeline.release.set()
+    job = place.client.get(url, params=WAIT).json()
+    assert (job["status"], job["result"]["request_id"]) == ("succeeded", "slow")
+    assert len(place.pipeline.calls) == 1
+    assert place.client.get("/v1/extracts/slow").status_code == 200
+
+
+def test_what_waits_too_long_for_its_turn_is_read_as_a_job(
+    make_place: Callable[..., Place],
+) -> None:
+    place = make_place(sync_deadline_s=0.2, extract_concurrency=1)
+    urls = [
+        place.client.post("/v1/extract", files={"file": ("a.pdf", b"wait")}).headers["location"]
+        for _ in range(2)
+    ]
+    place.pipeline.release.set()
+    for url in urls:
+        assert place.client.get(url, params=WAIT).json()["status"] == "succeeded"
+    assert len(place.pipeline.calls) == 2
+
+
+def test_who_prefers_to_wait_gets_no_job(make_place: Callable[..., Place]) -> None:
+    place = make_place(sync_deadline_s=0.2)
+    answer = place.client.post(
+        "/v1/extract", files={"file": ("a.pdf", b"wait")}, headers={"Prefer": "wait"}
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "inference_timeout")
+    assert place.client.get("/v1/jobs").json()["jobs"] == []
+
+
+@pytest.mark.parametrize(
+    ("prefer", "status"), [("respond-async", 202), ("respond-async, wait=10", 200), ("other", 200)]
+)
+def test_who_prefers_an_answer_later_gets_one(place: Place, prefer: str, status: int) -> None:
+    answer = place.client.post(
+        "/v1/extract", files={"file": ("a.pdf", RECEIPT)}, headers={"Prefer": prefer}
+    )
+    assert answer.status_code == status
+    assert answer.headers.get("preference-applied") == ("respond-async" if status == 202 else None)
+
+
+def test_a_key_that_is_sent_again_makes_one_job(place: Place) -> None:
+    headers = {"Idempotency-Key": "once"}
+    first, second = (
+        place.client.post("/v1/extract_async", json={"image_base64": "QUJD"}, headers=headers)
+        for _ in range(2)
+    )
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.json() == second.json()
+    assert second.headers["location"] == first.headers["location"]
+    assert second.headers["idempotent-replayed"] == "true"
+    assert len(place.client.get("/v1/jobs").json()["jobs"]) == 1
+
+
+def test_a_wait_ends_with_its_seconds(make_place: Callable[..., Place]) -> None:
+    place = make_place(jobs_max_concurrency=0)
+    accepted = _accept(place)
+    job = place.client.get(accepted["poll_url"], params={"wait": 0.1}).json()
+    assert (job["status"], job["queue_position"]) == ("queued", 1)
+
+
+def test_health_counts_what_waits_in_the_table(make_place: Callable[..., Place]) -> None:
+    place = make_place(jobs_max_concurrency=0)
+    _accept(place)
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        counted = place.client.get("/v1/health").json()["jobs"]
+        if counted["queued"]:
+            break
+    assert counted == {"backend": "local", "queued": 1, "running": 0}

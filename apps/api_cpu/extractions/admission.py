@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from apps.api_cpu.shutdown import shutting_down
 from lib.domain.deadline import Deadline
@@ -15,6 +15,30 @@ T = TypeVar("T")
 
 # Stations notice a passed deadline themselves and say more about it; this is for when they do not.
 _GRACE_S = 1.0
+
+
+class Admitted(Generic[T]):
+    """Work that has a place, and has perhaps begun."""
+
+    def __init__(self, future: asyncio.Future[T]) -> None:
+        self._future: asyncio.Future[T] | None = future
+
+    async def ends_within(self, seconds: float) -> bool:
+        """Wait for its end, at most so long; whether it has ended."""
+        if self._future is None:
+            return True
+        await asyncio.wait({self._future}, timeout=seconds)
+        return self._future.done()
+
+    def result(self) -> T:
+        """What it returned, once; raises what it raised."""
+        if self._future is None:
+            raise RuntimeError("a result is taken once")
+        future, self._future = self._future, None
+        try:
+            return future.result()
+        finally:
+            del future  # else a failure holds itself and its document, see `Shutdown.unless_cut`
 
 
 class Admission:
@@ -45,9 +69,18 @@ class Admission:
     async def run(self, work: Callable[[], T], deadline: Deadline) -> T:
         """The result of `work()`.
 
-        Raises what it raises; `inference_unavailable` when too many wait already, `shutting_down`
-        after `close`, `inference_timeout` when the deadline passes. Work that has begun then goes
-        on, unobserved, and keeps its thread until it ends.
+        Raises what it raises and what `admit` does; `inference_timeout` when the deadline passes.
+        Work that has begun then goes on, unobserved, and keeps its thread until it ends.
+        """
+        admitted = self.admit(work, deadline)
+        if not await admitted.ends_within(deadline.remaining() + _GRACE_S):
+            raise timed_out()
+        return admitted.result()
+
+    def admit(self, work: Callable[[], T], deadline: Deadline) -> Admitted[T]:
+        """Give `work` a place; it is not begun after the deadline.
+
+        Raises `inference_unavailable` when too many wait already, `shutting_down` after `close`.
         """
         if self._closing:
             raise shutting_down()
@@ -63,13 +96,7 @@ class Admission:
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._threads, self._begin, work, deadline)
         future.add_done_callback(self._left)
-        await asyncio.wait({future}, timeout=deadline.remaining() + _GRACE_S)
-        if not future.done():
-            raise timed_out()
-        try:
-            return future.result()
-        finally:
-            del future  # else a failure holds itself and its document, see `Shutdown.unless_cut`
+        return Admitted(future)
 
     def close(self) -> None:
         """Refuse what has not begun; what runs goes on. May be called from a signal handler."""

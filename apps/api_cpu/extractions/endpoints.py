@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import partial
-from typing import Any
+from typing import TypeVar
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -16,8 +17,11 @@ from apps.api_cpu.extractions.admission import Admission
 from apps.api_cpu.extractions.body import receive
 from apps.api_cpu.extractions.departure import canceled_when_left
 from apps.api_cpu.extractions.draft import Draft
+from apps.api_cpu.extractions.prefer import Preference, preference_of
+from apps.api_cpu.extractions.promise import MovableWork, Promise, Promises
 from apps.api_cpu.extractions.schemas import (
     REQUEST_EXAMPLE,
+    Accepted,
     ExtractForm,
     ExtractRequest,
     ExtractResponse,
@@ -25,7 +29,7 @@ from apps.api_cpu.extractions.schemas import (
 from apps.api_cpu.extractions.service import ExtractionService
 from apps.api_cpu.idempotency.once import Attempt, Made, once
 from apps.api_cpu.idempotency.store import Answer
-from apps.api_cpu.openapi import IDEMPOTENCY_KEY, answers
+from apps.api_cpu.openapi import IDEMPOTENCY_KEY, answers, promised
 from apps.api_cpu.request_context import context_of
 from apps.api_cpu.shutdown import Shutdown
 from apps.api_cpu.wire import WireResponse, dump
@@ -34,6 +38,7 @@ from lib.errors import Error, Kind
 from lib.pipelines.field_reading import CPU
 
 router = APIRouter(tags=["extractions"])
+T = TypeVar("T")
 
 _REF = "#/components/schemas/"
 REQUEST_BODY = {
@@ -89,10 +94,17 @@ SHOWN_MODELS = (ExtractRequest, ExtractForm, ExtractResponse)
     responses=answers(
         ExtractResponse,
         *FAILURES,
-    ),
+        "too_many_jobs",
+    )
+    | promised(Accepted),
 )
 async def extract(request: Request, caller: ExtractCaller) -> Response:
-    """One document in, its fields out. The answer, also a failure, is kept as an artifact."""
+    """One document in, its fields out. The answer, also a failure, is kept as an artifact.
+
+    What takes longer than `SYNC_DEADLINE_S` is answered 202 and goes on as a job (`/v1/jobs`);
+    `Prefer: wait` has it fail with 504 instead, `Prefer: respond-async` has it answered 202 at
+    once, or with `wait=10` after ten seconds.
+    """
     service: ExtractionService = request.app.state.extractions
     shutdown: Shutdown = request.app.state.shutdown
 
@@ -100,9 +112,7 @@ async def extract(request: Request, caller: ExtractCaller) -> Response:
         context_of(request).request_id = attempt.resource_id
         draft = Draft(context_of(request), caller)
         try:
-            return WireResponse(
-                await shutdown.unless_cut(_extract(request, attempt, service, draft))
-            )
+            return await shutdown.unless_cut(_extract(request, attempt, service, draft))
         except Exception as exc:
             # Whatever happened to an authorised request, an artifact says so.
             raise await run_in_threadpool(service.fail, draft, exc) from exc
@@ -125,19 +135,49 @@ def _made(request_id: str, service: ExtractionService, caller: Caller) -> Made:
 
 async def _extract(
     request: Request, attempt: Attempt, service: ExtractionService, draft: Draft
-) -> dict[str, Any]:
+) -> WireResponse:
     state = request.app.state
     admission: Admission = state.admission
+    promises: Promises = state.promises
+    prefers = preference_of(request)
     deadline = Deadline.after(state.sync_deadline_s)
     # The body is not given a name here: it need not stay in memory while its document is read.
     order = await run_in_threadpool(
-        service.understand, draft, await receive(request, state.body_limit, deadline)
+        service.understand,
+        draft,
+        await receive(request, state.body_limit, deadline),
+        later=prefers.respond_async,
     )
     await attempt.names(draft.request_id)
     if attempt.follows_dead:
         await run_in_threadpool(service.release, draft.request_id, draft.caller)
-    work = partial(service.extract, draft, order, deadline)
-    if state.backend == CPU:
-        return await admission.run(work, deadline)
+    if prefers.respond_async:
+        await run_in_threadpool(promises.require_callback, order.options.callback_url)
+    if prefers.respond_async and not prefers.patience_s:
+        return _promised(await run_in_threadpool(promises.accept, draft, order), prefers)
+    if prefers.wait:
+        reading = partial(service.extract, draft, order, deadline)
+        return WireResponse(await _while_here(request, draft, admission.run(reading, deadline)))
+    patience_s = deadline.remaining()
+    if prefers.respond_async:
+        patience_s = min(patience_s, prefers.patience_s)
+    work = MovableWork(service, draft, order, promises.deadline())
+    admitted = admission.admit(work.run, work.deadline)
+    if await _while_here(request, draft, admitted.ends_within(patience_s)):
+        return WireResponse(admitted.result())
+    return _promised(await run_in_threadpool(promises.adopt, work), prefers)
+
+
+async def _while_here(request: Request, draft: Draft, waiting: Awaitable[T]) -> T:
+    """What is waited for; where a model is asked, it is told when the caller leaves meanwhile."""
+    if request.app.state.backend == CPU:
+        return await waiting
     async with canceled_when_left(request, draft.cancellation):
-        return await admission.run(work, deadline)
+        return await waiting
+
+
+def _promised(promise: Promise, prefers: Preference) -> WireResponse:
+    headers = {"Location": promise.location}
+    if prefers.respond_async:
+        headers["Preference-Applied"] = "respond-async"
+    return WireResponse(promise.body, status_code=202, headers=headers)

@@ -297,3 +297,17 @@ class ExtractResponse(_Shown):
     )
     artifact_rel: str
     raw_model_text: str | None = Field(default=None, description="Only with `include_raw`.")
+
+
+class Accepted(BaseModel):
+    """A job that will be run: whatever happens, it ends, and is recorded once."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"job_id": _ID, "status": "queued", "poll_url": f"/v1/jobs/{_ID}"}]
+        }
+    )
+
+    job_id: str
+    status: Literal["queued"]
+    poll_url: str

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from apps.api_cpu.extractions.service import ExtractionService
 from apps.api_cpu.inputs.service import InputStore
+from apps.api_cpu.jobs.adopting import JobPromises
 from apps.api_cpu.jobs.backends.base import JobsBackend
 from apps.api_cpu.jobs.backends.local import LocalBackend
 from apps.api_cpu.jobs.changes import Changes
@@ -39,6 +40,7 @@ class Jobs:
     changes: Changes
     service: JobService
     extract_jobs: ExtractJobs
+    promises: JobPromises
     _closed_at: float | None = field(default=None)
 
     def start(self) -> None:
@@ -57,8 +59,9 @@ class Jobs:
     def stop(self, grace_s: float) -> None:
         """Finish what runs or hand it back, within `grace_s` seconds of `close`."""
         self.close()
-        since = 0.0 if self._closed_at is None else time.monotonic() - self._closed_at
-        self.backend.stop(max(0.0, grace_s - since))
+        end = (self._closed_at or time.monotonic()) + grace_s
+        self.backend.stop(max(0.0, end - time.monotonic()))
+        self.presence.wind_down(max(0.0, end - time.monotonic()))
         self.reaper.stop()
         self.presence.stop()
 
@@ -99,6 +102,7 @@ def build_jobs(
         settings.jobs_queued_per_key,
         require_callback,
     )
+    extract_jobs = ExtractJobs(extractions, inputs, service)
     return Jobs(
         store=store,
         presence=presence,
@@ -107,5 +111,6 @@ def build_jobs(
         backend=backend,
         changes=changes,
         service=service,
-        extract_jobs=ExtractJobs(extractions, inputs, service),
+        extract_jobs=extract_jobs,
+        promises=JobPromises(extract_jobs, service, runner, presence, settings.job_deadline_s),
     )

@@ -15,14 +15,15 @@ from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.extractions.body import receive
 from apps.api_cpu.extractions.draft import Draft
 from apps.api_cpu.extractions.endpoints import FAILURES, REQUEST_BODY
+from apps.api_cpu.extractions.schemas import Accepted
 from apps.api_cpu.extractions.service import ExtractionService
 from apps.api_cpu.idempotency.once import Attempt, Made, once
 from apps.api_cpu.idempotency.store import Answer
 from apps.api_cpu.jobs.extract_job import ExtractJobs
 from apps.api_cpu.jobs.rows import Job, Status
-from apps.api_cpu.jobs.schemas import Accepted, JobPage, JobView, accepted, poll_url, shown
+from apps.api_cpu.jobs.schemas import JobPage, JobView, accepted, poll_url, shown
 from apps.api_cpu.jobs.service import JobService
-from apps.api_cpu.openapi import IDEMPOTENCY_KEY, answers, errors
+from apps.api_cpu.openapi import IDEMPOTENCY_KEY, answers, errors, promised
 from apps.api_cpu.request_context import context_of, new_request_id
 from apps.api_cpu.shutdown import Shutdown
 from apps.api_cpu.wire import WireResponse
@@ -50,10 +51,7 @@ def accepted_response(job: Job) -> WireResponse:
     summary="Read one document later",
     response_class=WireResponse,
     openapi_extra={"requestBody": REQUEST_BODY, "parameters": [IDEMPOTENCY_KEY]},
-    responses={
-        202: {"model": Accepted, "headers": {"Location": {"schema": {"type": "string"}}}},
-        **errors(*FAILURES, "too_many_jobs"),
-    },
+    responses=promised(Accepted) | errors(*FAILURES, "too_many_jobs"),
 )
 async def extract_async(request: Request, caller: ExtractCaller) -> Response:
     """The body of `/v1/extract`; the document is stored and the job is sure before the answer."""

@@ -66,8 +66,13 @@ class ExtractJobs:
         """
         self._extractions.accept(draft)
         job, item = self.prepared(draft, order, job_id)
+        self.submitted(draft, job, lambda: self._submitting.submit(job, [item]))
+        return job
+
+    def submitted(self, draft: Draft, job: Job, submit: Callable[[], object]) -> None:
+        """Call `submit`; its document is let go if that fails, its id kept if it works."""
         try:
-            self._submitting.submit(job, [item])
+            submit()
         except Error:
             self._inputs.release(job.job_id)
             raise
@@ -75,21 +80,10 @@ class ExtractJobs:
             self._extractions.hold_id(draft)
         except Error as error:  # the job holds it for as long as the first attempt may take
             logs.warning("an id has a lease only", job_id=job.job_id, code=error.code)
-        return job
 
     def prepared(self, draft: Draft, order: Order, job_id: str) -> tuple[Job, NewItem]:
         """A job for this request, its document held under the job's id. Raises as `accept`."""
-        options = order.options
-        input_ref = options.image_ref
-        if order.data is None:
-            self._inputs.hold_stored(input_ref or "", draft.caller, job_id)
-        else:
-            content = Content.of_bytes(order.data, draft.image_sha256)
-            owner = draft.caller.key_id
-            input_ref = self._inputs.hold(content, owner, draft.created_at, job_id)
-            if options.persist_inputs:
-                self._inputs.keep(input_ref, draft.caller)
-        kept: dict[str, Any] = options.model_dump(
+        kept: dict[str, Any] = order.options.model_dump(
             mode="json", exclude=_NOT_OF_THE_JOB, exclude_none=True
         )
         if draft.submission is not None and draft.submission.base64_length is not None:
@@ -103,10 +97,22 @@ class ExtractJobs:
             order.task.id,
             kept,
             total=1,
-            callback_url=options.callback_url,
-            persist_inputs=options.persist_inputs,
+            callback_url=order.options.callback_url,
+            persist_inputs=order.options.persist_inputs,
         )
-        return job, NewItem(draft.request_id, options.filename, input_ref)
+        input_ref = self._held(draft, order, job_id)
+        return job, NewItem(draft.request_id, order.options.filename, input_ref)
+
+    def _held(self, draft: Draft, order: Order, job_id: str) -> str:
+        input_ref = order.options.image_ref or ""
+        if order.data is None:
+            self._inputs.hold_stored(input_ref, draft.caller, job_id)
+            return input_ref
+        content = Content.of_bytes(order.data, draft.image_sha256)
+        input_ref = self._inputs.hold(content, draft.caller.key_id, draft.created_at, job_id)
+        if order.options.persist_inputs:
+            self._inputs.keep(input_ref, draft.caller)
+        return input_ref
 
 
 class ExtractFinisher:

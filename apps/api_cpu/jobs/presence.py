@@ -29,6 +29,8 @@ else:
 _TICK_S = 0.5
 # How often what the table says we hold is compared with what we know of.
 _STOCKTAKING_S = 5.0
+# What was told to stop gets a moment to say so, before it is handed back for it.
+_LAST_MOMENT_S = 2.0
 
 _Key = tuple[str, int, int]
 
@@ -56,6 +58,7 @@ class Presence:
         self._clock = clock
         self._host = socket.gethostname()[:100]
         self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
         self._held: dict[_Key, tuple[Claim, Cancellation]] = {}
         self._unknown: set[_Key] = set()
         self._stopping = threading.Event()
@@ -86,15 +89,35 @@ class Presence:
 
     @contextmanager
     def holding(self, claim: Claim, cancellation: Cancellation) -> Iterator[None]:
-        """Note an item that is being worked on; `cancellation` is set when it should stop."""
-        key = _key_of(claim.item)
-        with self._lock:
-            self._held[key] = (claim, cancellation)
+        """`hold` for a block."""
+        self.hold(claim, cancellation)
         try:
             yield
         finally:
-            with self._lock:
-                self._held.pop(key, None)
+            self.drop(claim)
+
+    def hold(self, claim: Claim, cancellation: Cancellation) -> None:
+        """Note an item that is being worked on; `cancellation` is set when it should stop."""
+        with self._lock:
+            self._held[_key_of(claim.item)] = (claim, cancellation)
+
+    def drop(self, claim: Claim) -> None:
+        """Nobody works on it any more."""
+        with self._lock:
+            self._held.pop(_key_of(claim.item), None)
+            self._idle.notify_all()
+
+    def wind_down(self, grace_s: float) -> None:
+        """Let what is held end; stop it when the grace is over, and put back what does not stop."""
+        if self._is_idle_within(grace_s):
+            return
+        self.interrupt()
+        if not self._is_idle_within(_LAST_MOMENT_S):
+            self.hand_back()
+
+    def _is_idle_within(self, seconds: float) -> bool:
+        with self._idle:
+            return self._idle.wait_for(lambda: not self._held, seconds)
 
     def cancel(self, job_id: str) -> None:
         """Stop what this process does for a job."""

@@ -12,11 +12,6 @@ from apps.api_cpu.jobs.rows import Job, Kind, Stage, Status
 from apps.api_cpu.wire import timestamp
 
 _ID = "0199f3a1-7c2e-7b5a-9d41-3f6c8e2b1a07"
-ACCEPTED_EXAMPLE: dict[str, Any] = {
-    "job_id": _ID,
-    "status": "queued",
-    "poll_url": f"/v1/jobs/{_ID}",
-}
 JOB_EXAMPLE: dict[str, Any] = {
     "job_id": _ID,
     "kind": "extract",
@@ -44,16 +39,6 @@ JOB_EXAMPLE: dict[str, Any] = {
     "result_rel": None,
     "error": None,
 }
-
-
-class Accepted(BaseModel):
-    """A job that will be run: whatever happens, it ends, and is recorded once."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [ACCEPTED_EXAMPLE]})
-
-    job_id: str
-    status: Status
-    poll_url: str
 
 
 class Progress(BaseModel):
@@ -127,8 +112,8 @@ class JobPage(BaseModel):
 
 
 def accepted(job: Job) -> dict[str, Any]:
-    """What a 202 says."""
-    return {"job_id": job.job_id, "status": job.status, "poll_url": poll_url(job)}
+    """What a 202 says: also of a job that has been begun, since it may be queued again."""
+    return {"job_id": job.job_id, "status": Status.QUEUED, "poll_url": poll_url(job)}
 
 
 def poll_url(job: Job) -> str:

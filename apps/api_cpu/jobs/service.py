@@ -68,6 +68,12 @@ class JobService:
         if url is not None:
             self._require_callback(url)
 
+    def adopt(self, job: Job, item: JobItem) -> None:
+        """Keep a job whose only item is being worked on already. Raises as `submit`."""
+        if self._changes.closed:
+            raise shutting_down()
+        self._store.submit(job, [item], self._queued_per_key)
+
     def one(self, job_id: str, caller: Caller) -> Job:
         """A job of the caller's; any for an admin. Raises `not_found`."""
         job = self._store.get(job_id)
