@@ -173,10 +173,10 @@ def test_one_too_many_is_sent_away(make_place: Any) -> None:
     waiting.join(10)
 
 
-def test_a_passed_deadline_is_504_and_stays_504(make_place: Any) -> None:
+def test_a_passed_deadline_is_504_for_who_waits_and_stays_504(make_place: Any) -> None:
     place = make_place(sync_deadline_s=0.05)
     body = {"image_base64": _b64(b"wait"), "request_id": "slow"}
-    answer = place.client.post("/v1/extract", json=body)
+    answer = place.client.post("/v1/extract", json=body, headers={"Prefer": "wait"})
     assert answer.status_code == 504
     assert answer.json()["error"]["code"] == "inference_timeout"
     place.pipeline.release.set()
