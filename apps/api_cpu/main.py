@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from apps.api_cpu import errors, logs, openapi
+from apps.api_cpu.archive.endpoints import router as archive
 from apps.api_cpu.artifacts.endpoints import router as artifacts
 from apps.api_cpu.artifacts.schemas import Artifact
 from apps.api_cpu.auth.endpoints import AccessLimits
@@ -21,6 +22,8 @@ from apps.api_cpu.batches.endpoints import router as batches
 from apps.api_cpu.corrections.endpoints import SHOWN_MODELS as CORRECTION_MODELS
 from apps.api_cpu.corrections.endpoints import router as corrections
 from apps.api_cpu.db.engine import Durability, Schema, open_database
+from apps.api_cpu.debug.endpoints import SHOWN_MODELS as DEBUG_MODELS
+from apps.api_cpu.debug.endpoints import router as debug
 from apps.api_cpu.evals.endpoints import SHOWN_MODELS as EVAL_MODELS
 from apps.api_cpu.evals.endpoints import router as evals
 from apps.api_cpu.exports.endpoints import router as exports
@@ -59,11 +62,11 @@ _BODIES_BYTES = 256 * 1024 * 1024
 
 _ROUTERS = (
     health, auth, tasks, extractions, exports, pages, corrections, vendors, batches, jobs, runs,
-    evals, webhooks, artifacts,
+    evals, webhooks, artifacts, archive, debug,
 )  # fmt: skip
 _MODELS = (
     *SHOWN_MODELS, *CORRECTION_MODELS, *BATCH_MODELS, *JOB_MODELS, *WEBHOOK_MODELS, *RUN_MODELS,
-    *EVAL_MODELS, Artifact,
+    *EVAL_MODELS, *DEBUG_MODELS, Artifact,
 )  # fmt: skip
 
 
@@ -159,6 +162,8 @@ def _start(
         state.artifacts = services.artifacts
         state.inputs = services.inputs
         state.pages = services.pages
+        state.erasures = services.archive.erasures
+        state.debug = services.debug
         state.vendors = services.vendors
         state.extractions = services.extractions
         state.idempotency = services.idempotency

@@ -7,6 +7,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
+from apps.api_cpu.archive.build import Archive, build_archive
+from apps.api_cpu.archive.indexes import Indexes
+from apps.api_cpu.archive.store import ErasureIndex
+from apps.api_cpu.artifacts.index import ArtifactIndex
+from apps.api_cpu.artifacts.indexed import IndexedStore
 from apps.api_cpu.artifacts.service import ArtifactService
 from apps.api_cpu.artifacts.store import ArtifactStore
 from apps.api_cpu.artifacts.stores.build import build_artifact_store
@@ -15,6 +20,7 @@ from apps.api_cpu.batches.sources import ServerFolder
 from apps.api_cpu.corrections.service import CorrectionService
 from apps.api_cpu.corrections.store import CorrectionIndex
 from apps.api_cpu.db.engine import Durability, Schema, open_database
+from apps.api_cpu.debug.service import DebugService
 from apps.api_cpu.evals.run_evaluation import RunEvaluation
 from apps.api_cpu.extractions.service import ExtractionService
 from apps.api_cpu.extractions.store import ExtractIndex
@@ -53,6 +59,8 @@ class Services:
     artifacts: ArtifactService
     inputs: InputStore
     pages: PageService
+    archive: Archive
+    debug: DebugService
     housekeeping: Housekeeping
     vendors: VendorService
     extractions: ExtractionService
@@ -76,13 +84,14 @@ def build_services(
     reader = make_reader(settings)
     opened.callback(reader.close)
     tasks = reader.stations.tasks
-    store = build_artifact_store(settings, opened)
     index_engine = open_database(settings.index_database, Schema.INDEX, Durability.POWER_LOSS)
     opened.callback(index_engine.dispose)
+    artifact_index = ArtifactIndex(index_engine)
+    store = IndexedStore(build_artifact_store(settings, opened), artifact_index)
     vendors_engine = open_database(settings.vendors_database, Schema.VENDORS, Durability.CRASH)
     opened.callback(vendors_engine.dispose)
     memory = VendorService(VendorStore(vendors_engine))
-    artifacts = ArtifactService(store)
+    artifacts = ArtifactService(store, artifact_index)
     index = ExtractIndex(index_engine, settings.sync_deadline_s * _LEASE_FACTOR)
     inputs = InputStore(store, InputIndex(index_engine))
     extractions = ExtractionService(
@@ -93,7 +102,8 @@ def build_services(
         settings.max_upload_bytes,
         memory if settings.vendor_memory else NoVendorMemory(),
     )
-    corrections = CorrectionService(store, index, CorrectionIndex(index_engine), tasks, memory)
+    correction_index = CorrectionIndex(index_engine)
+    corrections = CorrectionService(store, index, correction_index, tasks, memory)
     run_index = RunIndex(index_engine)
     runs = RunService(run_index, artifacts, tasks)
     evals = RunEvaluation(store, artifacts, runs, corrections, tasks)
@@ -103,6 +113,13 @@ def build_services(
         settings.max_upload_bytes,
     )
     batches = BatchService(extractions, runs, run_index, store, folder, tasks, evals)
+    images = ImageCache(_PAGE_IMAGES)
+    indexes = Indexes(
+        artifact_index, index, correction_index, run_index, ErasureIndex(index_engine)
+    )
+    archive = build_archive(
+        store, indexes, inputs, memory, settings.retention_days, (images.forget,)
+    )
     idempotency = Idempotency(IdempotencyStore(index_engine))
     opened.callback(idempotency.close)
     jobs_engine = open_database(settings.jobs_database, Schema.JOBS, Durability.POWER_LOSS)
@@ -117,9 +134,16 @@ def build_services(
         store=store,
         artifacts=artifacts,
         inputs=inputs,
-        pages=PageService(extractions, inputs, reader.stations.loader, ImageCache(_PAGE_IMAGES)),
+        pages=PageService(extractions, inputs, reader.stations.loader, images),
+        archive=archive,
+        debug=DebugService(artifact_index, store, artifacts),
         housekeeping=Housekeeping(
-            {"unheld inputs": inputs.sweep, "old webhooks": webhooks.service.purge}
+            {
+                "unheld inputs": inputs.sweep,
+                "old webhooks": webhooks.service.purge,
+                "retention": archive.retention.purge,
+                "erasures": archive.erasures.go_on,
+            }
         ),
         vendors=memory,
         extractions=extractions,

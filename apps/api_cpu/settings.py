@@ -57,6 +57,7 @@ _OWN_PREFIXES = (
     "INFERENCE_",
     "JOB_",
     "JOBS_",
+    "RETENTION_",
     "S3_",
     "SHUTDOWN_",
     "SPOOL_",
@@ -69,6 +70,7 @@ _SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT(_\d+_(TC
 _WAITING_FOR_MODEL = 16
 # A client that polls twenty jobs a second is not stopped; one that loops is.
 _REQUESTS_PER_MINUTE = 1200
+_RETENTION = "retention_days_"
 _NEAR_MISS_MIN_LENGTH = 8
 _NEAR_MISS_SCORE = 88.0
 
@@ -91,6 +93,10 @@ def _location(value: object) -> object:
 
 DatabaseLocation = Annotated[Path | SecretStr, BeforeValidator(_location)]
 """A SQLite file of this machine, or PostgreSQL for processes of several hosts."""
+
+
+def _kept(what: str) -> str:
+    return f"Days after which {what} are deleted; docs/retention.md. Default: never."
 
 
 class SettingsError(Exception):
@@ -154,6 +160,11 @@ class Settings(BaseSettings):
     spool_max_files: int = Field(
         ge=1, le=1_000_000, description="As `SPOOL_MAX_MB`, of their number."
     )
+    retention_days_extracts: int | None = Field(ge=1, le=36500, description=_kept("extractions"))
+    retention_days_corrections: int | None = Field(ge=1, le=36500, description=_kept("corrections"))
+    retention_days_batches: int | None = Field(ge=1, le=36500, description=_kept("runs"))
+    retention_days_evals: int | None = Field(ge=1, le=36500, description=_kept("evaluations"))
+    retention_days_inputs: int | None = Field(ge=1, le=36500, description=_kept("stored inputs"))
     auth_enabled: bool | None = Field(
         description="Ask for API keys. Default: on, unless `HOST` is a loopback address."
     )
@@ -413,6 +424,16 @@ class Settings(BaseSettings):
     def webhook_key_file(self) -> Path:
         """Root of the signing secrets of webhooks where there is no pepper."""
         return self.data_root / ".webhook-key"
+
+    @property
+    def retention_days(self) -> Mapping[str, int]:
+        """Days that each kind of artifact, and inputs, are kept; those that are."""
+        days = {
+            name.removeprefix(_RETENTION): getattr(self, name)
+            for name in type(self).model_fields
+            if name.startswith(_RETENTION)
+        }
+        return {kind: count for kind, count in days.items() if count is not None}
 
     @property
     def artifacts_folder(self) -> Path:

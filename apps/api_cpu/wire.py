@@ -29,6 +29,11 @@ def load_stored(data: bytes) -> Any:
     return json.loads(data, parse_float=Decimal)
 
 
+def load_for_index(data: bytes) -> Any:
+    """The same, faster and with fractions as floats: to look at, not to show. Raises ValueError."""
+    return orjson.loads(data)
+
+
 def load_untrusted(data: bytes | bytearray) -> Any:
     """A request's JSON; `bad_request` for anything else, NaN and deep nesting included.
 

@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol
 
 from lib.errors import Error, Kind
 
-KINDS = ("extracts", "corrections", "batches", "evals", "inputs")
+KINDS = ("extracts", "corrections", "batches", "evals", "erasures", "inputs")
 """The folders that keys begin with."""
 _FOLDER = rf"({'|'.join(KINDS)})/"
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}/"
@@ -165,6 +165,11 @@ def eval_key(moment: datetime, eval_id: str) -> str:
 def correction_key(moment: datetime, correction_id: str) -> str:
     """Where the artifact of a correction goes."""
     return f"corrections/{moment:%Y-%m-%d}/{correction_id}.json"
+
+
+def erasure_key(moment: datetime, request_id: str) -> str:
+    """Where it is noted that an extraction was erased."""
+    return f"erasures/{moment:%Y-%m-%d}/{request_id}.json"
 
 
 def input_key(moment: datetime, sha256: str, extension: str, generation: int = 1) -> str:

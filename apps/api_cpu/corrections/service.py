@@ -12,8 +12,8 @@ from apps.api_cpu import logs
 from apps.api_cpu.artifacts.store import ArtifactStore, correction_key, store_unavailable
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.corrections.store import CorrectionIndex
-from apps.api_cpu.errors import invalid, not_found
-from apps.api_cpu.extractions.store import ExtractIndex
+from apps.api_cpu.errors import invalid
+from apps.api_cpu.extractions.store import ExtractIndex, require_visible
 from apps.api_cpu.request_context import new_request_id
 from apps.api_cpu.vendors.service import VendorService
 from apps.api_cpu.wire import dump, load_stored, timestamp
@@ -114,9 +114,7 @@ class CorrectionService:
         return fields
 
     def _extraction(self, request_id: str, caller: Caller) -> _Extraction:
-        entry = self._extracts.find(request_id)
-        if entry is None or not caller.may_see(entry.owner_key_id):
-            raise not_found()
+        entry = require_visible(self._extracts.find(request_id), caller)
         artifact = self._read(entry.artifact_rel)
         response = artifact["response"]
         task = None if response is None else self._tasks.get(response["task_id"])

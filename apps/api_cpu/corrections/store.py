@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, delete, select
 
-from apps.api_cpu.db.engine import reading, writing
+from apps.api_cpu.db.engine import reading, upsert, writing
 from apps.api_cpu.db.tables import corrections
 
 
@@ -17,12 +17,12 @@ class CorrectionIndex:
         self._engine = engine
 
     def add(self, correction_id: str, request_id: str, artifact_rel: str) -> None:
-        """Note a correction whose artifact has been written."""
-        statement = insert(corrections).values(
+        """Note a correction whose artifact has been written; noting it again changes nothing."""
+        statement = upsert(self._engine, corrections).values(
             correction_id=correction_id, request_id=request_id, artifact_rel=artifact_rel
         )
         with writing(self._engine) as connection:
-            connection.execute(statement)
+            connection.execute(statement.on_conflict_do_nothing())
 
     def of(self, request_id: str) -> Sequence[str]:
         """The artifacts of an extraction's corrections, the oldest first."""
@@ -33,3 +33,14 @@ class CorrectionIndex:
         )
         with reading(self._engine) as connection:
             return list(connection.scalars(query))
+
+    def forget(self, request_id: str) -> None:
+        """Drop the rows of an extraction's corrections."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(corrections).where(corrections.c.request_id == request_id))
+
+    def forget_one(self, correction_id: str) -> None:
+        """Drop the row of a correction whose artifact was purged."""
+        row = corrections.c.correction_id == correction_id
+        with writing(self._engine) as connection:
+            connection.execute(delete(corrections).where(row))

@@ -270,3 +270,41 @@ webhook_secrets = Table(
     Column("version", Integer, nullable=False),
     Column("previous_until", Float),
 )
+
+# One row an artifact, noted when it is written; it can be made again from the artifacts themselves.
+# `day` is the one in its key, YYYY-MM-DD; `created_at` is in Unix seconds.
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("artifact_rel", String(200), primary_key=True),
+    Column("kind", String(12), nullable=False),
+    Column("artifact_id", String(160), nullable=False),
+    Column("request_id", String(128)),
+    Column("owner_key_id", String(12), nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("status", Integer),
+    Column("error_code", String(40)),
+    Column("sha256", String(64)),
+    Column("input_ref", String(200)),
+)
+
+# Which extractions an artifact of many repeats: the items of a run, the documents of an evaluation.
+artifact_items = Table(
+    "artifact_items",
+    metadata,
+    Column("artifact_rel", String(200), primary_key=True),
+    Column("request_id", String(128), primary_key=True),
+)
+
+# What was erased, when and by whom; times in Unix seconds. Not done yet while `done_at` is null.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("request_id", String(128), primary_key=True),
+    Column("owner_key_id", String(12), nullable=False),
+    Column("artifact_rel", String(200), nullable=False),
+    Column("erased_by", String(12), nullable=False),
+    Column("erased_at", Float, nullable=False),
+    Column("done_at", Float),
+)

@@ -1,1 +1,1 @@
-"""Support: artifacts of any key, raw model text, a backup."""
+"""Support: what happened to a request, with what the model wrote, and artifacts in bulk."""

@@ -126,10 +126,8 @@ class RunEvaluation:
     ) -> dict[str, Any]:
         by_name = {item["file"]: item for item in items}
         by_name |= {item["request_id"]: item for item in items}
-        predictions = tuple(
-            self._prediction(document, by_name.get(document.id) or by_name.get(document.file))
-            for document in documents
-        )
+        judged_items = [by_name.get(one.id) or by_name.get(one.file) for one in documents]
+        predictions = tuple(map(self._prediction, documents, judged_items))
         text = "\n".join(repr(document) for document in documents)
         truth = TruthSet(Path(), documents, hashlib.sha256(text.encode()).hexdigest())
         judged = judge(truth, "run", predictions, self._tasks)
@@ -138,6 +136,9 @@ class RunEvaluation:
         )
         rel = eval_key(moment, eval_id)
         content = artifact(judged, eval_id, moment, version("ocr-service"), task_id)
+        for shown, item in zip(content["items"], judged_items, strict=True):
+            # By which the extraction is found here too, should it be erased.
+            shown["request_id"] = None if item is None else item["request_id"]
         content |= {"owner_key_id": caller.key_id, "run_id": run_id, "artifact_rel": rel}
         self._store.put(rel, dump(content))
         return content

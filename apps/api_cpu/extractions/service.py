@@ -10,12 +10,12 @@ from typing import Any
 from apps.api_cpu import logs
 from apps.api_cpu.artifacts.store import ArtifactStore, is_no_room, store_unavailable
 from apps.api_cpu.auth.roles import Caller, Scope
-from apps.api_cpu.errors import internal_error, invalid, not_found
+from apps.api_cpu.errors import internal_error, invalid
 from apps.api_cpu.extractions.body import Received, parse, understand
 from apps.api_cpu.extractions.draft import Draft, artifact_of_failure, artifact_of_response
 from apps.api_cpu.extractions.response import shown
 from apps.api_cpu.extractions.schemas import ExtractRequest
-from apps.api_cpu.extractions.store import ExtractIndex
+from apps.api_cpu.extractions.store import ExtractIndex, require_visible
 from apps.api_cpu.inputs.content import Content
 from apps.api_cpu.inputs.service import KEPT, InputStore
 from apps.api_cpu.request_context import is_request_id
@@ -210,9 +210,7 @@ class ExtractionService:
 
         Raises `not_found`: unknown, somebody else's, or still running; `storage_unavailable`.
         """
-        entry = self._index.find(request_id)
-        if entry is None or not caller.may_see(entry.owner_key_id):
-            raise not_found()
+        entry = require_visible(self._index.find(request_id), caller)
         return self._load(entry.artifact_rel)
 
     def _load(self, artifact_rel: str) -> dict[str, Any]:

@@ -6,11 +6,16 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, delete, select, update
 
+from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.db.engine import reading, upsert, writing
-from apps.api_cpu.db.tables import extracts
+from apps.api_cpu.db.tables import erasures, extracts
+from apps.api_cpu.errors import not_found
+from apps.api_cpu.wire import timestamp
+from lib.errors import Error, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,10 @@ class IndexEntry:
     owner_key_id: str
     artifact_rel: str
     lease_until: float
+    erased_at: float | None = None
+
+
+_SAME_ID = extracts.c.request_id == erasures.c.request_id
 
 
 class ExtractIndex:
@@ -55,7 +64,9 @@ class ExtractIndex:
         if self._insert(entry):
             return None
         held = self.find(request_id)
-        if held is None or held.lease_until > now or exists(held.artifact_rel):
+        if held is None or held.lease_until > now or held.erased_at is not None:
+            return held
+        if exists(held.artifact_rel):
             return held
         return None if self._take_over(held, entry) else self.find(request_id)
 
@@ -77,15 +88,30 @@ class ExtractIndex:
 
     def find(self, request_id: str) -> IndexEntry | None:
         """The entry of an id."""
-        query = select(
-            extracts.c.request_id,
-            extracts.c.owner_key_id,
-            extracts.c.artifact_rel,
-            extracts.c.lease_until,
-        ).where(extracts.c.request_id == request_id)
+        query = (
+            select(
+                extracts.c.request_id,
+                extracts.c.owner_key_id,
+                extracts.c.artifact_rel,
+                extracts.c.lease_until,
+                erasures.c.erased_at,
+            )
+            .join_from(extracts, erasures, _SAME_ID, isouter=True)
+            .where(extracts.c.request_id == request_id)
+        )
         with reading(self._engine) as connection:
             row = connection.execute(query).first()
         return None if row is None else IndexEntry(*row)
+
+    def restore(self, request_id: str, owner_key_id: str, artifact_rel: str) -> None:
+        """Note an id whose artifact was found in the store; what is noted already stays."""
+        self._insert(IndexEntry(request_id, owner_key_id, artifact_rel, lease_until=0.0))
+
+    def forget(self, request_id: str, artifact_rel: str) -> None:
+        """Free an id whose artifact was purged."""
+        purged = (extracts.c.request_id == request_id, extracts.c.artifact_rel == artifact_rel)
+        with writing(self._engine) as connection:
+            connection.execute(delete(extracts).where(*purged))
 
     def _insert(self, entry: IndexEntry) -> bool:
         statement = upsert(self._engine, extracts).values(
@@ -110,3 +136,14 @@ class ExtractIndex:
         )
         with writing(self._engine) as connection:
             return connection.execute(statement).rowcount == 1
+
+
+def require_visible(entry: IndexEntry | None, caller: Caller) -> IndexEntry:
+    """The entry, for who may see it. Raises `not_found`; of what was erased it says when."""
+    if entry is None or not caller.may_see(entry.owner_key_id):
+        raise not_found()
+    if entry.erased_at is not None:
+        moment = timestamp(datetime.fromtimestamp(entry.erased_at, UTC))
+        details = {"reason": "erased", "erased_at": moment}
+        raise Error("not_found", Kind.NOT_FOUND, "This extraction was erased.", details)
+    return entry

@@ -108,6 +108,21 @@ class InputStore:
         self._remove(input_ref)
         return True
 
+    def expire(self, first_day: str) -> int:
+        """Keep nothing from before a day (YYYY-MM-DD) for its owners any more; one batch of it.
+
+        What a job still reads stays until it has ended.
+        """
+        refs = self._index.expired(KEPT, f"inputs/{first_day}", _BATCH)
+        for ref in refs:
+            self._index.release(KEPT, self._clock(), input_ref=ref)
+        return len(refs)
+
+    def restore(self, input_ref: str, owner_key_id: str, sha256: str) -> None:
+        """Note again what an artifact says is kept, if its object is there."""
+        if is_key(input_ref) and self._store.exists(input_ref):
+            self._index.restore(input_ref, sha256, (KEPT, owner_key_id), self._clock())
+
     def holders(self) -> Sequence[str]:
         """Jobs with holds older than the grace: whoever knows jobs releases what has ended."""
         return self._index.holders(KEPT, self._clock() - self._grace_s, _BATCH)

@@ -103,6 +103,25 @@ class InputIndex:
             _add_hold(connection, input_ref, hold, now)
         return True
 
+    def restore(self, input_ref: str, sha256: str, hold: tuple[str, str], now: float) -> None:
+        """Note an object that was found in the store, and who keeps it."""
+        row = {"input_ref": input_ref, "sha256": sha256, "touched_at": now, "stored_at": now}
+        with writing(self._engine) as connection:
+            statement = upsert(connection, inputs).values(**row)
+            connection.execute(statement.on_conflict_do_nothing())
+        self.hold(input_ref, hold, now)
+
+    def expired(self, holder: str, before_ref: str, limit: int) -> Sequence[str]:
+        """References of a holder that come before another one in the order of their days."""
+        query = (
+            select(input_holds.c.input_ref)
+            .where(input_holds.c.holder == holder, input_holds.c.input_ref < before_ref)
+            .distinct()
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            return list(connection.scalars(query))
+
     def release(
         self,
         holder: str,
@@ -165,9 +184,8 @@ class InputIndex:
         return begun + [ref for ref in found if self._begin_removal(ref, unwanted, now)]
 
     def condemn_unheld(self, input_ref: str, now: float) -> bool:
-        """Begin to remove one input at once, unless somebody holds it."""
-        unheld = and_(inputs.c.removing_at.is_(None), ~_HAS_HOLDS)
-        return self._begin_removal(input_ref, unheld, now)
+        """Begin to remove one input at once, or go on with it, unless somebody holds it."""
+        return self._begin_removal(input_ref, ~_HAS_HOLDS & inputs.c.removed_at.is_(None), now)
 
     def removed(self, input_ref: str, now: float) -> None:
         """Note that the object is gone."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, and_, or_, select, update
+from sqlalchemy import ColumnElement, Engine, Row, and_, delete, or_, select, update
 
 from apps.api_cpu.db.engine import reading, upsert, writing
 from apps.api_cpu.db.tables import runs
@@ -73,6 +73,20 @@ class RunIndex:
         values = {name: getattr(counts, name) for name in Counts.__dataclass_fields__}
         with writing(self._engine) as connection:
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
+
+    def restore(self, run: StoredRun) -> None:
+        """Note a run whose artifact was found in the store; what is noted already stays."""
+        values: dict[str, Any] = {column.name: getattr(run, column.name) for column in _KEYS}
+        if run.counts is not None:
+            values |= {name: getattr(run.counts, name) for name in Counts.__dataclass_fields__}
+        with writing(self._engine) as connection:
+            statement = upsert(connection, runs).values(**values)
+            connection.execute(statement.on_conflict_do_nothing())
+
+    def forget(self, run_id: str) -> None:
+        """Free the id of a run whose artifact was purged."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(runs).where(runs.c.run_id == run_id))
 
     def find(self, run_id: str) -> StoredRun | None:
         """The run of that id."""

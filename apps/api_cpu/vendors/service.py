@@ -113,6 +113,21 @@ class VendorService:
         """Forget one vendor of a key, or all; returns how many. Raises `storage_unavailable`."""
         return self._store.remove(key_id, vendor_id)
 
+    def forget_document(self, key_id: str, sha256: str) -> None:
+        """Take back what a document that was erased had counted for.
+
+        It is known as long as the vendor is not: what three documents said, or a person, is no
+        longer traced to one of them. Raises `storage_unavailable`.
+        """
+        self._store.uncount(key_id, sha256)
+
+    def unconfirm(self, key_id: str, values: Mapping[str, Any]) -> None:
+        """Forget the vendor that an erased correction named, if no other document speaks for it."""
+        given = {name: value for name, value in values.items() if isinstance(value, str) and value}
+        if _NAME in given:
+            name, address = given[_NAME][:_NAME_LENGTH], given.get(_ADDRESS, "")[:_ADDRESS_LENGTH]
+            self._store.remove_spelling(key_id, name, address, at_most=1)
+
     def _add(
         self,
         key_id: str,

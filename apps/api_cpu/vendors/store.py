@@ -121,6 +121,35 @@ class VendorStore:
             hold(connection, f"vendors of {owner_key_id}")
             return _remove(connection, owner_key_id, select(vendors.c.vendor_id).where(which))
 
+    def uncount(self, owner_key_id: str, sha256: str) -> None:
+        """Forget a document counted for spellings not known yet, and those that it alone made."""
+        of_owner = select(vendors.c.vendor_id).where(vendors.c.owner_key_id == owner_key_id)
+        counted = vendor_documents.c.sha256 == sha256
+        with writing(self._engine) as connection:
+            hold(connection, f"vendors of {owner_key_id}")
+            mine = vendor_documents.c.vendor_id.in_(of_owner)
+            ids = list(
+                connection.scalars(select(vendor_documents.c.vendor_id).where(counted, mine))
+            )
+            these = vendors.c.vendor_id.in_(ids)
+            connection.execute(delete(vendor_documents).where(counted, mine))
+            fewer = {"documents": vendors.c.documents - 1}
+            connection.execute(update(vendors).where(these).values(**fewer))
+            alone = select(vendors.c.vendor_id).where(these, vendors.c.documents <= 0)
+            _remove(connection, owner_key_id, alone)
+
+    def remove_spelling(self, owner_key_id: str, name: str, address: str, at_most: int) -> None:
+        """Erase a spelling if no more documents than `at_most` were counted for it."""
+        which = select(vendors.c.vendor_id).where(
+            vendors.c.owner_key_id == owner_key_id,
+            vendors.c.name == name,
+            vendors.c.address == address,
+            vendors.c.documents <= at_most,
+        )
+        with writing(self._engine) as connection:
+            hold(connection, f"vendors of {owner_key_id}")
+            _remove(connection, owner_key_id, which)
+
 
 def _row_of(
     connection: Connection, owner_key_id: str, sighting: Sighting, now: datetime
