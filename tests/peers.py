@@ -38,7 +38,7 @@ class Peer:
 
     def start(self) -> None:
         """Start it, the first time or again, and wait until it serves."""
-        with (self.folder / "log").open("ab") as log:
+        with (self.folder / "output.txt").open("ab") as log:
             self._process = subprocess.Popen(
                 [SCRIPT, "run", self.name, self.folder, str(self.port)],
                 stdin=subprocess.DEVNULL,
@@ -49,7 +49,7 @@ class Peer:
         end = time.monotonic() + _PATIENCE_S
         while not self._serves():
             if self._process.poll() is not None or time.monotonic() > end:
-                log_text = (self.folder / "log").read_text(errors="replace")
+                log_text = (self.folder / "output.txt").read_text(errors="replace")
                 raise AssertionError(f"{self.name} did not start:\n{log_text[-2000:]}")
             time.sleep(0.05)
 
