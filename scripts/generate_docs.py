@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from apps.api_cpu.errors import ERROR_CODES
 from apps.api_cpu.main import create_app
-from apps.api_cpu.settings import DEFAULTS_FILE, NOT_IN_THIS_BUILD, Settings
+from apps.api_cpu.settings import DEFAULTS_FILE, Settings
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 POSTMAN_SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
@@ -82,15 +82,7 @@ def configuration() -> str:
         default = defaults[name]
         shown = "" if default is None else f"`{json.dumps(default).strip(chr(34))}`"
         lines.append(f"| `{name.upper()}` | {shown} | {_values(field)} | {field.description} |")
-    lines += [
-        "",
-        "## Part of the contract, not of this build",
-        "",
-        "These are refused at the start, because setting them would have no effect:",
-        "",
-        *(f"- `{name}`: {reason}" for name, reason in NOT_IN_THIS_BUILD.items()),
-        "",
-    ]
+    lines.append("")
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ from typer.main import get_command
 # The server's first answer must not wait for what only an evaluation imports.
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("apps.api_cpu.server", "serve_command"),
+    "worker": ("apps.api_cpu.worker", "worker_command"),
     "extract": ("apps.api_cpu.extractions.command", "extract_command"),
     "eval": ("apps.api_cpu.evals.command", "eval_command"),
     "evals": ("apps.api_cpu.evals.compare_command", "evals_commands"),

@@ -74,7 +74,11 @@ class Services:
 
 
 def build_services(
-    settings: Settings, opened: ExitStack, make_reader: MakeReader = build_reader
+    settings: Settings,
+    opened: ExitStack,
+    make_reader: MakeReader = build_reader,
+    *,
+    is_worker: bool = False,
 ) -> Services:
     """The services for these settings; what must be closed again is put on `opened`.
 
@@ -126,7 +130,16 @@ def build_services(
     opened.callback(jobs_engine.dispose)
     policy = build_callback_policy(settings)
     opened.callback(policy.close)
-    jobs = build_jobs(settings, jobs_engine, extractions, inputs, tasks, {}, policy.require)
+    jobs = build_jobs(
+        settings,
+        jobs_engine,
+        extractions,
+        inputs,
+        tasks,
+        {},
+        policy.require,
+        is_worker=is_worker,
+    )
     told = partial(job_to_tell, jobs.store, jobs.service.result)
     webhooks = build_webhooks(settings, DeliveryStore(jobs_engine), policy, told)
     return Services(

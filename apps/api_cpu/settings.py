@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -42,17 +42,11 @@ def _configs_folder() -> Path:
 CONFIGS = _configs_folder()
 DEFAULTS_FILE = CONFIGS / "default.yaml"
 
-# A variable of the API contract that this build does not read: setting it would have no effect, so
-# the start is refused instead.
-_JOBS = "this build runs its jobs in processes of one host, JOBS_BACKEND=local"
-NOT_IN_THIS_BUILD: Mapping[str, str] = {
-    **dict.fromkeys(("JOBS_BACKEND", "CELERY_BROKER_URL"), _JOBS),
-}
-
 _OWN_PREFIXES = (
     "OCR_",
     "AUTH_",
     "API_KEY_",
+    "CELERY_",
     "EXTRACT_",
     "INFERENCE_",
     "JOB_",
@@ -212,22 +206,32 @@ class Settings(BaseSettings):
         description="Extractions that run at once. Default: `OCR_WORKERS` + 1; + 16 where a "
         "model is asked, since those wait for it and keep it busy together.",
     )
+    jobs_backend: Literal["local", "celery"] = Field(
+        description="Who works on jobs: `local`, the server itself, and `ocr worker`s of its host; "
+        "`celery`, `ocr worker`s of any number of hosts, which a broker tells of new work."
+    )
+    celery_broker_url: SecretStr = Field(
+        description="Redis (`redis://`, `rediss://`) or RabbitMQ (`amqp://`, `amqps://`) for "
+        "`JOBS_BACKEND=celery`."
+    )
     jobs_max_concurrency: int | None = Field(
         ge=0,
         le=256,
         description="Documents of jobs that this process reads at once. Default: `OCR_WORKERS`; "
-        "+ 16 where a model is asked. 0: none, other processes do.",
+        "+ 16 where a model is asked. 0: none, other processes do. With `celery` the server reads "
+        "none, whatever this says.",
     )
     jobs_queued_per_key: int = Field(
         ge=1,
         le=1_000_000,
         description="Documents of one key that may wait in jobs; more are answered 429.",
     )
-    jobs_lease_s: float = Field(
+    jobs_lease_s: float | None = Field(
         ge=1,
         le=600,
         description="Seconds after which a worker that gives no sign of life loses its documents "
-        "to others. One that is killed on the same host is noticed at once.",
+        "to others. One that is killed on the same host is noticed at once. Default: 20; 8 with "
+        "`celery`, where the others are on other hosts.",
     )
     job_deadline_s: float = Field(
         gt=0, le=24 * 3600, description="Seconds that reading one document of a job may take."
@@ -327,6 +331,14 @@ class Settings(BaseSettings):
     @classmethod
     def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
         Secret(value.get_secret_value() if value else "")
+        return value
+
+    @field_validator("celery_broker_url")
+    @classmethod
+    def _names_a_broker(cls, value: SecretStr) -> SecretStr:
+        scheme, separator, rest = value.get_secret_value().partition("://")
+        if scheme not in {"redis", "rediss", "amqp", "amqps"} or not separator or not rest:
+            raise ValueError("neither redis://host:port/number nor amqp://user:password@host//")
         return value
 
     @model_validator(mode="after")
@@ -462,8 +474,13 @@ class Settings(BaseSettings):
         return self.extract_concurrency or self.worker_count + waiting
 
     @property
+    def lease_s(self) -> float:
+        """How long a worker keeps its documents without a sign of life."""
+        return self.jobs_lease_s or (8.0 if self.jobs_backend == "celery" else 20.0)
+
+    @property
     def job_threads(self) -> int:
-        """Number of documents of jobs that this process reads at once."""
+        """Number of documents of jobs that a process which works on jobs reads at once."""
         if self.jobs_max_concurrency is not None:
             return self.jobs_max_concurrency
         return self.worker_count + (0 if self.backend == "cpu" else _WAITING_FOR_MODEL)
@@ -507,7 +524,7 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def variable_names() -> tuple[str, ...]:
-    """The environment variables that this build reads."""
+    """The environment variables that are read."""
     return tuple(name.upper() for name in Settings.model_fields)
 
 
@@ -518,13 +535,9 @@ def refuse_misspelt(environment: Iterable[str]) -> None:
         upper = name.upper()
         if upper in known:
             continue
-        if upper in NOT_IN_THIS_BUILD:
-            raise SettingsError(f"{name} is set, but {NOT_IN_THIS_BUILD[upper]}")
         if _SERVICE_LINK.search(upper):
             continue
-        near = process.extractOne(
-            upper, (*known, *NOT_IN_THIS_BUILD), scorer=fuzz.ratio, score_cutoff=_NEAR_MISS_SCORE
-        )
+        near = process.extractOne(upper, known, scorer=fuzz.ratio, score_cutoff=_NEAR_MISS_SCORE)
         if near is not None and len(upper) >= _NEAR_MISS_MIN_LENGTH:
             raise SettingsError(f"{name} is not a setting; did you mean {near[0]}?")
         if upper.startswith(_OWN_PREFIXES):

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from apps.api_cpu.settings import NOT_IN_THIS_BUILD, variable_names
+from apps.api_cpu.settings import variable_names
 
 OCR = Path(sys.executable).with_name("ocr")
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +27,7 @@ _PATIENCE_S = 60.0
 
 def environment(data_root: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment without settings, then these."""
-    ours = {*variable_names(), *NOT_IN_THIS_BUILD}
+    ours = variable_names()
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     return kept | {"DATA_ROOT": str(data_root)} | dict(more or {})
 

@@ -12,7 +12,7 @@ from apps.api_cpu.extractions.service import ExtractionService
 from apps.api_cpu.inputs.service import InputStore
 from apps.api_cpu.jobs.adopting import JobPromises
 from apps.api_cpu.jobs.backends.base import JobsBackend
-from apps.api_cpu.jobs.backends.local import LocalBackend
+from apps.api_cpu.jobs.backends.build import build_backend
 from apps.api_cpu.jobs.changes import Changes
 from apps.api_cpu.jobs.extract_job import ExtractFinisher, ExtractJobs
 from apps.api_cpu.jobs.finishing import Finisher, Finishing
@@ -74,16 +74,18 @@ def build_jobs(
     tasks: Mapping[str, Task],
     finishers: Mapping[Kind, Finisher],
     require_callback: Callable[[str], None],
+    *,
+    is_worker: bool,
 ) -> Jobs:
     """The jobs in this database; nothing runs before `Jobs.start`.
 
     `finishers` are those of other kinds than `extract`; `require_callback` refuses a URL that may
-    not be called.
+    not be called; `is_worker`: this is `ocr worker`.
     """
     changes = Changes()
     store = JobStore(engine, changes.tell, WebhookOutbox())
     leases = WorkerLeases(engine, changes.tell)
-    presence = Presence(leases, store, settings.jobs_lease_s, settings.data_root / "workers")
+    presence = Presence(leases, store, settings.lease_s, settings.data_root / "workers")
     finishing = Finishing(
         store,
         {Kind.EXTRACT: ExtractFinisher(extractions), **finishers},
@@ -92,7 +94,7 @@ def build_jobs(
     )
     limits = RunnerLimits(settings.job_deadline_s, settings.jobs_retry_for_s)
     runner = Runner(store, presence, extractions, inputs, finishing, tasks, limits)
-    backend = LocalBackend(runner, settings.job_threads)
+    backend = build_backend(settings, runner, lambda: store.counts().queued, is_worker=is_worker)
     service = JobService(
         store,
         changes,

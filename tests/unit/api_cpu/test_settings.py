@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from apps.api_cpu.settings import (
-    NOT_IN_THIS_BUILD,
     SettingsError,
     is_loopback,
     load_settings,
@@ -19,7 +18,7 @@ PEPPER = "sixteen characters or more"
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*variable_names(), *NOT_IN_THIS_BUILD):
+    for name in variable_names():
         monkeypatch.delenv(name, raising=False)
 
 
@@ -71,7 +70,9 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("FALLBACK_BACKEND", "cpu", "CASCADE and FALLBACK_BACKEND need"),
         ("FALLBACK_BACKEND", "gpu", "FALLBACK_BACKEND: Input should be"),
         ("CASCADE_BELOW", "1.5", "CASCADE_BELOW: Input should be less than or equal to 1"),
-        ("JOBS_BACKEND", "celery", "of one host"),
+        ("JOBS_BACKEND", "threads", "JOBS_BACKEND: Input should be"),
+        ("CELERY_BROKER_URL", "http://me:secret@pod", "CELERY_BROKER_URL: neither redis://"),
+        ("CELERY_WORKERS", "4", "CELERY_WORKERS is not a setting"),
         ("INFERENCE_BACKEND", "vllm", "VLLM_MODEL is missing"),
         ("INFERENCE_BACKEND", "gpu", "INFERENCE_BACKEND: Input should be"),
         ("MAX_PAGES", "many", "MAX_PAGES: Input should be a valid integer"),

@@ -233,9 +233,9 @@ def _app(broker_url: SecretStr, visibility_s: float) -> Celery:
     is_redis = broker_url.get_secret_value().startswith("redis")
     app.conf.update(
         task_queues=[
-            Queue(
+            Queue(  # type: ignore[no-untyped-call]
                 QUEUE,
-                Exchange(QUEUE, type="topic"),
+                Exchange(QUEUE, type="topic"),  # type: ignore[no-untyped-call]
                 routing_key=QUEUE,
                 queue_arguments=None if is_redis else {"x-queue-type": "quorum"},
             )

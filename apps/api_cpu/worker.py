@@ -1,0 +1,63 @@
+"""`ocr worker`: a process that works on jobs and answers no requests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from apps.api_cpu import console, logs
+from apps.api_cpu.services import build_services
+from apps.api_cpu.stations import check_configs
+from lib.errors import Error
+
+# 128 + SIGINT, as shells count.
+_INTERRUPTED = 130
+
+
+def worker_command(
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, help="Documents to read at once (JOBS_MAX_CONCURRENCY)."),
+    ] = None,
+) -> None:
+    """Work on jobs until SIGTERM or Ctrl-C; documents in hand are finished or handed back."""
+    settings = console.settings_or_exit(jobs_max_concurrency=concurrency)
+    logs.set_up_logging(settings.log_level, settings.log_format)
+    if settings.job_threads == 0:
+        raise console.stopped("JOBS_MAX_CONCURRENCY=0 is for the server: a worker has to read")
+    stopping = threading.Event()
+    try:
+        check_configs()
+        with ExitStack() as opened:
+            jobs = build_services(settings, opened, is_worker=True).jobs
+            opened.callback(jobs.stop, settings.shutdown_grace_s)
+            jobs.start()
+
+            def end(number: int, _frame: FrameType | None) -> None:
+                if stopping.is_set() and number == signal.SIGINT:
+                    os._exit(_INTERRUPTED)
+                jobs.close()
+                stopping.set()
+
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, end)
+            console.out.print(
+                f"Working on jobs: {settings.jobs_backend}, {settings.job_threads} at a time. "
+                "Ctrl-C stops the worker.",
+                markup=False,
+            )
+            stopping.wait()
+            logs.info("stopping: documents in hand are finished first")
+    except Error as wrong:
+        raise console.stopped(wrong, code=1) from None
+    logs.info("stopped")
+    sys.stdout.flush()
+    # The interpreter would wait for the threads of documents that were handed back.
+    os._exit(0)

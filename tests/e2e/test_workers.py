@@ -1,0 +1,151 @@
+"""`ocr worker` beside `ocr serve`: who reads, what a kill costs, how one ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import OCR, ROOT, ServerProcess, environment, eventually
+from peers import Peer
+
+pytestmark = pytest.mark.slow
+
+INVOICE = next((ROOT / "samples").glob("*.xml"))
+SCAN = ROOT / "samples" / "invoice_scan.pdf"
+
+
+class WorkerProcess:
+    """`ocr worker`, started."""
+
+    def __init__(self, folder: Path, more: dict[str, str]) -> None:
+        self.log = folder / "worker.log"
+        self.process = subprocess.Popen(
+            [OCR, "worker"],
+            env=environment(folder, more),
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=self.log.open("ab"),
+            text=True,
+        )
+        assert self.process.stdout is not None
+        announced = self.process.stdout.readline()
+        assert announced.startswith("Working on jobs: "), self.log.read_text()
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def start_worker(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
+    """Starts workers on the server's data folder; ends what is left of them."""
+    workers: list[WorkerProcess] = []
+
+    def starting(**more: str) -> WorkerProcess:
+        worker = WorkerProcess(tmp_path, more)
+        workers.append(worker)
+        return worker
+
+    yield starting
+    for worker in workers:
+        worker.process.kill()
+        worker.process.wait()
+        assert worker.process.stdout is not None
+        worker.process.stdout.close()
+
+
+Start = Callable[..., ServerProcess]
+StartWorker = Callable[..., WorkerProcess]
+
+
+@pytest.fixture(params=["local", "redis", "rabbitmq"])
+def setup(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings of server and workers: on a file, or on a broker and PostgreSQL."""
+    if request.param == "local":
+        return {"OCR_WORKERS": "1", "JOBS_LEASE_S": "5"}
+    broker: Peer = request.getfixturevalue(request.param)
+    postgres: Peer = request.getfixturevalue("postgres")
+    return {
+        "OCR_WORKERS": "1",
+        "JOBS_BACKEND": "celery",
+        "CELERY_BROKER_URL": broker.url,
+        "JOBS_DB_PATH": postgres.new_database(),
+    }
+
+
+def _submit(server: ServerProcess, document: Path, **options: Any) -> str:
+    with document.open("rb") as file:
+        answer = server.client.post("/v1/extract_async", files={"file": file}, data=options)
+    assert answer.status_code == 202, answer.text
+    job_id: str = answer.json()["job_id"]
+    return job_id
+
+
+def _ended(server: ServerProcess, job_id: str) -> dict[str, Any]:
+    def look() -> dict[str, Any] | None:
+        job: dict[str, Any] = server.client.get(f"/v1/jobs/{job_id}").json()
+        return job if job["status"] in {"succeeded", "failed", "canceled"} else None
+
+    found: dict[str, Any] = eventually(look, f"the end of {job_id}")
+    return found
+
+
+def test_a_worker_reads_what_the_server_accepts(
+    start: Start, start_worker: StartWorker, setup: dict[str, str]
+) -> None:
+    server = start(**setup, JOBS_MAX_CONCURRENCY="0")
+    first = _submit(server, INVOICE)
+    health = server.health()["jobs"]
+    assert health["backend"] == setup.get("JOBS_BACKEND", "local")
+    worker = start_worker(**setup)
+    job = _ended(server, first)
+    assert job["status"] == "succeeded"
+    assert job["result"]["result"]["document_number"]
+    assert _ended(server, _submit(server, INVOICE))["status"] == "succeeded"
+    assert worker.end() == 0
+    log = worker.log.read_text()
+    assert "Traceback" not in log
+    assert "ocr:ocr" not in log + (server.data_root / "server.log").read_text()
+
+
+def test_a_killed_workers_documents_are_read_by_another(
+    start: Start, start_worker: StartWorker, setup: dict[str, str]
+) -> None:
+    server = start(**setup, JOBS_MAX_CONCURRENCY="0")
+    worker = start_worker(**setup)
+    job_id = _submit(server, SCAN)
+    eventually(
+        lambda: server.client.get(f"/v1/jobs/{job_id}").json()["status"] == "running", "a start"
+    )
+    worker.process.kill()
+    start_worker(**setup)
+    job = _ended(server, job_id)
+    assert (job["status"], job["attempts"]) == ("succeeded", 2)
+
+
+def test_a_worker_that_is_told_to_end_hands_back_what_it_has_no_time_for(
+    start: Start, start_worker: StartWorker, setup: dict[str, str]
+) -> None:
+    server = start(**setup, JOBS_MAX_CONCURRENCY="0")
+    worker = start_worker(**setup, SHUTDOWN_GRACE_S="0")
+    job_id = _submit(server, SCAN)
+    eventually(
+        lambda: server.client.get(f"/v1/jobs/{job_id}").json()["status"] == "running", "a start"
+    )
+    started = time.monotonic()
+    assert worker.end() == 0
+    assert time.monotonic() - started < 20
+    assert server.client.get(f"/v1/jobs/{job_id}").json()["status"] == "queued"
+    start_worker(**setup)
+    assert _ended(server, job_id)["status"] == "succeeded"
+
+
+def test_celery_on_a_file_says_that_all_workers_must_be_here(start: Start, redis: Peer) -> None:
+    server = start(JOBS_BACKEND="celery", CELERY_BROKER_URL=redis.url, OCR_WORKERS="1")
+    assert "all workers must be on this host" in (server.data_root / "server.log").read_text()
