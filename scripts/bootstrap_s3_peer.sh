@@ -30,7 +30,7 @@ build() {
 serve() { # port
     # Its other server accepts any address; this one listens where it is told.
     export GATEWAY_SERVER=hypercorn GATEWAY_LISTEN=127.0.0.1:$1
-    export SERVICES=s3 DISABLE_EVENTS=1 SKIP_SSL_CERT_DOWNLOAD=1 DNS_ADDRESS=0
+    export S3_SKIP_SIGNATURE_VALIDATION=0 SERVICES=s3 DISABLE_EVENTS=1 SKIP_SSL_CERT_DOWNLOAD=1 DNS_ADDRESS=0
     export HOME=$home/home FILESYSTEM_ROOT=$home/files
     mkdir -p "$HOME"
     exec "$venv/bin/python" -m localstack.runtime.main

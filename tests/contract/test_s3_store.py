@@ -212,6 +212,9 @@ def test_keys_to_the_bucket_are_never_shown(moto_place: Place, log: list[str]) -
         store.check()
     with pytest.raises(Error) as caught:
         store.put(KEY, b"x")
+    signed = store.presign_put(INPUT, "00" * 32, 5, 60)
+    assert signed is not None
+    assert secret not in f"{signed} {store.presign_get(INPUT, 60)}"
     shown = [repr(moto_place.bucket), repr(store), repr(refused.value), repr(caught.value), *log]
     assert len(shown) > 4
     assert not any(secret in text or moto_place.bucket.access_key_id in text for text in shown)
@@ -250,7 +253,6 @@ def test_a_presigned_upload_takes_this_content_once(s3_place: Place) -> None:
     data = b"a document"
     signed = store.presign_put(INPUT, hashlib.sha256(data).hexdigest(), len(data), 60)
     assert signed is not None
-    assert s3_place.bucket.secret_access_key not in signed.url + str(signed.headers)
     headers = dict(signed.headers)
     without = {name: value for name, value in headers.items() if name != "If-None-Match"}
     assert _send(signed.url, "PUT", without, data, s3_place) == 403

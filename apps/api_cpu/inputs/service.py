@@ -64,6 +64,7 @@ class InputStore:
         def key_of(generation: int) -> str:
             return input_key(created_at, content.sha256, content.extension, generation)
 
+        self._store.require_room(content.size)
         while True:
             claimed = self._index.claim(
                 key_of, content.sha256, content.size, (holder, owner_key_id), self._clock()

@@ -16,7 +16,7 @@ from apps.api_cpu.settings import Settings
 from lib.errors import Error, Kind
 
 if TYPE_CHECKING:
-    from apps.api_cpu.artifacts.stores.s3 import S3ArtifactStore
+    from apps.api_cpu.artifacts.stores.s3 import Bucket, S3ArtifactStore
 
 # Who waits for a write is answered soon, and it is spooled; nobody waits for the spool's uploads.
 _WITHIN_S = 5.0
@@ -62,12 +62,13 @@ def build_artifact_store(settings: Settings, opened: ExitStack) -> ArtifactStore
     return store
 
 
-def _in_bucket(settings: Settings, within_s: float) -> S3ArtifactStore:
+def bucket_of(settings: Settings) -> Bucket:
+    """The bucket that the settings name, for those that name one."""
     # Imported here: who keeps artifacts in files need not wait for boto3.
-    from apps.api_cpu.artifacts.stores.s3 import Bucket, S3ArtifactStore  # noqa: PLC0415
+    from apps.api_cpu.artifacts.stores.s3 import Bucket  # noqa: PLC0415
 
     prefix = settings.s3_prefix.rstrip("/")
-    bucket = Bucket(
+    return Bucket(
         name=settings.s3_bucket or "",
         endpoint_url=settings.s3_endpoint_url or "",
         access_key_id=_text(settings.aws_access_key_id),
@@ -75,7 +76,14 @@ def _in_bucket(settings: Settings, within_s: float) -> S3ArtifactStore:
         prefix=f"{prefix}/" if prefix else "",
         region=settings.s3_region,
     )
-    return S3ArtifactStore(bucket, allow_overwrite=settings.s3_allow_overwrite, within_s=within_s)
+
+
+def _in_bucket(settings: Settings, within_s: float) -> S3ArtifactStore:
+    from apps.api_cpu.artifacts.stores.s3 import S3ArtifactStore  # noqa: PLC0415
+
+    return S3ArtifactStore(
+        bucket_of(settings), allow_overwrite=settings.s3_allow_overwrite, within_s=within_s
+    )
 
 
 def _text(secret: SecretStr | None) -> str:
