@@ -21,6 +21,8 @@ from apps.api_cpu.corrections.service import CorrectionService
 from apps.api_cpu.corrections.store import CorrectionIndex
 from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.debug.service import DebugService
+from apps.api_cpu.duplicates.service import DuplicateService
+from apps.api_cpu.duplicates.store import DocumentIndex
 from apps.api_cpu.evals.run_evaluation import RunEvaluation
 from apps.api_cpu.extractions.service import ExtractionService
 from apps.api_cpu.extractions.store import ExtractIndex
@@ -63,6 +65,7 @@ class Services:
     debug: DebugService
     housekeeping: Housekeeping
     vendors: VendorService
+    duplicates: DuplicateService
     extractions: ExtractionService
     corrections: CorrectionService
     runs: RunService
@@ -95,6 +98,7 @@ def build_services(
     vendors_engine = open_database(settings.vendors_database, Schema.VENDORS, Durability.CRASH)
     opened.callback(vendors_engine.dispose)
     memory = VendorService(VendorStore(vendors_engine))
+    duplicates = _open_duplicates(settings, opened)
     artifacts = ArtifactService(store, artifact_index)
     index = ExtractIndex(index_engine, settings.sync_deadline_s * _LEASE_FACTOR)
     inputs = InputStore(store, InputIndex(index_engine))
@@ -105,6 +109,7 @@ def build_services(
         inputs,
         settings.max_upload_bytes,
         memory if settings.vendor_memory else NoVendorMemory(),
+        duplicates,
     )
     correction_index = CorrectionIndex(index_engine)
     corrections = CorrectionService(store, index, correction_index, tasks, memory)
@@ -122,7 +127,7 @@ def build_services(
         artifact_index, index, correction_index, run_index, ErasureIndex(index_engine)
     )
     archive = build_archive(
-        store, indexes, inputs, memory, settings.retention_days, (images.forget,)
+        store, indexes, inputs, memory, settings.retention_days, (images.forget, duplicates.forget)
     )
     idempotency = Idempotency(IdempotencyStore(index_engine))
     opened.callback(idempotency.close)
@@ -153,12 +158,14 @@ def build_services(
         housekeeping=Housekeeping(
             {
                 "unheld inputs": inputs.sweep,
+                "remembered documents": duplicates.sweep,
                 "old webhooks": webhooks.service.purge,
                 "retention": archive.retention.purge,
                 "erasures": archive.erasures.go_on,
             }
         ),
         vendors=memory,
+        duplicates=duplicates,
         extractions=extractions,
         corrections=corrections,
         runs=runs,
@@ -168,3 +175,10 @@ def build_services(
         jobs=jobs,
         webhooks=webhooks,
     )
+
+
+def _open_duplicates(settings: Settings, opened: ExitStack) -> DuplicateService:
+    # An aid: not worth a disk sync for each document.
+    engine = open_database(settings.duplicates_database, Schema.DUPLICATES, Durability.CRASH)
+    opened.callback(engine.dispose)
+    return DuplicateService(DocumentIndex(engine), settings.duplicates_window)

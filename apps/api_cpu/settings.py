@@ -9,6 +9,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -45,6 +46,7 @@ DEFAULTS_FILE = CONFIGS / "default.yaml"
 _OWN_PREFIXES = (
     "OCR_",
     "AUTH_",
+    "DUPLICATES_",
     "API_KEY_",
     "CELERY_",
     "EXTRACT_",
@@ -282,6 +284,12 @@ class Settings(BaseSettings):
         description="Remember, per API key, the vendors that corrections confirm or many documents "
         "repeat, and spell them so where they are read almost so."
     )
+    duplicates_days: int = Field(
+        ge=0,
+        le=3650,
+        description="Days for which what was read of a document is remembered, per API key, to "
+        "say when it comes again; 0 remembers nothing.",
+    )
     ocr_engine: Literal["ppocr", "paddle"] = Field(
         description="OCR engine: PP-OCR from RapidOCR's wheel, or PaddleOCR where it is installed."
     )
@@ -415,6 +423,18 @@ class Settings(BaseSettings):
         return self._beside_jobs("index.sqlite3")
 
     @property
+    def duplicates_database(self) -> Path | SecretStr:
+        """What was read of documents lately."""
+        return self._beside_jobs("duplicates.sqlite3")
+
+    @property
+    def duplicates_window(self) -> timedelta:
+        """How long a document is remembered: never longer than its extraction is kept."""
+        kept = self.retention_days_extracts
+        days = self.duplicates_days
+        return timedelta(days=days if kept is None else min(days, kept))
+
+    @property
     def vendors_database(self) -> Path | SecretStr:
         """The remembered vendors."""
         return self._beside_jobs("vendors.sqlite3")
@@ -428,7 +448,8 @@ class Settings(BaseSettings):
     def database_files(self) -> tuple[Path, ...]:
         """Those of the databases that are files."""
         used = (
-            self.auth_database, self.jobs_database, self.index_database, self.vendors_database
+            self.auth_database, self.jobs_database, self.index_database, self.vendors_database,
+            self.duplicates_database,
         )  # fmt: skip
         return tuple(place for place in used if isinstance(place, Path))
 

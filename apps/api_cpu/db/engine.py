@@ -63,6 +63,7 @@ class Schema(StrEnum):
     INDEX = "index"
     VENDORS = "vendors"
     JOBS = "jobs"
+    DUPLICATES = "duplicates"
 
 
 class Durability(StrEnum):

@@ -97,6 +97,31 @@ corrections = Table(
     Column("artifact_rel", String(200), nullable=False),
 )
 
+# What was read of documents lately, as far as a duplicate is known by it; texts are folded.
+documents = Table(
+    "documents",
+    metadata,
+    Column("request_id", String(128), primary_key=True),
+    Column("owner_key_id", String(12), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("number", FreeText(200)),
+    Column("vendor", FreeText(200)),
+    Column("vendor_tax_id", FreeText(200)),
+    Column("issue_date", String(10)),
+    Column("total", String(64)),
+    Column("signature", LargeBinary),
+)
+
+# Two texts that are alike share a band; bands are computed of the row of `documents`.
+document_bands = Table(
+    "document_bands",
+    metadata,
+    Column("owner_key_id", String(12), primary_key=True),
+    Column("band", BigInteger, primary_key=True),
+    Column("request_id", String(128), primary_key=True),
+)
+
 # One row per spelling of a vendor's name and address; `source` says what speaks for it.
 vendors = Table(
     "vendors",

@@ -55,6 +55,7 @@ RESPONSE_EXAMPLE: dict[str, Any] = {
     "review_reasons": [],
     "pages": [{"number": 1, "width": 1240, "height": 1754, "rotation": 0, "source": "ocr"}],
     "warnings": [],
+    "duplicates": [],
     "input_ref": None,
     "timings_ms": {"load": 3, "ocr": 610, "kie": 12, "post": 2, "store": 4, "total": 640},
     "artifact_rel": f"extracts/2026-11-20/{_ID}.json",
@@ -262,6 +263,16 @@ class ComparisonOut(_Shown):
     not_found: list[str] = Field(description="Fields that were not surely read from the page.")
 
 
+class DuplicateOut(_Shown):
+    """An earlier request with, as it seems, the same document."""
+
+    request_id: str
+    reason: Literal["same_bytes", "same_number", "same_number_amount_date", "same_text"] = Field(
+        description="What speaks for it; `same_number` is of the same vendor."
+    )
+    score: float = Field(ge=0, le=1, description="1, or how alike the texts are.")
+
+
 class ExtractResponse(_Shown):
     """What was read."""
 
@@ -290,6 +301,10 @@ class ExtractResponse(_Shown):
     warnings: list[str]
     comparison: ComparisonOut | None = Field(
         default=None, description="Only for an e-invoice with pages, when `compare` asks for it."
+    )
+    duplicates: list[DuplicateOut] = Field(
+        default_factory=list,
+        description="Earlier requests of the same key that this document may be again.",
     )
     input_ref: str | None = Field(description="Where the document is kept, if it is.")
     timings_ms: dict[str, int] = Field(

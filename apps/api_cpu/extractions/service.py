@@ -10,6 +10,7 @@ from typing import Any
 from apps.api_cpu import logs
 from apps.api_cpu.artifacts.store import ArtifactStore, is_no_room, store_unavailable
 from apps.api_cpu.auth.roles import Caller, Scope
+from apps.api_cpu.duplicates.service import DuplicateService
 from apps.api_cpu.errors import internal_error, invalid
 from apps.api_cpu.extractions.body import Received, parse, understand
 from apps.api_cpu.extractions.draft import Draft, artifact_of_failure, artifact_of_response
@@ -68,6 +69,7 @@ class ExtractionService:
         inputs: InputStore,
         max_bytes: int,
         vendors: VendorMemory,
+        duplicates: DuplicateService,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._stations = stations
@@ -76,6 +78,7 @@ class ExtractionService:
         self._inputs = inputs
         self._max_bytes = max_bytes
         self._vendors = vendors
+        self._duplicates = duplicates
         self._clock = clock
 
     def understand(self, draft: Draft, received: Received, *, later: bool = False) -> Order:
@@ -167,6 +170,7 @@ class ExtractionService:
                 reason=unwritten.code,
             )
             return error
+        self._duplicates.failed(draft.request_id)
         return named
 
     def outcome(self, draft: Draft, order: Order, deadline: Deadline) -> dict[str, Any] | Error:
@@ -278,6 +282,7 @@ class ExtractionService:
             "timings_ms": draft.timings_ms(),
             "artifact_rel": draft.artifact_rel,
         }
+        self._note_duplicates(draft, response, extraction)
         if debug is not None and debug.include_raw:
             response["raw_model_text"] = draft.journal.raw_text
         with draft.stopwatch.station("store"):
@@ -291,6 +296,20 @@ class ExtractionService:
                 logs.failure("an answer has NO artifact", request_id=draft.request_id)
                 response["warnings"] = [*response["warnings"], NO_ARTIFACT]
         return response | {"timings_ms": draft.timings_ms()}
+
+    def _note_duplicates(
+        self, draft: Draft, response: dict[str, Any], extraction: Extraction
+    ) -> None:
+        words = (word.text for page in extraction.pages for word in page.words)
+        found = self._duplicates.meet(
+            draft.request_id,
+            draft.caller.key_id,
+            draft.image_sha256 or "",
+            extraction.reading.result,
+            words,
+        )
+        response["duplicates"] = [duplicate.shown for duplicate in found]
+        response["warnings"] += [f"duplicate:{duplicate.request_id}" for duplicate in found]
 
     def _hints(self, options: ExtractRequest, caller: Caller) -> Hints:
         return Hints(
