@@ -102,6 +102,12 @@ ERROR_CODES: tuple[ErrorCode, ...] = (
         "The body or the document is too large; `details.limit` is the limit in bytes.",
     ),
     ErrorCode(
+        "too_many_files",
+        Kind.TOO_LARGE,
+        "The upload has more files than allowed, counting the members of ZIPs; `details.limit` "
+        "says how many.",
+    ),
+    ErrorCode(
         "unsupported_media_type",
         Kind.UNSUPPORTED,
         "Judged by its bytes, the content is no supported document; or the body is neither JSON "

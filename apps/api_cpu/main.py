@@ -18,6 +18,7 @@ from apps.api_cpu.auth.endpoints import router as auth
 from apps.api_cpu.auth.service import KeyService
 from apps.api_cpu.auth.store import KeyStore
 from apps.api_cpu.batches.endpoints import SHOWN_MODELS as BATCH_MODELS
+from apps.api_cpu.batches.endpoints import UPLOAD_PATHS
 from apps.api_cpu.batches.endpoints import router as batches
 from apps.api_cpu.corrections.endpoints import SHOWN_MODELS as CORRECTION_MODELS
 from apps.api_cpu.corrections.endpoints import router as corrections
@@ -103,7 +104,10 @@ def create_app(
     app.state.body_limit = body_limit
     app.state.sync_deadline_s = settings.sync_deadline_s
     app.add_middleware(
-        BodyLimitMiddleware, limit=body_limit, together=max(_BODIES_BYTES, 4 * body_limit)
+        BodyLimitMiddleware,
+        limit=body_limit,
+        together=max(_BODIES_BYTES, 4 * body_limit),
+        streamed=dict.fromkeys(UPLOAD_PATHS, settings.batch_upload_bytes + _BODY_OVERHEAD_BYTES),
     )
     app.add_middleware(SlowBodyMiddleware, patience_s=settings.body_patience_s)
     app.state.access_limits = build_access_limits(settings)
@@ -172,6 +176,8 @@ def _start(
         state.runs = services.runs
         state.evals = services.evals
         state.batches = services.batches
+        state.batch_planner = services.batch_planner
+        state.upload_receiver = services.upload_receiver
         state.jobs = services.jobs.service
         state.extract_jobs = services.jobs.extract_jobs
         state.promises = services.jobs.promises

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -115,13 +116,17 @@ class LocalHostMiddleware:
 class BodyLimitMiddleware:
     """Stops reading a body at `limit` bytes, whether or not its length was announced.
 
-    The bodies of all requests in hand have `together` bytes; what would be more gets 503.
+    The bodies of all requests in hand have `together` bytes; what would be more gets 503. The paths
+    of `streamed` have limits of their own and are not counted: they do not hold their bodies.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, together: int) -> None:
+    def __init__(
+        self, app: ASGIApp, limit: int, together: int, streamed: Mapping[str, int]
+    ) -> None:
         self._app = app
         self._limit = limit
         self._together = together
+        self._streamed = streamed
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -129,31 +134,33 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        is_held = scope["path"] not in self._streamed
+        limit = self._limit if is_held else self._streamed[scope["path"]]
         announced = Headers(scope=scope).get("content-length", "")
-        too_long = announced.isdigit() and int(announced[:20]) > self._limit
+        too_long = announced.isdigit() and int(announced[:20]) > limit
         seen = 0
 
         async def counted() -> Message:
             nonlocal seen
             if too_long:
-                raise body_too_large(self._limit)
+                raise body_too_large(limit)
             message = await receive()
             if message["type"] == "http.request":
                 size = len(message.get("body", b""))
                 seen += size
-                self._held += size
+                self._held += size if is_held else 0
                 if self._held > self._together:
                     # Before its failure is written down, so that the others need not fail too.
                     self._held, seen = self._held - seen, 0
                     raise _too_many_bodies()
-                if seen > self._limit:
-                    raise body_too_large(self._limit)
+                if seen > limit:
+                    raise body_too_large(limit)
             return message
 
         try:
             await self._app(scope, counted, send)
         finally:
-            self._held -= seen
+            self._held -= seen if is_held else 0
 
 
 class SlowBodyMiddleware:

@@ -16,6 +16,7 @@ _EXAMPLE_ID = "0199f3a1-7c2e-7b5a-9d41-3f6c8e2b1a07"
 _EXAMPLE_DETAILS: Mapping[str, Mapping[str, Any]] = {
     "forbidden": {"required_scopes": ["debug:run"]},
     "payload_too_large": {"limit": 20971520},
+    "too_many_files": {"limit": 5000},
     "too_many_pages": {"limit": 50},
     "validation_error": {"errors": [{"field": "task_id", "message": "Input should be a string"}]},
 }

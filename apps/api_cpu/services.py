@@ -15,8 +15,12 @@ from apps.api_cpu.artifacts.indexed import IndexedStore
 from apps.api_cpu.artifacts.service import ArtifactService
 from apps.api_cpu.artifacts.store import ArtifactStore
 from apps.api_cpu.artifacts.stores.build import build_artifact_store
+from apps.api_cpu.batches.finishing import BatchFinisher, JobsOfRuns
+from apps.api_cpu.batches.plan import BATCHES, BatchPlanner
+from apps.api_cpu.batches.receiving import UploadReceiver
 from apps.api_cpu.batches.service import BatchService
 from apps.api_cpu.batches.sources import ServerFolder
+from apps.api_cpu.batches.upload import UploadLimits
 from apps.api_cpu.corrections.service import CorrectionService
 from apps.api_cpu.corrections.store import CorrectionIndex
 from apps.api_cpu.db.engine import Durability, Schema, open_database
@@ -32,6 +36,7 @@ from apps.api_cpu.idempotency.store import IdempotencyStore
 from apps.api_cpu.inputs.service import InputStore
 from apps.api_cpu.inputs.store import InputIndex
 from apps.api_cpu.jobs.build import Jobs, build_jobs
+from apps.api_cpu.jobs.store import JobStore
 from apps.api_cpu.jobs.telling import job_to_tell
 from apps.api_cpu.pages.cache import ImageCache
 from apps.api_cpu.pages.service import PageService
@@ -71,6 +76,8 @@ class Services:
     runs: RunService
     evals: RunEvaluation
     batches: BatchService
+    batch_planner: BatchPlanner
+    upload_receiver: UploadReceiver
     idempotency: Idempotency
     jobs: Jobs
     webhooks: Webhooks
@@ -114,14 +121,20 @@ def build_services(
     correction_index = CorrectionIndex(index_engine)
     corrections = CorrectionService(store, index, correction_index, tasks, memory)
     run_index = RunIndex(index_engine)
-    runs = RunService(run_index, artifacts, tasks)
+    jobs_engine = open_database(settings.jobs_database, Schema.JOBS, Durability.POWER_LOSS)
+    opened.callback(jobs_engine.dispose)
+    runs = RunService(run_index, artifacts, JobsOfRuns(JobStore(jobs_engine)), tasks)
     evals = RunEvaluation(store, artifacts, runs, corrections, tasks)
     folder = ServerFolder(
         settings.data_root,
-        (settings.artifacts_folder, *settings.database_files, settings.webhook_key_file),
+        (
+            settings.artifacts_folder,
+            settings.incoming_folder,
+            *settings.database_files,
+            settings.webhook_key_file,
+        ),
         settings.max_upload_bytes,
     )
-    batches = BatchService(extractions, runs, run_index, store, folder, tasks, evals)
     images = ImageCache(_PAGE_IMAGES)
     indexes = Indexes(
         artifact_index, index, correction_index, run_index, ErasureIndex(index_engine)
@@ -131,17 +144,16 @@ def build_services(
     )
     idempotency = Idempotency(IdempotencyStore(index_engine))
     opened.callback(idempotency.close)
-    jobs_engine = open_database(settings.jobs_database, Schema.JOBS, Durability.POWER_LOSS)
-    opened.callback(jobs_engine.dispose)
     policy = build_callback_policy(settings)
     opened.callback(policy.close)
+    finishers = dict.fromkeys(BATCHES, BatchFinisher(store, run_index, inputs, evals))
     jobs = build_jobs(
         settings,
         jobs_engine,
         extractions,
         inputs,
         tasks,
-        {},
+        finishers,
         policy.require,
         is_worker=is_worker,
     )
@@ -157,6 +169,7 @@ def build_services(
         debug=DebugService(artifact_index, store, artifacts),
         housekeeping=Housekeeping(
             {
+                "inputs of jobs that are over": partial(jobs.service.release_abandoned, inputs),
                 "unheld inputs": inputs.sweep,
                 "remembered documents": duplicates.sweep,
                 "old webhooks": webhooks.service.purge,
@@ -170,7 +183,27 @@ def build_services(
         corrections=corrections,
         runs=runs,
         evals=evals,
-        batches=batches,
+        batches=BatchService(run_index, store, inputs, folder, jobs.service),
+        batch_planner=BatchPlanner(
+            folder,
+            runs,
+            tasks,
+            evals,
+            asks_model=reader.stations.model is not None,
+            most_documents=settings.batch_max_files,
+        ),
+        upload_receiver=UploadReceiver(
+            settings.incoming_folder,
+            UploadLimits(
+                files=settings.batch_max_files,
+                bytes=settings.batch_upload_bytes,
+                document_bytes=settings.max_upload_bytes,
+                archive_members=settings.batch_max_zip_members,
+                archive_ratio=settings.batch_max_zip_ratio,
+            ),
+            inputs,
+            settings.batch_upload_deadline_s,
+        ),
         idempotency=idempotency,
         jobs=jobs,
         webhooks=webhooks,

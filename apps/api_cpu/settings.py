@@ -47,6 +47,7 @@ _OWN_PREFIXES = (
     "OCR_",
     "AUTH_",
     "DUPLICATES_",
+    "BATCH_",
     "API_KEY_",
     "CELERY_",
     "EXTRACT_",
@@ -171,6 +172,23 @@ class Settings(BaseSettings):
     )
     max_upload_mb: int = Field(ge=1, le=1024, description="Largest document, in MiB.")
     max_pages: int = Field(ge=1, le=2000, description="Most pages of a document.")
+    batch_max_files: int = Field(
+        ge=1,
+        le=100_000,
+        description="Most documents of a batch, members of ZIPs included.",
+    )
+    batch_max_upload_mb: int = Field(
+        ge=1, le=1_000_000, description="Largest upload of a batch, ZIPs unpacked, in MiB."
+    )
+    batch_max_zip_members: int = Field(ge=1, le=100_000, description="Most documents of a ZIP.")
+    batch_max_zip_ratio: float = Field(
+        gt=1,
+        description="A member of a ZIP that unpacks to more than so many times its size is not "
+        "read.",
+    )
+    batch_upload_deadline_s: float = Field(
+        gt=0, le=3000, description="Seconds that the upload of a batch may take to arrive."
+    )
     sync_deadline_s: float = Field(
         gt=0, le=3600, description="Seconds after which a synchronous request fails with 504."
     )
@@ -505,6 +523,16 @@ class Settings(BaseSettings):
         if self.jobs_max_concurrency is not None:
             return self.jobs_max_concurrency
         return self.worker_count + (0 if self.backend == "cpu" else _WAITING_FOR_MODEL)
+
+    @property
+    def incoming_folder(self) -> Path:
+        """Folder where uploads wait to be stored; on the disk of the local store."""
+        return self.data_root / "incoming"
+
+    @property
+    def batch_upload_bytes(self) -> int:
+        """Size of the largest upload of a batch in bytes."""
+        return self.batch_max_upload_mb * 1024 * 1024
 
     @property
     def max_upload_bytes(self) -> int:

@@ -184,14 +184,6 @@ def test_a_run_id_is_used_once(place: Place, folder: Path) -> None:
     assert answer.json()["error"]["code"] == "conflict"
 
 
-def test_documents_that_there_was_no_time_for_fail_one_by_one(place: Place) -> None:
-    items = [{"image_ref": _store(place, RECEIPT + bytes([number]))} for number in range(3)]
-    place.app.state.sync_deadline_s = 0.0
-    found = _batch(place, items=items)
-    assert {item["error"]["code"] for item in found["items"]} == {"inference_timeout"}
-    assert all(item["artifact_rel"] for item in found["items"])
-
-
 def test_runs_are_listed_page_by_page(place: Place, folder: Path) -> None:
     for number in range(5):
         _batch(place, images_dir="march", glob="01.pdf", run_id=f"run-{number}")

@@ -1,8 +1,9 @@
-"""`POST /v1/batch_extract` and `POST /v1/batch_extract_rerun`."""
+"""`POST /v1/batch_extract`, `_upload` and `_rerun`, each also `_async`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
@@ -13,28 +14,38 @@ from starlette.responses import Response
 from apps.api_cpu.artifacts.failures import failures_kept
 from apps.api_cpu.artifacts.store import batch_key
 from apps.api_cpu.auth.endpoints import ExtractCaller
-from apps.api_cpu.auth.roles import Caller
+from apps.api_cpu.auth.roles import Caller, Scope
+from apps.api_cpu.batches.plan import BatchPlanner, Plan
+from apps.api_cpu.batches.receiving import UploadReceiver
 from apps.api_cpu.batches.schemas import (
     REQUEST_EXAMPLES,
     RERUN_EXAMPLE,
     BatchRequest,
     BatchResponse,
     RerunRequest,
+    SharedOptions,
+    UploadForm,
 )
-from apps.api_cpu.batches.service import BatchService, Plan
-from apps.api_cpu.errors import from_validation
+from apps.api_cpu.batches.service import BatchService
+from apps.api_cpu.errors import from_validation, invalid
+from apps.api_cpu.extractions.prefer import preference_of
+from apps.api_cpu.extractions.schemas import Accepted
 from apps.api_cpu.idempotency.once import Attempt, Made, once
-from apps.api_cpu.idempotency.store import Answer
-from apps.api_cpu.openapi import IDEMPOTENCY_KEY, answers
+from apps.api_cpu.jobs.endpoints import accepted_response
+from apps.api_cpu.openapi import IDEMPOTENCY_KEY, Responses, answers, errors, promised
 from apps.api_cpu.request_context import new_request_id
-from apps.api_cpu.wire import WireResponse, dump, load_untrusted
+from apps.api_cpu.wire import WireResponse, load_untrusted
 from lib.domain.deadline import Deadline
 
 router = APIRouter(tags=["batches"])
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound=SharedOptions)
+MakePlan = Callable[[Request, str], Awaitable[Plan]]
+"""Reads a request; what it asks for, under this run id unless it names another."""
 
-SHOWN_MODELS = (BatchRequest, RerunRequest, BatchResponse)
+SHOWN_MODELS = (BatchRequest, RerunRequest, UploadForm, BatchResponse)
 """Models that the OpenAPI document would lack, or have without nulls."""
+
+UPLOAD_PATHS = ("/v1/batch_extract_upload", "/v1/batch_extract_upload_async")
 
 _FAILURES = (
     "bad_request",
@@ -46,82 +57,170 @@ _FAILURES = (
     "idempotency_in_progress",
     "payload_too_large",
     "validation_error",
+    "too_many_jobs",
     "storage_unavailable",
     "shutting_down",
-    "inference_timeout",
 )
+_UPLOAD_FAILURES = (*_FAILURES, "too_many_files", "unsupported_media_type")
 
 
-def _json(model: type[BaseModel], examples: dict[str, Any]) -> dict[str, Any]:
+def _body(model: type[BaseModel], kind: str, examples: dict[str, Any]) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    content = {"application/json": {"schema": schema, "examples": examples}}
-    body = {"required": True, "content": content}
+    shown = {"examples": examples} if examples else {}
+    body = {"required": True, "content": {kind: {"schema": schema, **shown}}}
     return {"requestBody": body, "parameters": [IDEMPOTENCY_KEY]}
+
+
+_JSON, _MULTIPART = "application/json", "multipart/form-data"
+_NAMED = _body(BatchRequest, _JSON, REQUEST_EXAMPLES)
+_UPLOADED = _body(UploadForm, _MULTIPART, {})
+_AGAIN = _body(RerunRequest, _JSON, {"what failed": {"value": RERUN_EXAMPLE}})
+
+
+def _now_or_later(*codes: str) -> Responses:
+    late = "Not done within `SYNC_DEADLINE_S`: it goes on as a job, unless `Prefer: wait` was sent."
+    return answers(BatchResponse, *codes) | promised(Accepted, description=late)
+
+
+def _later(*codes: str) -> Responses:
+    return promised(Accepted) | errors(*codes)
 
 
 @router.post(
     "/v1/batch_extract",
     summary="Read stored inputs, or a folder of the server",
     response_class=WireResponse,
-    openapi_extra=_json(BatchRequest, REQUEST_EXAMPLES),
-    responses=answers(BatchResponse, *_FAILURES),
+    openapi_extra=_NAMED,
+    responses=_now_or_later(*_FAILURES, "inference_timeout"),
 )
 async def batch_extract(request: Request, caller: ExtractCaller) -> Response:
     """One bad file never fails a batch: each item says what became of it."""
-    service: BatchService = request.app.state.batches
+    return await _batch(request, caller, partial(_named, caller), later=False)
 
-    def plan(sent: BatchRequest, run_id: str, deadline: Deadline) -> Plan:
-        return service.plan(sent, run_id, deadline)
 
-    return await _batch(request, caller, BatchRequest, plan)
+@router.post(
+    "/v1/batch_extract_async",
+    status_code=202,
+    summary="Read stored inputs, or a folder of the server, later",
+    response_class=WireResponse,
+    openapi_extra=_NAMED,
+    responses=_later(*_FAILURES, "inference_timeout"),
+)
+async def batch_extract_async(request: Request, caller: ExtractCaller) -> Response:
+    """The body of `/v1/batch_extract`; the run can be looked at while it goes on."""
+    return await _batch(request, caller, partial(_named, caller), later=True)
+
+
+@router.post(
+    UPLOAD_PATHS[0],
+    summary="Read many files, and what is in ZIPs",
+    response_class=WireResponse,
+    openapi_extra=_UPLOADED,
+    responses=_now_or_later(*_UPLOAD_FAILURES),
+)
+async def batch_extract_upload(request: Request, caller: ExtractCaller) -> Response:
+    """Files are stored as they arrive; one that cannot be read is an item that says why."""
+    return await _batch(request, caller, partial(_uploaded, caller), later=False)
+
+
+@router.post(
+    UPLOAD_PATHS[1],
+    status_code=202,
+    summary="Read many files, and what is in ZIPs, later",
+    response_class=WireResponse,
+    openapi_extra=_UPLOADED,
+    responses=_later(*_UPLOAD_FAILURES),
+)
+async def batch_extract_upload_async(request: Request, caller: ExtractCaller) -> Response:
+    """The body of `/v1/batch_extract_upload`; the run can be looked at while it goes on."""
+    return await _batch(request, caller, partial(_uploaded, caller), later=True)
 
 
 @router.post(
     "/v1/batch_extract_rerun",
     summary="Read a finished run again",
     response_class=WireResponse,
-    openapi_extra=_json(RerunRequest, {"what failed": {"value": RERUN_EXAMPLE}}),
-    responses=answers(BatchResponse, *_FAILURES),
+    openapi_extra=_AGAIN,
+    responses=_now_or_later(*_FAILURES),
 )
 async def batch_extract_rerun(request: Request, caller: ExtractCaller) -> Response:
-    """All of its items or some, with its task or another. Only kept inputs can be read."""
-    service: BatchService = request.app.state.batches
-
-    def plan(sent: RerunRequest, run_id: str, _deadline: Deadline) -> Plan:
-        return service.plan_again(sent, run_id, caller)
-
-    return await _batch(request, caller, RerunRequest, plan)
+    """All of its items or some, with its task or model or another. Only kept inputs can be read."""
+    return await _batch(request, caller, partial(_again, caller), later=False)
 
 
-async def _batch(
-    request: Request,
-    caller: Caller,
-    model: type[Model],
-    plan: Callable[[Model, str, Deadline], Plan],
-) -> Response:
+@router.post(
+    "/v1/batch_extract_rerun_async",
+    status_code=202,
+    summary="Read a finished run again, later",
+    response_class=WireResponse,
+    openapi_extra=_AGAIN,
+    responses=_later(*_FAILURES),
+)
+async def batch_extract_rerun_async(request: Request, caller: ExtractCaller) -> Response:
+    """The body of `/v1/batch_extract_rerun`; the run can be looked at while it goes on."""
+    return await _batch(request, caller, partial(_again, caller), later=True)
+
+
+async def _batch(request: Request, caller: Caller, plan_of: MakePlan, *, later: bool) -> Response:
     state = request.app.state
     service: BatchService = state.batches
+    prefers = preference_of(request)
+    later = later or prefers.respond_async
+    patience_s = min(prefers.patience_s, state.sync_deadline_s) if later else state.sync_deadline_s
 
     async def work(request: Request, attempt: Attempt) -> Response:
         async with failures_kept(request, state.store, caller, batch_key):
-            sent = await _sent(request, model)
-            deadline = Deadline.after(state.sync_deadline_s)
-            planned = await run_in_threadpool(plan, sent, attempt.resource_id, deadline)
-            await attempt.names(planned.run_id)
+            plan = await state.shutdown.unless_cut(plan_of(request, attempt.resource_id))
+            if plan.callback_url is not None and not later:
+                raise invalid("callback_url", "is for asynchronous requests only")
+            await attempt.names(plan.run_id)
             if attempt.follows_dead:
-                await run_in_threadpool(service.release, planned.run_id, caller)
-            running = service.run(planned, caller, state.admission, deadline)
-            return WireResponse(await state.shutdown.unless_cut(running))
+                await run_in_threadpool(service.release, plan.run_id, caller)
+            job = await run_in_threadpool(service.accept, plan, caller)
+            if patience_s:
+                job = await service.ended(
+                    job, caller, patience_s, gives_up=later or not prefers.wait
+                )
+            if not job.status.is_final:
+                return accepted_response(job)
+            return WireResponse(await run_in_threadpool(service.response, job))
 
-    def find(run_id: str) -> Answer | None:
-        found = service.again(run_id, caller)
-        return None if found is None else Answer(200, dump(found))
-
+    find = partial(service.again, caller=caller)
     return await once(request, caller, Made(new_request_id(), find, batch_key), work)
 
 
-async def _sent(request: Request, model: type[Model]) -> Model:
+async def _named(caller: Caller, request: Request, run_id: str) -> Plan:
+    planner: BatchPlanner = request.app.state.batch_planner
+    sent = await _sent(request, BatchRequest, caller)
+    deadline = Deadline.after(request.app.state.sync_deadline_s)
+    return await run_in_threadpool(planner.named, sent, run_id, deadline)
+
+
+async def _uploaded(caller: Caller, request: Request, run_id: str) -> Plan:
+    planner: BatchPlanner = request.app.state.batch_planner
+    receiver: UploadReceiver = request.app.state.upload_receiver
+    job_id = new_request_id()
+    async with receiver.receiving(request, caller, job_id) as received:
+        sent = planner.upload_request(received.fields)
+        _require_scopes(sent, caller)
+        return planner.uploaded(sent, run_id, received.documents, job_id)
+
+
+async def _again(caller: Caller, request: Request, run_id: str) -> Plan:
+    planner: BatchPlanner = request.app.state.batch_planner
+    sent = await _sent(request, RerunRequest, caller)
+    return await run_in_threadpool(planner.again, sent, run_id, caller)
+
+
+async def _sent(request: Request, model: type[Model], caller: Caller) -> Model:
     try:
-        return model.model_validate(load_untrusted(await request.body()))
+        sent = model.model_validate(load_untrusted(await request.body()))
     except ValidationError as error:
         raise from_validation(error) from None
+    _require_scopes(sent, caller)
+    return sent
+
+
+def _require_scopes(sent: SharedOptions, caller: Caller) -> None:
+    if sent.model is not None:
+        caller.require(Scope.DEBUG_RUN)

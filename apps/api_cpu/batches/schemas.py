@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,7 +11,9 @@ from apps.api_cpu.extractions.schemas import ReadingHints
 from apps.api_cpu.request_context import REQUEST_ID_PATTERN
 from apps.api_cpu.runs.schemas import ITEM_EXAMPLE, RUN_EXAMPLE, RunItem, RunView
 
-MOST_ITEMS = 1000
+MOST_ITEMS = 10_000
+# As of `debug.model` of an extraction.
+MODEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,199}$"
 
 REQUEST_EXAMPLES: dict[str, Any] = {
     "a folder": {
@@ -27,7 +29,7 @@ REQUEST_EXAMPLES: dict[str, Any] = {
 RERUN_EXAMPLE: dict[str, Any] = {"run_id": "march", "only": "failed", "new_run_id": "march-2"}
 
 
-class _Options(ReadingHints):
+class SharedOptions(ReadingHints):
     """What all documents of a batch share."""
 
     model_config = ConfigDict(extra="forbid")
@@ -37,6 +39,18 @@ class _Options(ReadingHints):
         ge=1,
         le=256,
         description="Documents at once, up to what the server does; default: as many as that.",
+    )
+    model: str | None = Field(
+        default=None,
+        pattern=MODEL_PATTERN,
+        description="Ask this served model instead of `VLLM_MODEL`; needs `debug:run`.",
+    )
+    callback_url: str | None = Field(
+        default=None,
+        max_length=2000,
+        pattern=r"^https?://[^\s]+$",
+        description="Is told when the job has ended (docs/jobs.md). Only asynchronous requests "
+        "may have one.",
     )
 
 
@@ -49,7 +63,7 @@ class BatchItem(BaseModel):
     filename: str | None = Field(default=None, max_length=255, description="Shown as `file`.")
 
 
-class BatchRequest(_Options):
+class BatchRequest(SharedOptions):
     """Exactly one of `items` and `images_dir`."""
 
     task_id: str = "auto"
@@ -58,7 +72,12 @@ class BatchRequest(_Options):
         default=None, max_length=500, description="A folder below the server's `DATA_ROOT`."
     )
     glob: str = Field(default="**/*", max_length=200, description="Which files of `images_dir`.")
-    limit: int = Field(default=MOST_ITEMS, ge=1, le=MOST_ITEMS, description="Only the first files.")
+    limit: int | None = Field(
+        default=None, ge=1, description="Only the first files; default: `BATCH_MAX_FILES`."
+    )
+    persist_inputs: bool = Field(
+        default=False, description="Keep the documents, so that they can be read again."
+    )
     run_id: str | None = Field(default=None, pattern=REQUEST_ID_PATTERN)
     gt_ref: str | None = Field(
         default=None,
@@ -74,6 +93,24 @@ class BatchRequest(_Options):
         return self
 
 
+class UploadRequest(SharedOptions):
+    """The form fields of an upload."""
+
+    task_id: str = Field(default="auto", max_length=100)
+    persist_inputs: bool = Field(
+        default=False, description="Keep the documents, so that they can be read again."
+    )
+    run_id: str | None = Field(default=None, pattern=REQUEST_ID_PATTERN)
+
+
+class UploadForm(UploadRequest):
+    """The multipart body: `files`, and the options as form fields before or after them."""
+
+    files: list[
+        Annotated[bytes, Field(json_schema_extra={"type": "string", "format": "binary"})]
+    ] = Field(description="A ZIP, judged by its bytes, counts as its members.")
+
+
 class Only(StrEnum):
     """Which items of a run are read again."""
 
@@ -82,7 +119,7 @@ class Only(StrEnum):
     NEEDS_REVIEW = "needs_review"
 
 
-class RerunRequest(_Options):
+class RerunRequest(SharedOptions):
     """A finished run again."""
 
     run_id: str = Field(max_length=128)

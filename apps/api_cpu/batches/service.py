@@ -1,285 +1,176 @@
-"""A batch: its documents read a few at a time, each an extraction of its own, then one artifact."""
+"""A batch becomes a job: its run id taken, its documents held, its rows written, in that order."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
-from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any
 
-from starlette.concurrency import run_in_threadpool
-
-from apps.api_cpu import logs
 from apps.api_cpu.artifacts.store import ArtifactStore, batch_key
 from apps.api_cpu.auth.roles import Caller
-from apps.api_cpu.batches.schemas import BatchRequest, Only, RerunRequest
-from apps.api_cpu.batches.sources import ServerFolder, Source, not_persisted, stored_inputs
-from apps.api_cpu.errors import invalid
-from apps.api_cpu.extractions.admission import Admission
-from apps.api_cpu.extractions.body import Submission
-from apps.api_cpu.extractions.draft import Draft
-from apps.api_cpu.extractions.item import Item, item_of
-from apps.api_cpu.extractions.schemas import ExtractRequest
-from apps.api_cpu.extractions.service import ExtractionService, Order
-from apps.api_cpu.request_context import RequestContext, new_request_id
-from apps.api_cpu.runs.service import RunService
-from apps.api_cpu.runs.store import Counts, RunIndex, StoredRun
-from apps.api_cpu.wire import dump, load_stored, timestamp
-from lib.domain.deadline import Deadline
-from lib.domain.task import Task
+from apps.api_cpu.batches.plan import Plan
+from apps.api_cpu.batches.sources import ServerFolder, Source
+from apps.api_cpu.errors import envelope, error_of
+from apps.api_cpu.idempotency.store import Answer
+from apps.api_cpu.inputs.content import Content
+from apps.api_cpu.inputs.service import InputStore
+from apps.api_cpu.jobs.rows import Job, NewItem
+from apps.api_cpu.jobs.rows import Kind as JobKind
+from apps.api_cpu.jobs.runner import OF_THE_KIND
+from apps.api_cpu.jobs.schemas import accepted, poll_url
+from apps.api_cpu.jobs.service import JobService
+from apps.api_cpu.request_context import new_request_id
+from apps.api_cpu.runs.store import RunIndex, StoredRun
+from apps.api_cpu.shutdown import shutting_down
+from apps.api_cpu.wire import dump
 from lib.errors import Error, Kind
-from lib.evaluation.truth import TruthDocument
 
+TRUTH_REF = "gt_input_ref"
+"""Of a batch job's own options: the truth as it was when the job was accepted, an input."""
 
-class Evaluation(Protocol):
-    """Judges the items of a run."""
-
-    def documents(self, text: str) -> tuple[TruthDocument, ...]:
-        """The documents of a truth file's text. Raises `validation_error`."""
-        ...
-
-    def of_items(
-        self,
-        documents: tuple[TruthDocument, ...],
-        items: Sequence[Item],
-        caller: Caller,
-        task_id: str,
-    ) -> dict[str, Any]:
-        """What a response says of the evaluation. Raises `storage_unavailable`."""
-        ...
-
-
-# A run ends at its deadline, and a moment later its artifact is written.
-_LEASE_FACTOR = 2.0
-# Of a run's artifact: what its response does not say.
-_NOT_SHOWN = frozenset({"owner_key_id", "code_version", "options"})
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A batch that has been understood: nothing of it can be refused any more."""
-
-    run_id: str
-    task: Task
-    sources: Sequence[Source]
-    options: ExtractRequest
-    concurrency: int | None
-    truth: tuple[TruthDocument, ...] | None = None
+_NOT_OF_THE_JOB = {"image_base64", "filename", "request_id", "callback_url"}
+# To take the documents of a folder into the store; the run's id is free again if we die in it.
+_LEASE_S = 3600.0
 
 
 class BatchService:
-    """Runs batches. Safe to share between requests."""
+    """Accepts batches and answers for them. Safe to share between requests."""
 
     def __init__(
         self,
-        extractions: ExtractionService,
-        runs: RunService,
-        index: RunIndex,
+        runs: RunIndex,
         store: ArtifactStore,
+        inputs: InputStore,
         folder: ServerFolder,
-        tasks: Mapping[str, Task],
-        evaluation: Evaluation,
-        *,
+        jobs: JobService,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._extractions = extractions
         self._runs = runs
-        self._index = index
         self._store = store
+        self._inputs = inputs
         self._folder = folder
-        self._tasks = tasks
-        self._evaluation = evaluation
+        self._jobs = jobs
         self._clock = clock
 
-    def plan(self, request: BatchRequest, run_id: str, deadline: Deadline) -> Plan:
-        """What to read, under `run_id` unless the request names another.
+    def accept(self, plan: Plan, caller: Caller) -> Job:
+        """The job; it will be run, whatever happens.
 
-        Raises `validation_error`, `not_found`, `payload_too_large`, `inference_timeout`.
-        """
-        truth = None
-        if request.gt_ref is not None:
-            truth = self._evaluation.documents(self._folder.text(request.gt_ref))
-        if request.items is not None:
-            sources = stored_inputs(request.items)
-        else:
-            folder = request.images_dir or ""
-            sources = self._folder.documents(folder, request.glob, request.limit, deadline)
-        return Plan(
-            request.run_id or run_id,
-            self._task(request.task_id),
-            sources,
-            _options(request, request.task_id),
-            request.concurrency,
-            truth,
-        )
-
-    def plan_again(self, request: RerunRequest, run_id: str, caller: Caller) -> Plan:
-        """What to read again, under `run_id` unless the request names another.
-
-        Raises `not_found`; `validation_error`, also when the run has no such items.
-        """
-        task_id = request.task_id or self._runs.one(request.run_id, caller)["task_id"]
-        items = [i for i in self._runs.items(request.run_id, caller) if _wanted(i, request.only)]
-        if not items:
-            raise invalid("only", "the run has no such items")
-        sources = [
-            Source(item["file"], image_ref=item["input_ref"])
-            if item["input_ref"]
-            else Source(item["file"], error=not_persisted())
-            for item in items
-        ]
-        return Plan(
-            request.new_run_id or run_id,
-            self._task(task_id),
-            sources,
-            _options(request, task_id),
-            request.concurrency,
-        )
-
-    async def run(
-        self, plan: Plan, caller: Caller, admission: Admission, deadline: Deadline
-    ) -> dict[str, Any]:
-        """Read all documents; those that the deadline does not leave time for fail one by one.
-
-        Raises `conflict` when the run id is taken, `storage_unavailable`.
+        Raises `conflict` when the run id is taken, `too_many_jobs`, `shutting_down`,
+        `storage_unavailable`; nothing of it is left then, inputs held under its id included.
         """
         now = self._clock()
-        await run_in_threadpool(self._reserve, plan, caller, now, deadline)
-        # No more than can run: what waits here does not fill the queue that all callers share.
-        places = asyncio.Semaphore(min(plan.concurrency or admission.slots, admission.slots))
+        try:
+            self._reserve(plan, caller, now)
+            try:
+                items = [self._item(source, plan, caller, now) for source in plan.sources]
+                return self._jobs.submit(self._job(plan, caller, now), items)
+            except Error:
+                self._runs.release(plan.run_id, caller.key_id)
+                raise
+        except Error:
+            self._inputs.release(plan.job_id)
+            raise
 
-        async def one(source: Source) -> Item:
-            async with places:
-                return await self._item(source, plan, caller, admission, deadline)
+    async def ended(self, job: Job, caller: Caller, wait_s: float, *, gives_up: bool) -> Job:
+        """The job once it has ended, or as it is after `wait_s` seconds where that is enough.
 
-        items = await asyncio.gather(*map(one, plan.sources))
-        return await run_in_threadpool(self._finish, plan, caller, now, items)
-
-    def again(self, run_id: str, caller: Caller) -> dict[str, Any] | None:
-        """The response of a run that has ended, as its artifact has it; None where there is none.
-
-        Its server may have died before it noted the counts. Raises `storage_unavailable`.
+        Raises `shutting_down` for who would wait on: the job goes on after the next start.
         """
-        run = self._index.find(run_id)
-        if run is None or run.owner_key_id != caller.key_id:
+        end = time.monotonic() + wait_s
+        while True:
+            now = await self._jobs.ended(job.job_id, caller, wait_s)
+            if now.status.is_final or gives_up:
+                return now
+            if time.monotonic() < end:
+                raise shutting_down()
+            end = time.monotonic() + wait_s
+
+    def response(self, job: Job) -> dict[str, Any]:
+        """What came of a job that has ended. Raises the error that it ended with."""
+        if job.error is not None:
+            raise error_of(job.error)
+        return self._jobs.result(job) or {}
+
+    def again(self, run_id: str, caller: Caller) -> Answer | None:
+        """What a request was answered that made this run; None where it made none."""
+        run = self._runs.find(run_id)
+        if run is None or run.owner_key_id != caller.key_id or run.job_id is None:
             return None
-        if not self._store.exists(run.artifact_rel):
+        if not self._jobs.exists(run.job_id):
             return None
-        artifact = load_stored(self._store.get(run.artifact_rel))
-        response = {name: artifact[name] for name in artifact if name not in _NOT_SHOWN}
-        if run.counts is None:
-            names = Counts.__dataclass_fields__
-            self._index.finish(run_id, Counts(**{name: response[name] for name in names}))
-        return response
+        job = self._jobs.one(run.job_id, caller)
+        if job.status.is_final and job.error is None:
+            return Answer(200, dump(self.response(job)))
+        return Answer(202, dump(accepted(job)), location=poll_url(job))
 
     def release(self, run_id: str, caller: Caller) -> None:
-        """Free an id that the caller's request took, whose server died before the run's end."""
-        self._index.release(run_id, caller.key_id)
+        """Free an id that the caller's request took, whose server died before its job was sure."""
+        self._runs.release(run_id, caller.key_id)
 
-    def _reserve(self, plan: Plan, caller: Caller, now: datetime, deadline: Deadline) -> None:
-        lease_until = now.timestamp() + deadline.remaining() * _LEASE_FACTOR
+    def _reserve(self, plan: Plan, caller: Caller, now: datetime) -> None:
         rel = batch_key(now, plan.run_id)
-        run = StoredRun(plan.run_id, caller.key_id, now.timestamp(), lease_until, rel, plan.task.id)
-        # An artifact without its counts was written by a server that died a moment later.
-        if self._store.exists(rel) or not self._index.reserve(run):
+        moment = now.timestamp()
+        run = StoredRun(
+            plan.run_id,
+            caller.key_id,
+            moment,
+            moment + _LEASE_S,
+            rel,
+            plan.task.id,
+            plan.job_id,
+        )
+        if self._store.exists(rel) or not self._runs.reserve(run, self._is_abandoned):
             raise Error("conflict", Kind.CONFLICT, "This `run_id` has been used before.")
 
-    async def _item(
-        self, source: Source, plan: Plan, caller: Caller, admission: Admission, deadline: Deadline
-    ) -> Item:
-        draft = Draft(RequestContext(new_request_id(), caller.key_id), caller)
-        draft.task = plan.task
-        try:
-            result = await admission.run(
-                partial(self._read, source, plan, draft, deadline), deadline
-            )
-        except Error as error:  # no place, no time: the document was not begun
-            result = await run_in_threadpool(self._extractions.fail, draft, error)
-        return item_of(source.file, draft, result)
+    def _is_abandoned(self, held: StoredRun) -> bool:
+        """Whether whoever took the id died before the job was sure."""
+        return held.job_id is None or not self._jobs.exists(held.job_id)
 
-    def _read(
-        self, source: Source, plan: Plan, draft: Draft, deadline: Deadline
-    ) -> dict[str, Any] | Error:
-        options = plan.options.model_copy(
-            update={"image_ref": source.image_ref, "filename": source.file[-255:]}
+    def _item(self, source: Source, plan: Plan, caller: Caller, now: datetime) -> NewItem:
+        request_id = new_request_id()
+        reference, error = source.image_ref, source.error
+        if error is None:
+            try:
+                reference = self._held(source, plan, caller, now)
+            except Error as failure:
+                if failure.retryable:
+                    raise
+                error = failure
+        failed = None if error is None else envelope(error, request_id)["error"]
+        return NewItem(request_id, source.file, reference, failed)
+
+    def _held(self, source: Source, plan: Plan, caller: Caller, now: datetime) -> str:
+        reference = source.image_ref or ""
+        if source.path is not None:
+            content = Content.of_bytes(self._folder.read(source.path))
+            reference = self._inputs.hold(content, caller.key_id, now, plan.job_id)
+        elif plan.kind is not JobKind.BATCH_EXTRACT_UPLOAD:  # of an upload they are held already
+            self._inputs.hold_stored(reference, caller, plan.job_id)
+            return reference
+        if plan.is_kept:
+            self._inputs.keep(reference, caller)
+        return reference
+
+    def _job(self, plan: Plan, caller: Caller, now: datetime) -> Job:
+        options: dict[str, Any] = plan.options.model_dump(
+            mode="json", exclude=_NOT_OF_THE_JOB, exclude_none=True
         )
-        draft.submission = Submission(options, None, None)
-        if source.error is not None:
-            return self._extractions.fail(draft, source.error)
-        try:
-            data = None if source.path is None else self._folder.read(source.path)
-        except Error as error:
-            return self._extractions.fail(draft, error)
-        if data is not None:
-            draft.note_document(data)
-        return self._extractions.outcome(draft, Order(plan.task, options, data), deadline)
-
-    def _finish(
-        self, plan: Plan, caller: Caller, now: datetime, items: Sequence[Item]
-    ) -> dict[str, Any]:
-        ok = sum(item["ok"] for item in items)
-        review = sum(item["needs_review"] for item in items)
-        counts = Counts(len(items), ok, len(items) - ok, review)
-        rel = batch_key(now, plan.run_id)
-        response: dict[str, Any] = {
-            "run_id": plan.run_id,
-            "created_at": timestamp(now),
-            "task_id": plan.task.id,
-            "item_count": counts.item_count,
-            "ok_count": counts.ok_count,
-            "failed_count": counts.failed_count,
-            "needs_review_count": counts.needs_review_count,
-            "artifact_rel": rel,
-            "items": items,
-            "eval": self._evaluated(plan, items, caller),
-        }
-        artifact = {
-            "owner_key_id": caller.key_id,
-            "code_version": version("ocr-service"),
-            "options": plan.options.model_dump(mode="json", exclude_none=True),
-            **response,
-        }
-        self._store.put(rel, dump(artifact))
-        self._index.finish(plan.run_id, counts)
-        return response
-
-    def _evaluated(
-        self, plan: Plan, items: Sequence[Item], caller: Caller
-    ) -> dict[str, Any] | None:
-        """None without truth, or when the evaluation could not be kept: the run itself is."""
-        if plan.truth is None:
-            return None
-        try:
-            return self._evaluation.of_items(plan.truth, items, caller, plan.task.id)
-        except Error as error:
-            logs.warning("a run was not evaluated", run_id=plan.run_id, code=error.code)
-            return None
-
-    def _task(self, task_id: str) -> Task:
-        task = self._tasks.get(task_id)
-        if task is None:
-            raise invalid("task_id", "there is no such task; `GET /v1/tasks` lists them")
-        return task
-
-
-def _options(request: BatchRequest | RerunRequest, task_id: str) -> ExtractRequest:
-    return ExtractRequest(
-        task_id=task_id,
-        language=request.language,
-        currency_hint=request.currency_hint,
-        date_order_hint=request.date_order_hint,
-        max_error_rate=request.max_error_rate,
-    )
-
-
-def _wanted(item: Item, only: Only) -> bool:
-    match only:
-        case Only.FAILED:
-            return not item["ok"]
-        case Only.NEEDS_REVIEW:
-            return bool(item["needs_review"])
-        case Only.ALL:
-            return True
+        if plan.truth is not None:
+            content = Content.of_bytes(plan.truth.encode())
+            truth = self._inputs.hold(content, caller.key_id, now, plan.job_id)
+            options[OF_THE_KIND] = {TRUTH_REF: truth}
+        return Job(
+            plan.job_id,
+            plan.kind,
+            caller.key_id,
+            caller.role,
+            now.timestamp(),
+            plan.task.id,
+            options,
+            total=len(plan.sources),
+            run_id=plan.run_id,
+            concurrency=plan.concurrency,
+            callback_url=plan.callback_url,
+            persist_inputs=plan.is_kept,
+        )

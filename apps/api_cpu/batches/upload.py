@@ -14,6 +14,7 @@ from typing import IO, Protocol, Self
 from apps.api_cpu.artifacts.store import store_unavailable
 from apps.api_cpu.batches.multipart import PartHead
 from apps.api_cpu.errors import invalid
+from apps.api_cpu.inputs.content import HEAD_BYTES, Content, extension_of
 from apps.api_cpu.middleware import body_too_large
 from lib.errors import Error, Kind
 from lib.loading.archives import (
@@ -23,23 +24,13 @@ from lib.loading.archives import (
     document_too_large,
     is_archive,
 )
-from lib.loading.media_type import MediaType, detect_media_type
+from lib.loading.media_type import detect_media_type
 
 FILES = "files"
 _MOST_FIELDS = 40
 _FIELD_BYTES = 64 * 1024
-_HEAD_BYTES = 1024
-_LONGEST_NAME = 255
-_EXTENSIONS = {
-    MediaType.PDF: "pdf",
-    MediaType.JPEG: "jpg",
-    MediaType.PNG: "png",
-    MediaType.WEBP: "webp",
-    MediaType.TIFF: "tif",
-    MediaType.BMP: "bmp",
-    MediaType.HEIC: "heic",
-    MediaType.XML: "xml",
-}
+# With room for a number, in a column of 255.
+_LONGEST_NAME = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +49,11 @@ class UploadLimits:
         return ArchiveLimits(self.archive_members, self.document_bytes, self.archive_ratio)
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A whole document in a temporary file, which is removed when `hold` has returned."""
-
-    path: Path
-    size: int
-    sha256: str
-    media_type: MediaType
-
-    @property
-    def extension(self) -> str:
-        """For the name of the input."""
-        return _EXTENSIONS[self.media_type]
-
-
 class Keeper(Protocol):
     """Puts documents into the input store, on behalf of one upload."""
 
     def hold(self, content: Content) -> str:
-        """The input's reference. Raises `storage_unavailable`."""
+        """The input's reference; its file is gone afterwards. Raises `storage_unavailable`."""
         ...
 
 
@@ -190,7 +166,7 @@ class Upload:
             return body_too_large(self._limits.bytes)
         if incoming.is_archive:
             return _not_a_document("nested_archive")
-        if incoming.media_type is None:
+        if not incoming.is_document:
             return _not_a_document("media_type")
         return None
 
@@ -234,6 +210,7 @@ class Upload:
 
     def _unique(self, name: str) -> str:
         """The name, or `name (2).ext`: items are told apart by it, also by ground truth."""
+        name = name[-_LONGEST_NAME:].lstrip("/")
         path = PurePosixPath(name)
         candidate = name
         while candidate in self._names:
@@ -271,9 +248,9 @@ class _Incoming:
         return is_archive(self.head)
 
     @property
-    def media_type(self) -> MediaType | None:
+    def is_document(self) -> bool:
         """Judged by the first bytes."""
-        return detect_media_type(self.head)
+        return detect_media_type(self.head) is not None
 
     def write(self, data: bytes) -> None:
         """Add bytes. Raises `storage_unavailable` when the disk is full."""
@@ -281,8 +258,8 @@ class _Incoming:
             self._file.write(data)
         except OSError:
             raise store_unavailable() from None
-        if len(self.head) < _HEAD_BYTES:
-            self.head += data[: _HEAD_BYTES - len(self.head)]
+        if len(self.head) < HEAD_BYTES:
+            self.head += data[: HEAD_BYTES - len(self.head)]
         self.size += len(data)
         self._digest.update(data)
 
@@ -292,8 +269,8 @@ class _Incoming:
             self._file.flush()
         except OSError:
             raise store_unavailable() from None
-        assert self.media_type is not None
-        return Content(Path(self._file.name), self.size, self._digest.hexdigest(), self.media_type)
+        extension = extension_of(self.head)
+        return Content(self._digest.hexdigest(), self.size, extension, Path(self._file.name))
 
     def reread(self) -> IO[bytes]:
         """The file from its beginning. Raises `storage_unavailable`."""
@@ -335,4 +312,4 @@ def _shown_name(name: str) -> str:
     printable = "".join(letter if letter.isprintable() else " " for letter in name)
     parts = PurePosixPath(printable.replace("\\", "/")).parts
     kept = [part for part in parts if part not in {"/", "//", "..", "."}]
-    return "/".join(kept)[-_LONGEST_NAME:].strip()
+    return "/".join(kept).strip()

@@ -170,6 +170,8 @@ runs = Table(
     Column("ok_count", Integer),
     Column("failed_count", Integer),
     Column("needs_review_count", Integer),
+    Column("job_id", String(36)),
+    Column("canceled_count", Integer),
 )
 
 # One row a key that a caller sent with a request that starts work; see apps/api_cpu/idempotency.

@@ -62,7 +62,7 @@ class RunEvaluation:
         judged on the fields that they name. Raises `not_found`, `validation_error`.
         """
         run = self._runs.one(run_id, caller)
-        items = self._runs.items(run_id, caller)
+        items = list(self._runs.items(run_id, caller))
         if truth is None:
             documents = self._corrected(items, caller)
         else:

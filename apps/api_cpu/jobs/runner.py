@@ -26,6 +26,9 @@ from lib.domain.deadline import Deadline
 from lib.domain.task import Task
 from lib.errors import Error, Kind
 
+OF_THE_KIND = "of_the_kind"
+"""Key of a job's options for what only the finisher of its kind reads."""
+
 BASE64_LENGTH = "image_base64_len"
 """Key of a job's options that is no option: the length of the base64 that the document came as."""
 
@@ -196,7 +199,8 @@ class Runner:
 def draft_of(claim: Claim) -> Draft:
     """The draft of an item: id, artifact key and time are those of its acceptance."""
     job, item = claim.job, claim.item
-    options = {name: value for name, value in job.options.items() if name != BASE64_LENGTH}
+    others = {BASE64_LENGTH, OF_THE_KIND}
+    options = {name: value for name, value in job.options.items() if name not in others}
     named = options | {"filename": item.file}
     submission = Submission(
         ExtractRequest.model_validate(named), None, job.options.get(BASE64_LENGTH)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.concurrency import run_in_threadpool
 
@@ -21,6 +21,18 @@ from apps.api_cpu.shutdown import shutting_down
 
 # A change made by another process is seen no later than this.
 _LOOK_EVERY_S = 0.5
+
+
+class Holds(Protocol):
+    """Inputs that are held for jobs."""
+
+    def holders(self) -> Sequence[str]:
+        """Ids of jobs whose holds are older than it takes to submit one."""
+        ...
+
+    def release(self, holder: str) -> None:
+        """Nothing is held for that job any more."""
+        ...
 
 
 class JobService:
@@ -73,6 +85,21 @@ class JobService:
         if self._changes.closed:
             raise shutting_down()
         self._store.submit(job, [item], self._queued_per_key)
+
+    def exists(self, job_id: str) -> bool:
+        """Whether such a job was ever taken, whoever sees it."""
+        return self._store.get(job_id) is not None
+
+    def release_abandoned(self, inputs: Holds) -> int:
+        """Let go of what is held for jobs that have ended, or never came to be; how many."""
+        holders = inputs.holders()
+        gone = 0
+        for job_id in holders:
+            job = self._store.get(job_id)
+            if job is None or job.status.is_final:
+                inputs.release(job_id)
+                gone += 1
+        return gone
 
     def one(self, job_id: str, caller: Caller) -> Job:
         """A job of the caller's; any for an admin. Raises `not_found`."""

@@ -124,9 +124,8 @@ class JobStore:
             rows = connection.execute(query.order_by(jobs.c.job_id.desc()).limit(limit))
             return [job_of(row) for row in rows.mappings()]
 
-    def items(self, job_id: str) -> Iterator[JobItem]:
-        """All items of a job in their order, read a page at a time."""
-        after = -1
+    def items(self, job_id: str, after: int = 0) -> Iterator[JobItem]:
+        """The items of a job in their order, after the `after`th, read a page at a time."""
         while True:
             query = select(*ITEM).where(job_items.c.job_id == job_id, job_items.c.number > after)
             with reading(self._engine) as connection:

@@ -29,11 +29,14 @@ RUN_EXAMPLE: dict[str, Any] = {
     "run_id": _RUN_ID,
     "created_at": "2026-11-20T09:30:00.000Z",
     "task_id": "auto",
+    "status": "succeeded",
     "item_count": 1,
     "ok_count": 1,
     "failed_count": 0,
     "needs_review_count": 0,
+    "canceled_count": 0,
     "artifact_rel": f"batches/2026-11-20/{_RUN_ID}.json",
+    "job_id": "0199f3c2-5a0e-7b11-8a35-94c1d27e6f50",
 }
 
 
@@ -45,11 +48,18 @@ class RunView(BaseModel):
     run_id: str
     created_at: str
     task_id: str
+    status: Literal["queued", "running", "succeeded", "failed", "canceled"] = Field(
+        default="succeeded", description="Of the run's job; the counts grow while it goes on."
+    )
     item_count: int
     ok_count: int
     failed_count: int
     needs_review_count: int
-    artifact_rel: str
+    canceled_count: int = Field(default=0, description="Documents that were given up.")
+    artifact_rel: str = Field(description="Written when the run ends.")
+    job_id: str | None = Field(
+        default=None, description="null for a run of a version that had no jobs."
+    )
 
 
 class RunItem(BaseModel):

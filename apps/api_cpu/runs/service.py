@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from itertools import islice
+from typing import Any, Protocol
 
 from apps.api_cpu.artifacts.service import ArtifactService
 from apps.api_cpu.auth.roles import Caller, Role
@@ -13,21 +14,51 @@ from apps.api_cpu.errors import invalid, not_found
 from apps.api_cpu.runs.export import items_as
 from apps.api_cpu.runs.filters import EVERYTHING, Filter
 from apps.api_cpu.runs.formats import Format
-from apps.api_cpu.runs.store import RunIndex, StoredRun
+from apps.api_cpu.runs.store import Counts, RunIndex, StoredRun
 from apps.api_cpu.wire import timestamp
 from lib.domain.task import Task
+from lib.errors import Error, Kind
+
+Item = dict[str, Any]
 
 _PAGE = 500
+_GOING_ON = frozenset({"queued", "running"})
+_ENDED = "succeeded"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the job of a run is: its status, and the items that have ended so far."""
+
+    status: str
+    counts: Counts
+
+
+class RunJobs(Protocol):
+    """The jobs that runs are."""
+
+    def progress(self, job_id: str) -> Progress | None:
+        """How far a job is; None where there is none (any more)."""
+        ...
+
+    def items(self, job_id: str, after: int) -> Iterator[tuple[int, Item]]:
+        """The items that have ended, with their numbers from 1, after the `after`th."""
+        ...
 
 
 class RunService:
-    """Looks runs up. A run that has not ended is not shown yet. Safe to share between threads."""
+    """Looks runs up, also while they go on. Safe to share between threads."""
 
     def __init__(
-        self, index: RunIndex, artifacts: ArtifactService, tasks: Mapping[str, Task]
+        self,
+        index: RunIndex,
+        artifacts: ArtifactService,
+        jobs: RunJobs,
+        tasks: Mapping[str, Task],
     ) -> None:
         self._index = index
         self._artifacts = artifacts
+        self._jobs = jobs
         self._tasks = tasks
 
     def page(
@@ -42,7 +73,7 @@ class RunService:
         more = len(found) > limit
         last = found[limit - 1] if more else None
         return {
-            "runs": [_view(run) for run in found[:limit]],
+            "runs": [view for run in found[:limit] if (view := self._view(run)) is not None],
             "next_cursor": None if last is None else f"{last.created_at!r}:{last.run_id}",
         }
 
@@ -58,13 +89,21 @@ class RunService:
 
     def one(self, run_id: str, caller: Caller) -> dict[str, Any]:
         """A run without its items. Raises `not_found`."""
-        return _view(self._find(run_id, caller))
+        view = self._view(self._find(run_id, caller))
+        if view is None:
+            raise not_found()
+        return view
 
-    def items(self, run_id: str, caller: Caller) -> list[dict[str, Any]]:
-        """All items of a run, in the order of the request. Raises `not_found`."""
-        run = self._find(run_id, caller)
-        items: list[dict[str, Any]] = self._artifacts.read(run.artifact_rel, caller)["items"]
-        return items
+    def ended(self, run_id: str, caller: Caller) -> dict[str, Any]:
+        """A run that goes on no longer. Raises `not_found`; `conflict` for one that does."""
+        run = self.one(run_id, caller)
+        if run["status"] in _GOING_ON:
+            raise Error("conflict", Kind.CONFLICT, "The run has not ended yet.")
+        return run
+
+    def items(self, run_id: str, caller: Caller) -> Iterator[Item]:
+        """The items that have ended, in the order of the request. Raises `not_found`."""
+        return (item for _, item in self._numbered(self._find(run_id, caller), caller, 0))
 
     def items_page(
         self,
@@ -75,13 +114,14 @@ class RunService:
         wanted: Filter = EVERYTHING,
     ) -> dict[str, Any]:
         """A page of items. Raises `not_found`; `validation_error` for a cursor of another page."""
-        items = self.items(run_id, caller)
-        page: list[dict[str, Any]] = []
-        for number in range(_offset(cursor), len(items)):
-            if wanted.matches(items[number]):
+        page: list[Item] = []
+        last = 0
+        for number, item in self._numbered(self._find(run_id, caller), caller, _offset(cursor)):
+            if wanted.matches(item):
                 if len(page) == limit:
-                    return {"items": page, "next_cursor": str(number)}
-                page.append(items[number])
+                    return {"items": page, "next_cursor": str(last)}
+                page.append(item)
+                last = number
         return {"items": page, "next_cursor": None}
 
     def export(
@@ -94,19 +134,33 @@ class RunService:
 
     def _find(self, run_id: str, caller: Caller) -> StoredRun:
         run = self._index.find(run_id)
-        if run is None or run.counts is None or not caller.may_see(run.owner_key_id):
+        if run is None or not caller.may_see(run.owner_key_id):
             raise not_found()
         return run
 
+    def _view(self, run: StoredRun) -> dict[str, Any] | None:
+        """None for a run that never came to be: its server died before its job was sure."""
+        progress = None if run.job_id is None else self._jobs.progress(run.job_id)
+        counts = run.counts or (progress.counts if progress else None)
+        if counts is None:
+            return None
+        return {
+            "run_id": run.run_id,
+            "created_at": timestamp(datetime.fromtimestamp(run.created_at, UTC)),
+            "task_id": run.task_id,
+            "status": progress.status if progress else _ENDED,
+            **asdict(counts),
+            "artifact_rel": run.artifact_rel,
+            "job_id": run.job_id,
+        }
 
-def _view(run: StoredRun) -> dict[str, Any]:
-    return {
-        "run_id": run.run_id,
-        "created_at": timestamp(datetime.fromtimestamp(run.created_at, UTC)),
-        "task_id": run.task_id,
-        **(asdict(run.counts) if run.counts else {}),
-        "artifact_rel": run.artifact_rel,
-    }
+    def _numbered(self, run: StoredRun, caller: Caller, after: int) -> Iterator[tuple[int, Item]]:
+        """From the job's rows, a few at a time; of a run without them, from its artifact."""
+        if run.job_id is not None and self._jobs.progress(run.job_id) is not None:
+            yield from self._jobs.items(run.job_id, after)
+        elif run.counts is not None:
+            items = self._artifacts.read(run.artifact_rel, caller)["items"]
+            yield from islice(enumerate(items, start=1), after, None)
 
 
 def _position(cursor: str | None) -> tuple[float, str] | None:

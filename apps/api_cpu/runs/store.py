@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +15,21 @@ from apps.api_cpu.runs.filters import EVERYTHING, Filter, Status
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How a run ended, item by item."""
+    """How a run ended, item by item. What was given up is neither ok nor failed."""
 
     item_count: int
     ok_count: int
     failed_count: int
     needs_review_count: int
+    canceled_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A row. `counts` is None until the run's artifact is written. Times in Unix seconds."""
+    """A row. `counts` is None until the run's artifact is written. Times in Unix seconds.
+
+    `job_id` is None for runs of before there were jobs.
+    """
 
     run_id: str
     owner_key_id: str
@@ -33,11 +37,13 @@ class StoredRun:
     lease_until: float
     artifact_rel: str
     task_id: str
+    job_id: str | None = None
     counts: Counts | None = None
 
 
 _KEYS = [runs.c[name] for name in StoredRun.__dataclass_fields__ if name != "counts"]
 _COUNTS = [runs.c[name] for name in Counts.__dataclass_fields__]
+_IS_SHOWN = or_(runs.c.item_count.is_not(None), runs.c.job_id.is_not(None))
 
 
 class RunIndex:
@@ -46,21 +52,29 @@ class RunIndex:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def reserve(self, run: StoredRun) -> bool:
+    def reserve(self, run: StoredRun, is_abandoned: Callable[[StoredRun], bool]) -> bool:
         """Take a run id; False when it is taken.
 
-        An id whose run has ended is taken for good. One whose lease is over without an end was
-        held by a process that died, and may be taken again.
+        One whose lease is over without an end may be taken again if whoever held it has died
+        before the job was sure: `is_abandoned` knows.
         """
         values = {column.name: getattr(run, column.name) for column in _KEYS}
-        abandoned = and_(runs.c.item_count.is_(None), runs.c.lease_until < run.created_at)
-        statement = (
-            upsert(self._engine, runs)
-            .values(**values)
-            .on_conflict_do_update(index_elements=["run_id"], set_=values, where=abandoned)
+        insertion = upsert(self._engine, runs).values(**values).on_conflict_do_nothing()
+        with writing(self._engine) as connection:
+            if connection.execute(insertion).rowcount == 1:
+                return True
+        held = self.find(run.run_id)
+        if held is None or held.counts is not None or held.lease_until >= run.created_at:
+            return False
+        if not is_abandoned(held):
+            return False
+        same = (
+            runs.c.run_id == run.run_id,
+            runs.c.job_id.is_not_distinct_from(held.job_id),
+            runs.c.item_count.is_(None),
         )
         with writing(self._engine) as connection:
-            return connection.execute(statement).rowcount == 1
+            return connection.execute(update(runs).where(*same).values(**values)).rowcount == 1
 
     def release(self, run_id: str, owner_key_id: str) -> None:
         """End the lease of an id, for who knows that its holder has died."""
@@ -102,12 +116,12 @@ class RunIndex:
         limit: int,
         wanted: Filter = EVERYTHING,
     ) -> Sequence[StoredRun]:
-        """Runs that have ended, the newest first: of one key, or of all.
+        """Runs that go on or have ended, the newest first: of one key, or of all.
 
         `before`: creation time and id of the last run of the page before this one. The text of
         `wanted` is looked for in ids of runs and tasks.
         """
-        query = select(*_KEYS, *_COUNTS).where(runs.c.item_count.is_not(None), *_conditions(wanted))
+        query = select(*_KEYS, *_COUNTS).where(_IS_SHOWN, *_conditions(wanted))
         if owner_key_id is not None:
             query = query.where(runs.c.owner_key_id == owner_key_id)
         if before is not None:
@@ -137,5 +151,6 @@ def _conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
 def _from_row(row: Row[Any]) -> StoredRun:
     values = dict(row._mapping)
     counts = {name: values.pop(name) for name in Counts.__dataclass_fields__}
+    counts["canceled_count"] = counts["canceled_count"] or 0
     ended = counts["item_count"] is not None
     return StoredRun(**values, counts=Counts(**counts) if ended else None)
