@@ -98,7 +98,7 @@ def serve_command(
         check_artifact_store(settings)
     except Error as wrong:
         raise console.stopped(wrong) from None
-    _give_large_buffers_back()
+    give_large_buffers_back()
     app = create_app(settings)
     server = Server(app, settings, announce)
     try:
@@ -130,7 +130,7 @@ def _say_what_next(settings: Settings, address: str, port: int) -> None:
     console.out.print("\n".join(lines), markup=False)
 
 
-def _give_large_buffers_back() -> None:
+def give_large_buffers_back() -> None:
     """Have large blocks mapped on their own, so that the system has them again once they are freed.
 
     glibc raises the threshold as blocks are freed, and keeps what lies below it in its heaps;

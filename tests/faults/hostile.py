@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from hostile_case import OPENS, UNREADABLE, Hostile, half
 from hostile_images import IMAGES, encoded, picture
+from hostile_others import OTHERS
 from hostile_pdfs import PDFS
+from hostile_pictures import PICTURES
+from hostile_structures import STRUCTURES
 
 
 def hostile_documents() -> tuple[Hostile, ...]:
     """All of them."""
-    return tuple(Hostile(*case) for case in (*PDFS, *IMAGES, *_XMLS, *_OTHERS))
+    cases = (*PDFS, *STRUCTURES, *IMAGES, *PICTURES, *_XMLS, *OTHERS, *_OTHERS)
+    return tuple(Hostile(*case) for case in cases)
 
 
 def billion_laughs() -> bytes:
