@@ -36,6 +36,8 @@ from apps.api_cpu.health.endpoints import router as health
 from apps.api_cpu.health.service import Readiness
 from apps.api_cpu.jobs.endpoints import SHOWN_MODELS as JOB_MODELS
 from apps.api_cpu.jobs.endpoints import router as jobs
+from apps.api_cpu.jobs.events import Streams
+from apps.api_cpu.jobs.events import router as job_events
 from apps.api_cpu.middleware import (
     BodyLimitMiddleware,
     LocalHostMiddleware,
@@ -62,8 +64,8 @@ _BODY_OVERHEAD_BYTES = 1024 * 1024
 _BODIES_BYTES = 256 * 1024 * 1024
 
 _ROUTERS = (
-    health, auth, tasks, extractions, exports, pages, corrections, vendors, batches, jobs, runs,
-    evals, webhooks, artifacts, archive, debug,
+    health, auth, tasks, extractions, exports, pages, corrections, vendors, batches, jobs,
+    job_events, runs, evals, webhooks, artifacts, archive, debug,
 )  # fmt: skip
 _MODELS = (
     *SHOWN_MODELS, *CORRECTION_MODELS, *BATCH_MODELS, *JOB_MODELS, *WEBHOOK_MODELS, *RUN_MODELS,
@@ -180,6 +182,7 @@ def _start(
         state.upload_receiver = services.upload_receiver
         state.jobs = services.jobs.service
         state.extract_jobs = services.jobs.extract_jobs
+        state.streams = Streams()
         state.promises = services.jobs.promises
         state.job_machinery = services.jobs
         state.webhooks = services.webhooks.service

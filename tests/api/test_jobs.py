@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from conftest import RECEIPT, Place
 
 from apps.api_cpu.auth.roles import Role
+from apps.api_cpu.jobs.events import Streams
 
 WAIT = {"wait": 20}
 
@@ -239,3 +241,51 @@ def test_health_counts_what_waits_in_the_table(make_place: Callable[..., Place])
         if counted["queued"]:
             break
     assert counted == {"backend": "local", "queued": 1, "running": 0}
+
+
+def _events(place: Place, url: str, **headers: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """Name, id and data of every event of a stream until the server ends it."""
+    answer = place.client.get(f"{url}/events", headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    found = []
+    for block in answer.text.strip().split("\n\n"):
+        said = dict(line.split(": ", 1) for line in block.split("\n") if not line.startswith(":"))
+        if said:
+            found.append((said["event"], said.get("id", ""), json.loads(said["data"])))
+    return found
+
+
+def test_events_tell_of_progress_items_and_the_end(place: Place) -> None:
+    accepted = _accept(place, request_id="told")
+    events = _events(place, accepted["poll_url"])
+    names = [name for name, _, _ in events]
+    assert names[-1] == "ended"
+    assert names.count("item") == names.count("ended") == 1
+    assert set(names) <= {"progress", "item", "ended"}
+    (item,) = [(number, data) for name, number, data in events if name == "item"]
+    assert (item[0], item[1]["request_id"], item[1]["ok"]) == ("1", "told", True)
+    assert events[-1][2]["status"] == "succeeded"
+
+
+def test_a_stream_goes_on_after_the_last_event_seen(place: Place) -> None:
+    accepted = _accept(place)
+    place.client.get(accepted["poll_url"], params=WAIT)
+    for last, items in (("0", 1), ("1", 0), ("nonsense", 1)):
+        events = _events(place, accepted["poll_url"], **{"Last-Event-ID": last})
+        assert [name for name, _, _ in events] == ["item"] * items + ["ended"]
+
+
+def test_events_of_a_strangers_job_are_not_told(locked: Place) -> None:
+    job = locked.client.post(
+        "/v1/extract_async", files={"file": ("a.pdf", RECEIPT)}, headers=locked.headers()
+    ).json()
+    answer = locked.client.get(job["poll_url"] + "/events", headers=locked.headers())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_more_streams_than_a_server_holds_are_refused(place: Place) -> None:
+    place.app.state.streams = Streams(most=0)
+    accepted = _accept(place)
+    answer = place.client.get(accepted["poll_url"] + "/events")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "rate_limited")

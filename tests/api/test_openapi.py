@@ -13,6 +13,7 @@ ENDPOINTS = {
     ("post", "/v1/extract_async"),
     ("get", "/v1/jobs"),
     ("get", "/v1/jobs/{job_id}"),
+    ("get", "/v1/jobs/{job_id}/events"),
     ("post", "/v1/jobs/{job_id}/cancel"),
     ("get", "/v1/health"),
     ("get", "/v1/me"),

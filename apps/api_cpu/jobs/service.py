@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from starlette.concurrency import run_in_threadpool
@@ -131,18 +132,30 @@ class JobService:
     async def ended(self, job_id: str, caller: Caller, wait_s: float) -> Job:
         """A job once it has ended, or as it is after so many seconds; holds no thread meanwhile."""
         end = time.monotonic() + wait_s
-        with self._changes.watching(job_id) as changed:
-            while True:
-                changed.clear()
-                job = await run_in_threadpool(self.one, job_id, caller)
-                left = end - time.monotonic()
-                if job.status.is_final or left <= 0 or self._changes.closed:
-                    return job
-                try:
+        job = await run_in_threadpool(self.one, job_id, caller)
+        while not job.status.is_final:
+            changed = await self.changed(job, end - time.monotonic())
+            if changed is None:
+                break
+            job = changed
+        return job
+
+    async def changed(self, job: Job, wait_s: float) -> Job | None:
+        """The job after its next change; None when there was none in so many seconds, or when the
+        server is stopping. Holds no thread meanwhile.
+        """
+        end = time.monotonic() + wait_s
+        with self._changes.watching(job.job_id) as told:
+            while not self._changes.closed and time.monotonic() < end:
+                now = await run_in_threadpool(self._store.get, job.job_id)
+                if now is not None and now.version != job.version:
+                    return now
+                left = max(0.0, end - time.monotonic())
+                with suppress(TimeoutError):
                     async with asyncio.timeout(min(left, _LOOK_EVERY_S)):
-                        await changed.wait()
-                except TimeoutError:
-                    continue
+                        await told.wait()
+                told.clear()
+        return None
 
     def queue_position(self, job: Job) -> int | None:
         """1 for the job that is next; None once it has begun. Between keys turns are taken, so that
