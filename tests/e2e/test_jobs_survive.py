@@ -1,0 +1,124 @@
+"""Jobs of real servers that are killed, stopped, and told to end in the middle of a document."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from conftest import RECEIPT, ServerProcess, eventually
+
+pytestmark = pytest.mark.slow
+Start = Callable[..., ServerProcess]
+ONE = {"OCR_WORKERS": "1", "JOBS_LEASE_S": "2"}
+
+
+def _workers(server: ServerProcess) -> list[psutil.Process]:
+    children = psutil.Process(server.process.pid).children()
+    return [child for child in children if "lib.ocr.worker" in " ".join(child.cmdline())]
+
+
+def _accept(server: ServerProcess, **fields: str) -> str:
+    with RECEIPT.open("rb") as file:
+        answer = server.client.post("/v1/extract_async", files={"file": file}, data=fields)
+    assert answer.status_code == 202, answer.text
+    return str(answer.headers["location"])
+
+
+def _job(server: ServerProcess, url: str, wait: float = 0) -> dict[str, Any]:
+    body: dict[str, Any] = server.client.get(url, params={"wait": wait}).json()
+    return body
+
+
+def _in_the_middle(server: ServerProcess, **fields: str) -> tuple[str, psutil.Process]:
+    """A job whose document is being read, by an OCR worker that makes no progress."""
+    server.wait_ready()
+    (worker,) = _workers(server)
+    worker.suspend()
+    url = _accept(server, **fields)
+    eventually(lambda: _job(server, url)["status"] == "running", "a running job")
+    return url, worker
+
+
+def _ended_once(server: ServerProcess, url: str, folder: Path) -> dict[str, Any]:
+    """The job's artifact, of which there is one; the job has succeeded."""
+    job = eventually(lambda: (j := _job(server, url, 30))["finished_at"] and j, "the job's end")
+    assert (job["status"], job["progress"]["done"]) == ("succeeded", 1), job
+    files = list((folder / "artifacts" / "extracts").rglob("*.json"))
+    assert [file.name for file in files] == [Path(job["result_rel"]).name]
+    artifact: dict[str, Any] = json.loads(files[0].read_bytes())
+    return artifact
+
+
+def test_a_server_that_is_killed_goes_on_where_it_was(start: Start, tmp_path: Path) -> None:
+    first = start(**ONE)
+    url, worker = _in_the_middle(first, request_id="killed")
+    first.stop(signal.SIGKILL)
+    worker.kill()
+    second = start(**ONE)
+    artifact = _ended_once(second, url, tmp_path)
+    assert [attempt["error"] for attempt in artifact["attempts"]] == ["worker_died", None]
+    assert second.client.get("/v1/extracts/killed").status_code == 200
+
+
+def test_who_was_stopped_for_longer_than_the_lease_records_nothing(
+    start: Start, tmp_path: Path
+) -> None:
+    stopped, other = start(**ONE), start(**ONE, JOBS_MAX_CONCURRENCY="0")
+    url, worker = _in_the_middle(stopped)
+    stopped.process.send_signal(signal.SIGSTOP)
+    eventually(lambda: _job(other, url)["status"] == "queued", "the end of the lease")
+    third = start(**ONE)
+    artifact = _ended_once(third, url, tmp_path)
+    worker.resume()
+    stopped.process.send_signal(signal.SIGCONT)
+    log = tmp_path / "server.log"
+    eventually(lambda: "this worker lost its lease" in log.read_text(), "the loss to be noticed")
+    stopped.wait_ready()
+    again = _accept(stopped)
+    assert _job(stopped, again, 30)["status"] == "succeeded"
+    assert [attempt["number"] for attempt in artifact["attempts"]] == [1, 2]
+    assert _job(third, url)["attempts"] == 2
+
+
+def test_a_server_that_is_told_to_end_hands_its_document_back(start: Start, tmp_path: Path) -> None:
+    first = start(**ONE, SHUTDOWN_GRACE_S="0.5")
+    url, worker = _in_the_middle(first)
+    first.stop()
+    gone, alive = psutil.wait_procs([worker], timeout=10)
+    assert (len(gone), alive) == (1, [])
+    second = start(**ONE)
+    artifact = _ended_once(second, url, tmp_path)
+    # It was not tried in vain: only handed on.
+    assert [attempt["number"] for attempt in artifact["attempts"]] == [2]
+
+
+def test_a_cancel_frees_the_worker_that_reads(start: Start) -> None:
+    server = start(**ONE)
+    url, worker = _in_the_middle(server, request_id="canceled")
+    assert server.client.post(url + "/cancel").status_code == 202
+    job = eventually(lambda: (j := _job(server, url, 10))["finished_at"] and j, "the cancel")
+    assert (job["status"], job["progress"]["canceled"]) == ("canceled", 1)
+    with suppress(psutil.NoSuchProcess):  # killed with its page, unless it had not got it yet
+        worker.resume()
+    kept = server.client.get("/v1/extracts/canceled")
+    assert (kept.status_code, kept.json()["error"]["code"]) == (409, "canceled")
+    assert _job(server, _accept(server), 30)["status"] == "succeeded"
+
+
+def test_a_request_that_takes_too_long_goes_on_as_a_job(start: Start, tmp_path: Path) -> None:
+    server = start(**ONE, SYNC_DEADLINE_S="0.5")
+    server.wait_ready()
+    (worker,) = _workers(server)
+    worker.suspend()
+    with RECEIPT.open("rb") as file:
+        answer = server.client.post("/v1/extract", files={"file": file})
+    assert answer.status_code == 202, answer.text
+    worker.resume()
+    artifact = _ended_once(server, answer.headers["location"], tmp_path)
+    assert [attempt["number"] for attempt in artifact["attempts"]] == [1]
