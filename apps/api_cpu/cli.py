@@ -15,6 +15,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("apps.api_cpu.server", "serve_command"),
     "worker": ("apps.api_cpu.worker", "worker_command"),
     "extract": ("apps.api_cpu.extractions.command", "extract_command"),
+    "batch": ("apps.api_cpu.batches.command", "batch_command"),
     "eval": ("apps.api_cpu.evals.command", "eval_command"),
     "evals": ("apps.api_cpu.evals.compare_command", "evals_commands"),
     "webhooks": ("apps.api_cpu.webhooks.command", "webhooks_commands"),
