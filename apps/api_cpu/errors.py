@@ -160,7 +160,10 @@ ERROR_CODES: tuple[ErrorCode, ...] = (
         "answers; see `Retry-After`.",
     ),
     ErrorCode(
-        "storage_unavailable", Kind.UNAVAILABLE, "The artifact store failed; see `Retry-After`."
+        "storage_unavailable",
+        Kind.UNAVAILABLE,
+        "The artifact store or a database failed, or there is no room for artifacts "
+        "(`details.reason` `no_room`: nothing was done, and the id is free); see `Retry-After`.",
     ),
     ErrorCode("shutting_down", Kind.UNAVAILABLE, "The server is stopping; see `Retry-After`."),
     ErrorCode(

@@ -130,6 +130,7 @@ def build_services(
         (
             settings.artifacts_folder,
             settings.incoming_folder,
+            settings.spool_folder,
             *settings.database_files,
             settings.webhook_key_file,
         ),

@@ -24,6 +24,7 @@ from lib.errors import Error
 
 _COUNTED_FOR_S = 1.0
 _SWEEP = "sweep"
+_MOST_REFUSED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +89,20 @@ class Spool:
     def upload(self, store: ArtifactStore) -> int:
         """Give what waits to the store, oldest first, and forget what it took; how many those are.
 
-        Raises `storage_unavailable` when the store is away. One that it refuses does not hold up
-        the others. Of the processes that try, one does, and the others return 0.
+        Raises `storage_unavailable` when the store is away, or takes reads but no writes. One that
+        it refuses does not hold up the others. Of the processes that try, one does, and the others
+        return 0.
         """
-        uploaded = 0
+        uploaded = refused = 0
         with self._locked(_SWEEP, wait=False) as is_ours:
             for entry in self.in_order() if is_ours else ():
                 try:
                     uploaded += self._upload_one(entry.key, store)
                 except Error:
                     store.probe()
+                    refused += 1
+                    if refused > _MOST_REFUSED:
+                        raise
                     logs.failure("the store refuses a spooled artifact; it waits", key=entry.key)
         return uploaded
 

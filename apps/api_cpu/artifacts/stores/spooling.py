@@ -172,7 +172,8 @@ class SpoolingStore:
             self._wake.clear()
             try:
                 if self._is_away.is_set():
-                    self._patient.probe()
+                    # From here on writers need not wait until all is uploaded.
+                    self.probe()
                 uploaded = self._spool.upload(self._patient)
             except Error:
                 self._is_gone()
@@ -181,7 +182,6 @@ class SpoolingStore:
                 logs.unexpected(exc)
                 pause = _LONGEST_PAUSE_S
             else:
-                self._is_back()
                 pause = _LOOK_EVERY_S
                 if uploaded:
                     logs.info("spooled artifacts are stored", count=uploaded)
