@@ -140,11 +140,10 @@ def build_services(
     indexes = Indexes(
         artifact_index, index, correction_index, run_index, ErasureIndex(index_engine)
     )
-    archive = build_archive(
-        store, indexes, inputs, memory, settings.retention_days, (images.forget, duplicates.forget)
-    )
     idempotency = Idempotency(IdempotencyStore(index_engine))
     opened.callback(idempotency.close)
+    erasers = (images.forget, duplicates.forget, idempotency.forget)
+    archive = build_archive(store, indexes, inputs, memory, settings.retention_days, erasers)
     policy = build_callback_policy(settings)
     opened.callback(policy.close)
     finishers = dict.fromkeys(BATCHES, BatchFinisher(store, run_index, inputs, evals))

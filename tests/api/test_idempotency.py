@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -231,3 +232,15 @@ def test_scopes_come_before_keys(locked: Place) -> None:
     client = locked.headers(Role.CLIENT)
     refused = locked.client.post("/v1/evals", json={}, headers=KEY | client)
     assert refused.status_code == 403
+
+
+def test_what_is_erased_is_not_answered_again(place: Place) -> None:
+    request_id = send(place).json()["request_id"]
+    assert place.client.delete(f"/v1/extracts/{request_id}").status_code == 200
+    again = send(place)
+    assert again.status_code == 404
+    assert again.json()["error"]["details"]["reason"] == "erased"
+    assert len(place.pipeline.calls) == 1
+    with sqlite3.connect(place.settings.index_database) as index:
+        kept = index.execute("select status, body from idempotency_keys").fetchall()
+    assert kept == [(200, None)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -105,6 +106,17 @@ def test_a_failure_is_tried_again_and_can_be_seen(hooked: Place, receiver: Recei
     assert second.body == first.body
     assert second.headers["webhook-id"] == first.headers["webhook-id"]
     _settled(hooked, headers, "delivered")
+
+
+def test_what_is_erased_is_not_told_any_more(hooked: Place, receiver: Receiver) -> None:
+    headers = hooked.headers()
+    _submit(hooked, receiver.url, headers)
+    told = json.loads(receiver.next().body)["job"]
+    delivery = _settled(hooked, headers, "delivered")
+    erased = hooked.client.delete(f"/v1/extracts/{told['result']['request_id']}", headers=headers)
+    assert erased.status_code == 200
+    hooked.client.post(f"/v1/webhooks/deliveries/{delivery['delivery_id']}/replay", headers=headers)
+    assert json.loads(receiver.next().body)["job"] == told | {"result": None}
 
 
 def test_one_key_makes_one_job_and_one_webhook(hooked: Place, receiver: Receiver) -> None:

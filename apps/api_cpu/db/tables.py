@@ -282,7 +282,6 @@ webhook_deliveries = Table(
     Column("lease_until", Float, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
-    Column("payload", LargeBinary),
     Column("last_at", Float),
     Column("last_problem", String(20)),
     Column("last_status", Integer),

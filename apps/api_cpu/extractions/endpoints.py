@@ -125,12 +125,12 @@ def _made(request_id: str, service: ExtractionService, caller: Caller) -> Made:
         try:
             stored = service.again(taken_id, caller)
         except Error as error:
-            if error.kind is Kind.NOT_FOUND:
+            if error.kind is Kind.NOT_FOUND and "erased_at" not in error.details:
                 return None
             raise
         return Answer(stored.status, dump(stored.body))
 
-    return Made(request_id, find, extract_key)
+    return Made(request_id, find, extract_key, is_one=True)
 
 
 async def _extract(

@@ -71,8 +71,12 @@ class ExtractIndex:
         return None if self._take_over(held, entry) else self.find(request_id)
 
     def release(self, request_id: str, owner_key_id: str) -> None:
-        """End the lease of an id, for who knows that its holder has died."""
-        mine = (extracts.c.request_id == request_id, extracts.c.owner_key_id == owner_key_id)
+        """End the lease of an id, for who knows that its holder has died; not that of a job."""
+        mine = (
+            extracts.c.request_id == request_id,
+            extracts.c.owner_key_id == owner_key_id,
+            extracts.c.lease_until < math.inf,
+        )
         with writing(self._engine) as connection:
             connection.execute(update(extracts).where(*mine).values(lease_until=0.0))
 

@@ -14,7 +14,7 @@ from starlette.types import Message
 from apps.api_cpu import logs
 from apps.api_cpu.artifacts.failures import KeyOf, failures_kept
 from apps.api_cpu.auth.roles import Caller
-from apps.api_cpu.errors import error_response, internal_error
+from apps.api_cpu.errors import error_response, not_found
 from apps.api_cpu.idempotency.fingerprint import FingerprintingReceive, fingerprint_for
 from apps.api_cpu.idempotency.header import key_sent
 from apps.api_cpu.idempotency.service import Idempotency, mismatch, packed, unpacked
@@ -25,6 +25,7 @@ from lib.errors import Error
 REPLAYED = "Idempotent-Replayed"
 # Answers that another attempt may better: conflicts with what runs now, limits, faults of ours.
 _SERVER_ERRORS = 500
+_WITH_RESULT = frozenset({200, 201})
 _PASSING = frozenset({408, 409, 425, 429})
 
 
@@ -34,12 +35,15 @@ class Made:
 
     `proposal` is the id that it gets unless its body or an earlier attempt names another; `find`
     returns the answer that was written under an id, or None: it is called on a thread and may raise
-    `Error`. `failures` says where the artifact of a refusal goes.
+    `Error`. `failures` says where the artifact of a refusal goes. `is_one` says that an answer of
+    success is about the extraction of that id alone, so that it may be kept with the key until that
+    is erased; others are found again each time.
     """
 
     proposal: str
     find: Callable[[str], Answer | None]
     failures: KeyOf
+    is_one: bool = False
 
 
 class Attempt:
@@ -66,10 +70,13 @@ Work = Callable[[Request, Attempt], Awaitable[Response]]
 class _KeyedAttempt(Attempt):
     """An attempt that writes down what it does before it does it."""
 
-    def __init__(self, request: Request, service: Idempotency, entry: Entry) -> None:
+    def __init__(
+        self, request: Request, service: Idempotency, entry: Entry, *, is_one: bool
+    ) -> None:
         super().__init__(entry.resource_id, follows_dead=entry.attempt > 1)
         self._service = service
         self._entry = entry
+        self._is_one = is_one
         self._tee = _tee(request)
         self._request_id = context_of(request).request_id
         self.request = Request(request.scope, self._receive)
@@ -98,9 +105,10 @@ class _KeyedAttempt(Attempt):
         ):
             await run_in_threadpool(self._service.free, self._entry)
             return
+        has_result = response.status_code in _WITH_RESULT and not self._is_one
         answer = Answer(
             response.status_code,
-            getattr(response, "body", None),
+            None if has_result else getattr(response, "body", None),
             response.headers.get("content-type"),
             response.headers.get("location"),
         )
@@ -138,7 +146,7 @@ async def once(request: Request, caller: Caller, made: Made, work: Work) -> Resp
                 return await _again(request, made, entry, entry.answer)
     if key is None:
         return await work(request, Attempt(made.proposal))
-    return await _first(_KeyedAttempt(request, service, entry), work)
+    return await _first(_KeyedAttempt(request, service, entry, is_one=made.is_one), work)
 
 
 async def _first(attempt: _KeyedAttempt, work: Work) -> Response:
@@ -181,7 +189,7 @@ async def _again(request: Request, made: Made, entry: Entry, answer: Answer) -> 
     if body is None:
         found = await run_in_threadpool(made.find, entry.resource_id)
         if found is None or found.body is None:
-            raise internal_error()
+            raise not_found()
         body = found.body
     headers = {REPLAYED: "true"} | ({"Location": answer.location} if answer.location else {})
     return Response(body, answer.status, headers, answer.media_type or "application/json")

@@ -103,6 +103,10 @@ class Idempotency:
         """Stop working under a key without a word: when the lease is over another may."""
         self._end(entry)
 
+    def forget(self, request_id: str) -> None:
+        """Keep no answer about this extraction: it is being erased."""
+        self._store.drop_bodies(request_id)
+
     def close(self) -> None:
         """Stop renewing leases."""
         with self._lock:

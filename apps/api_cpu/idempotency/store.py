@@ -124,6 +124,12 @@ class IdempotencyStore:
                 connection.execute(delete(keys).where(_is(Name(owner, key))))
         return len(gone)
 
+    def drop_bodies(self, resource_id: str) -> None:
+        """Forget what the answers about it said; that they were given stays."""
+        about = keys.c.resource_id == resource_id
+        with writing(self._engine) as connection:
+            connection.execute(update(keys).where(about).values(body=None))
+
     def owners_above(self, limit: int) -> Sequence[str]:
         """The API keys that have more than `limit` rows."""
         query = select(keys.c.owner_key_id).group_by(keys.c.owner_key_id)

@@ -11,6 +11,7 @@ from apps.api_cpu.jobs.rows import Job
 from apps.api_cpu.jobs.schemas import shown
 from apps.api_cpu.jobs.store import JobStore
 from apps.api_cpu.webhooks.store import queue
+from lib.errors import Error, Kind
 
 
 class WebhookOutbox:
@@ -32,4 +33,13 @@ def job_to_tell(
     Raises `storage_unavailable`.
     """
     job = store.get(job_id)
-    return None if job is None else shown(job, None, None) | {"result": result(job)}
+    if job is None:
+        return None
+    view = shown(job, None, None)
+    try:
+        return view | {"result": result(job)}
+    except Error as error:
+        if error.kind is not Kind.NOT_FOUND:
+            raise
+        # Erased, or kept no longer.
+        return view | {"result": None}

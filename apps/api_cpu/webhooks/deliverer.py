@@ -152,11 +152,9 @@ class Deliverer:
         )
 
     async def _attempt(self, delivery: Delivery) -> Sent:
-        payload = delivery.payload
+        payload = await asyncio.to_thread(self._payload, delivery)
         if payload is None:
-            payload = await asyncio.to_thread(self._payload, delivery)
-            if payload is None:
-                return Sent(Problem.JOB_GONE)
+            return Sent(Problem.JOB_GONE)
         now = self._clock()
         version = await asyncio.to_thread(self._store.secret_version, delivery.owner_key_id)
         secrets = [
@@ -166,6 +164,10 @@ class Deliverer:
         return await self._sender.send(delivery.url, headers, payload)
 
     def _payload(self, delivery: Delivery) -> bytes | None:
+        """The body: the same in each attempt, since a job that has ended changes no more.
+
+        It is made anew each time, not stored: what is erased meanwhile is not told any more.
+        """
         try:
             job = self._shown_job(delivery.job_id)
         except Error as error:
@@ -177,7 +179,6 @@ class Deliverer:
         payload = dump({"event": delivery.event, "job": job})
         if len(payload) > LARGEST_PAYLOAD:
             payload = dump({"event": delivery.event, "job": {**job, "result": None}})
-        self._store.prepare(delivery, payload)
         return payload
 
     def _judged(self, delivery: Delivery, sent: Sent) -> Outcome:

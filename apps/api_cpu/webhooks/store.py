@@ -33,7 +33,7 @@ _IS_PENDING = deliveries.c.state == literal_column("'pending'")
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A row. Times are in Unix seconds. `payload` is None until the first attempt has made it."""
+    """A row. Times are in Unix seconds."""
 
     delivery_id: str
     owner_key_id: str
@@ -48,7 +48,6 @@ class Delivery:
     lease_until: float
     attempts: int
     failed: int
-    payload: bytes | None = None
     last_at: float | None = None
     last_problem: str | None = None
     last_status: int | None = None
@@ -132,10 +131,6 @@ class DeliveryStore:
             for each in found
             if self._lease(each, lease_until)
         ]
-
-    def prepare(self, claimed: Delivery, payload: bytes) -> None:
-        """Keep the body, so that every attempt sends the same one."""
-        self._update(_is_held(claimed), payload=payload)
 
     def record(self, claimed: Delivery, outcome: Outcome) -> bool:
         """Note what came of an attempt; False when its lease was lost."""

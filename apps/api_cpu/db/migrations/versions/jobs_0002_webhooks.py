@@ -27,7 +27,6 @@ def upgrade() -> None:
         sa.Column("lease_until", sa.Float, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("failed", sa.Integer, nullable=False),
-        sa.Column("payload", sa.LargeBinary),
         sa.Column("last_at", sa.Float),
         sa.Column("last_problem", sa.String(20)),
         sa.Column("last_status", sa.Integer),
