@@ -287,13 +287,10 @@ def test_deliveries_are_seen_by_their_owner_and_admins(
     service = WebhookService(store, clock=clock)
     first = service.page(ME, None, None, 3)
     rest = service.page(ME, None, first["next_cursor"], 3)
-    assert [each["job_id"] for each in (*first["deliveries"], *rest["deliveries"])] == [
-        "j4",
-        "j3",
-        "j2",
-        "j1",
-        "j0",
-    ]
+    found = [*first["deliveries"], *rest["deliveries"]]
+    assert {each["job_id"] for each in found} == {f"j{number}" for number in range(5)}
+    ids = [each["delivery_id"] for each in found]
+    assert ids == sorted(ids, reverse=True), "newest first, to the millisecond"
     assert rest["next_cursor"] is None
     assert service.page(YOU, None, None, 9)["deliveries"] == []
     assert len(service.page(ADMIN, State.PENDING, None, 9)["deliveries"]) == 5
