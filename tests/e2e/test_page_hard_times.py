@@ -60,7 +60,7 @@ def test_forty_pages(served: ServerProcess, visit: Visit, tmp_path: Path) -> Non
     expect(page.locator(".toolbar .count")).to_have_text(f"1 / {PAGES}")
     assert len(drawn) < 6, "pages are drawn when they come into view"
 
-    page.locator('.field[data-field="total"] input').focus()
+    page.locator('.field[data-field="subtotal"] input').focus()
     expect(page.locator(".toolbar .count")).to_have_text(f"{PAGES} / {PAGES}")
     page.locator(".sheet").last.locator("img").wait_for()
     expect(page.locator(".overlay .box.lit")).to_be_in_viewport()

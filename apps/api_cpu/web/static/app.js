@@ -9,7 +9,8 @@ import { loadLanguage, t } from "/static/language.js";
 import { inWords, notices, say, shown } from "/static/notices.js";
 import { applyTheme } from "/static/preferences.js";
 import { QualityView } from "/static/quality_view.js";
-import { readFiles, resume } from "/static/reading.js";
+import { resume } from "/static/reading.js";
+import { readAll } from "/static/run_upload.js";
 import { RunView } from "/static/run_view.js";
 import { RunsView } from "/static/runs_view.js";
 import { connection, key } from "/static/server.js";
@@ -26,7 +27,7 @@ const VIEWS = [
   [/^#\/quality\/run\/([^/]+)$/, (runId) => new QualityView(navigate, { runId })],
   [/^#\/quality\/([^/]+)$/, (evalId) => new QualityView(navigate, { evalId })],
   [/^#\/settings$/, () => new SettingsView()],
-  [/^/, () => new InboxView()],
+  [/^/, () => new InboxView(take)],
 ];
 const LINKS = [
   { href: "#/", name: "nav.documents", sign: "file", below: /^(#\/(documents|again)\/.*|#\/|)$/ },
@@ -55,6 +56,7 @@ async function start() {
   addEventListener("keydown", pressed);
   addEventListener("beforeunload", (event) => view?.isUnsaved && event.preventDefault());
   document.body.classList.add("ready");
+  performance.mark("interactive");
   try {
     await session.open();
   } catch (error) {
@@ -117,9 +119,11 @@ function markLinks() {
   }
 }
 
-function take(files) {
-  readFiles(files);
+/** Have files read; a run is shown as soon as the server has it. */
+async function take(files) {
   if (!(view instanceof InboxView)) navigate("#/");
+  const runId = await readAll(files);
+  if (runId && view instanceof InboxView) navigate(`#/runs/${encodeURIComponent(runId)}`);
 }
 
 function pressed(event) {

@@ -17,12 +17,16 @@ class Documents extends EventTarget {
 
   /** New entries for files. */
   add(files) {
-    const added = [...files].map((file) => ({
-      id: `${Date.now()}-${Math.random()}`, name: file.name, file, status: "waiting", share: 0,
-    }));
-    this.#entries.push(...added);
+    for (const file of files) this.#entries.push({ id: newId(), name: file.name, file, status: "waiting", share: 0 });
     this.#changed();
-    return added;
+  }
+
+  /** An entry for what is being sent as a whole; it has no file of its own. */
+  addUpload(name) {
+    const entry = { id: newId(), name, status: "sending", share: 0 };
+    this.#entries.push(entry);
+    this.#changed();
+    return entry;
   }
 
   /** The entry of an extraction; a new one for an extraction that came from elsewhere. */
@@ -68,7 +72,6 @@ class Documents extends EventTarget {
   }
 }
 
-export const documents = new Documents();
 
 /** What a list says about an extraction's answer. */
 export function factsOf({ result, document_type: kind }) {
@@ -84,6 +87,8 @@ export function factsOf({ result, document_type: kind }) {
 /** The address of a document within the page. */
 export const hashOf = ({ requestId }) => `#/documents/${encodeURIComponent(requestId)}`;
 
+const newId = () => `${Date.now()}-${Math.random()}`;
+
 function restored() {
   try {
     return JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
@@ -91,3 +96,5 @@ function restored() {
     return [];
   }
 }
+
+export const documents = new Documents();

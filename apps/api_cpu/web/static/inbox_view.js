@@ -6,7 +6,7 @@ import { ACCEPTED, readable } from "/static/intake.js";
 import { duration, t } from "/static/language.js";
 import { inWords, shown } from "/static/notices.js";
 import { preferences } from "/static/preferences.js";
-import { cancel, readFiles, retry } from "/static/reading.js";
+import { cancel, retry } from "/static/reading.js";
 import { allTasks, taskName } from "/static/tasks.js";
 
 const BUSY = new Set(["waiting", "sending", "reading"]);
@@ -24,7 +24,9 @@ export class InboxView {
   #text = "";
   #refresh = ({ detail }) => this.#changed(detail);
 
-  constructor() {
+  /** `take(files)` has files read. */
+  constructor(take) {
+    this.#take = take;
     this.#search = el("input", {
       type: "search", "aria-label": t("inbox.search"), placeholder: t("inbox.search"),
       oninput: ({ target }) => { this.#text = target.value.toLowerCase(); this.#show(); },
@@ -35,6 +37,7 @@ export class InboxView {
   }
 
   #search;
+  #take;
 
   get title() {
     return t("nav.documents");
@@ -60,7 +63,7 @@ export class InboxView {
   #drop() {
     const pick = (attributes, label, sign) => {
       const input = el("input", { type: "file", class: "unseen", tabindex: "-1", "aria-hidden": "true", ...attributes,
-        onchange: () => { readFiles(attributes.webkitdirectory ? readable(input.files) : input.files); input.value = ""; } });
+        onchange: () => { this.#take(attributes.webkitdirectory ? readable(input.files) : [...input.files]); input.value = ""; } });
       return [input, button({ label, sign, class: attributes.class ?? "", onclick: () => input.click() })];
     };
     return el("section", { class: "drop", "aria-label": t("inbox.title") },

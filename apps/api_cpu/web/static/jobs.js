@@ -26,8 +26,14 @@ export function jobEnded(jobId, onState = () => {}) {
   });
 }
 
-/** The events of a job until it has ended: `{event, data}` each. Throws ServerError. */
-export const jobEvents = (jobId, signal) => events(`/v1/jobs/${jobId}/events`, { signal });
+/**
+ * What happens to a job until its end: `{event, data}` each, `progress`, `item` and at last `ended`. Throws
+ * ServerError.
+ */
+export const jobEvents = (jobId, signal) => events(`/v1/jobs/${jobId}/events`, { signal, last: "ended" });
+
+/** The job that reads a run now; undefined where none does. Throws ServerError. */
+export const jobOfRun = async (runId) => (await jobsNow()).find((job) => job.run_id === runId);
 
 /** Cancel a job. Throws ServerError. */
 export const cancelJob = (jobId) => ask(`/v1/jobs/${jobId}/cancel`, { method: "POST" });

@@ -192,7 +192,9 @@ export class PageViewer extends EventTarget {
     if (this.#drag) {
       const { sheet, from } = this.#drag;
       this.#drag.isFar ||= Math.hypot(event.clientX - this.#drag.x, event.clientY - this.#drag.y) > A_DRAG;
-      if (this.#drag.isFar) sheet.mark(sheet.wordsBetween(from, sheet.point(event)));
+      if (!this.#drag.isFar) return;
+      if (this.takesWords) sheet.mark(sheet.wordsBetween(from, sheet.point(event)));
+      else if (event.pointerType === "mouse") this.#scroller.scrollBy(-event.movementX, -event.movementY);
       return;
     }
     const sheet = this.#sheetAt(event);
@@ -218,7 +220,7 @@ export class PageViewer extends EventTarget {
     // The field that waits for words keeps the focus; a finger may still scroll.
     if (event.pointerType === "mouse") event.preventDefault();
     this.#drag = { sheet, from: sheet.point(event), x: event.clientX, y: event.clientY, isFar: false };
-    if (event.pointerType === "mouse" && this.takesWords) this.#scroller.setPointerCapture(event.pointerId);
+    if (event.pointerType === "mouse") this.#scroller.setPointerCapture(event.pointerId);
   }
 
   #release(event) {

@@ -31,7 +31,7 @@ export async function cancel(entry) {
 export function resume() {
   for (const entry of documents.all) {
     if (entry.status === "reading" && entry.jobId) follow(entry);
-    else if (["waiting", "sending", "reading"].includes(entry.status)) fail(entry, { code: "file_gone" });
+    else if (["waiting", "sending", "reading"].includes(entry.status)) failed(entry, { code: "file_gone" });
   }
 }
 
@@ -50,20 +50,23 @@ async function send() {
 async function submit(entry) {
   documents.update(entry, { status: "sending", share: 0 });
   try {
-    const { body } = await uploadSurely(entry);
+    const { body } = await uploadSurely(entry, "/v1/extract_async", formOf(entry));
     documents.update(entry, { status: "reading", jobId: body.job_id });
   } catch (error) {
-    fail(entry, error);
+    failed(entry, error);
     return;
   }
   follow(entry);
 }
 
-/** An answer that got lost is asked for again under the same key, so that nothing is read twice. */
-async function uploadSurely(entry) {
+/**
+ * Upload for an entry, whose share is told. An answer that got lost is asked for again under the same
+ * key, so that nothing is read twice. Throws ServerError.
+ */
+export async function uploadSurely(entry, path, form) {
   for (let attempt = newId(); ;) {
     try {
-      return await upload("/v1/extract_async", formOf(entry), {
+      return await upload(path, form, {
         headers: { "Idempotency-Key": attempt },
         onProgress: (share) => documents.update(entry, { share }),
       });
@@ -90,9 +93,9 @@ async function follow(entry) {
       documents.update(entry, { queue: { position, eta: progress.eta_s } }));
     if (job.status === "succeeded") finish(entry, job.result);
     else if (job.status === "canceled") documents.update(entry, { status: "canceled" });
-    else fail(entry, job.error);
+    else failed(entry, job.error);
   } catch (error) {
-    fail(entry, error);
+    failed(entry, error);
   }
 }
 
@@ -103,7 +106,8 @@ function finish(entry, answer) {
   });
 }
 
-function fail(entry, { code = "internal_error", message, details, request_id: requestId }) {
+/** An entry has come to a bad end. */
+export function failed(entry, { code = "internal_error", message, details, request_id: requestId }) {
   documents.update(entry, { status: "failed", error: { code, message, details, requestId } });
 }
 

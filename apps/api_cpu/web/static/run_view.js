@@ -2,10 +2,12 @@
 
 import { documents, factsOf, hashOf } from "/static/documents.js";
 import { button, el, icon } from "/static/elements.js";
+import { jobEvents, jobOfRun } from "/static/jobs.js";
 import { moment, t } from "/static/language.js";
 import { inWords, say, shown } from "/static/notices.js";
-import { countsOf, exportButtons, filterForm, mayEvaluate, queryOf, runOf } from "/static/runs_view.js";
+import { countsOf, exportButtons, filterForm, jobRow, queryOf } from "/static/runs_view.js";
 import { askPatiently, post } from "/static/server.js";
+import { session } from "/static/session.js";
 import { allTasks, taskName } from "/static/tasks.js";
 
 export class RunView {
@@ -13,7 +15,12 @@ export class RunView {
   #navigate;
   #wanted = {};
   #list = el("ul", { class: "documents" });
+  #head = el("header", { class: "row" });
+  #job = el("div", {});
+  #items = [];
+  #leaving = new AbortController();
   #more = el("div", { class: "row" });
+  #tools = el("div", {});
 
   constructor(runId, navigate) {
     this.runId = runId;
@@ -26,27 +33,57 @@ export class RunView {
   }
 
   async open() {
-    const [run, tasks] = await Promise.all([runOf(this.runId), allTasks()]);
-    this.#run = run;
+    const [job, tasks] = await Promise.all([jobOfRun(this.runId), allTasks()]);
     const path = `/v1/runs/${encodeURIComponent(this.runId)}/items`;
-    this.element.replaceChildren(
-      el("header", { class: "row" }, el("a", { class: "back", href: "#/runs", "aria-label": t("nav.runs") }, icon("back")),
-        el("div", {}, el("h2", {}, this.runId), el("p", { class: "quiet" }, `${moment(run.created_at)} · ${taskName(run.task_id)}`)),
-        el("span", { class: "spread" }), countsOf(run)),
+    this.element.replaceChildren(this.#head, this.#job,
       el("div", { class: "row" }, filterForm(shown((wanted) => { this.#wanted = { ...wanted }; return this.#load(); })),
         el("span", { class: "spread" }), exportButtons((format) => `${path}?${queryOf({ ...this.#wanted, format })}`, this.runId)),
-      this.#list, this.#more, this.#again(tasks));
-    await this.#load();
+      this.#list, this.#more, this.#tools);
+    if (job) shown(() => this.#follow(job, tasks))();
+    else await this.#ended(tasks);
   }
 
   key() {
     return false;
   }
 
-  close() {}
+  close() {
+    this.#leaving.abort();
+  }
+
+  /** While the run goes on: its job, and each item as it ends. */
+  async #follow(running, tasks) {
+    this.#showHead({ created_at: running.created_at, task_id: running.task_id });
+    this.#showJob(running);
+    this.#list.replaceChildren();
+    for await (const { event, data } of jobEvents(running.job_id, this.#leaving.signal)) {
+      if (event === "item") this.#list.prepend(this.#row(data));
+      else this.#showJob(data);
+    }
+    this.#job.replaceChildren();
+    await this.#ended(tasks);
+  }
+
+  async #ended(tasks) {
+    this.#run = await askPatiently(`/v1/runs/${encodeURIComponent(this.runId)}`);
+    this.#showHead(this.#run, countsOf(this.#run));
+    this.#tools.replaceChildren(this.#again(tasks));
+    await this.#load();
+  }
+
+  #showHead({ created_at: created, task_id: task }, counts = null) {
+    this.#head.replaceChildren(el("a", { class: "back", href: "#/runs", "aria-label": t("nav.runs") }, icon("back")),
+      el("div", {}, el("h2", {}, this.runId), el("p", { class: "quiet" }, `${moment(created)} · ${taskName(task)}`)),
+      el("span", { class: "spread" }), counts ?? "");
+  }
+
+  #showJob(job) {
+    this.#job.replaceChildren(el("section", { class: "card", "aria-label": t("jobs.title") }, jobRow(job)));
+  }
 
   async #load(cursor = "") {
     const { items, next_cursor: next } = await askPatiently(`/v1/runs/${encodeURIComponent(this.runId)}/items?${queryOf({ ...this.#wanted, cursor })}`);
+    this.#items = cursor ? [...this.#items, ...items] : items;
     const rows = items.map((item) => this.#row(item));
     if (cursor) this.#list.append(...rows);
     else this.#list.replaceChildren(...(rows.length ? rows : [el("li", {}, t("runs.no_items"))]));
@@ -64,10 +101,13 @@ export class RunView {
       amount ? el("span", { class: "amount" }, amount) : null, el("span", { class: "status" }, t(`status.${state}`)));
   }
 
-  /** The run's items become this tab's documents, so that one key leads from each to the next. */
+  /** The items listed become this tab's documents, so that one key leads from each to the next. */
   #remember(opened) {
-    const entry = documents.of(opened.request_id, opened.file);
-    documents.update(entry, { name: opened.file, facts: factsOf(opened), needsReview: opened.needs_review, inputRef: opened.input_ref });
+    const items = this.#items.some(({ request_id: id }) => id === opened.request_id) ? this.#items : [opened];
+    for (const item of items.filter(({ ok }) => ok)) {
+      const entry = documents.of(item.request_id, item.file);
+      documents.update(entry, { name: item.file, facts: factsOf(item), needsReview: item.needs_review, inputRef: item.input_ref });
+    }
   }
 
   #again(tasks) {
@@ -83,6 +123,6 @@ export class RunView {
     });
     return el("section", { class: "card", "aria-label": t("runs.again") }, el("h3", {}, t("runs.again")),
       el("form", { class: "row", onsubmit: start }, el("label", {}, t("runs.which"), " ", only), el("label", {}, t("again.task"), " ", task), el("button", {}, t("again.read"))),
-      mayEvaluate() ? el("p", {}, el("a", { href: `#/quality/run/${encodeURIComponent(this.runId)}` }, t("runs.evaluate"))) : null);
+      session.may("debug:run") ? el("p", {}, el("a", { href: `#/quality/run/${encodeURIComponent(this.runId)}` }, t("runs.evaluate"))) : null);
   }
 }

@@ -4,9 +4,8 @@ import { button, el, icon } from "/static/elements.js";
 import { cancelJob, jobsNow, JOBS_EVERY_MS } from "/static/jobs.js";
 import { duration, moment, t } from "/static/language.js";
 import { shown } from "/static/notices.js";
-import { ask, askPatiently, fetchBlob } from "/static/server.js";
+import { askPatiently, fetchBlob } from "/static/server.js";
 import { saveFile } from "/static/downloads.js";
-import { session } from "/static/session.js";
 import { taskName } from "/static/tasks.js";
 
 const FORMATS = ["xlsx", "csv", "jsonl"];
@@ -79,22 +78,26 @@ export class RunsView {
     const jobs = await jobsNow();
     const wasBusy = !this.#jobs.hidden;
     this.#jobs.hidden = !jobs.length;
-    this.#jobs.replaceChildren(el("h3", {}, t("jobs.title")), ...jobs.map((job) => jobRow(job, shown(() => this.#showJobs()))));
+    this.#jobs.replaceChildren(el("h3", {}, t("jobs.title")), ...jobs.map((job) => jobRow(job)));
     // What was running has ended, so it is a run now.
     if (wasBusy && !jobs.length) await this.#load();
   }
 }
 
 /** A job: how far it is, its place in the queue, how long it will take, and a way to stop it. */
-export function jobRow(job, refresh) {
-  const { total, done, ok, failed, current, eta_s: eta } = job.progress;
+export function jobRow(job) {
+  const { total, done, failed, current, eta_s: eta } = job.progress;
   const said = job.status === "queued" ? (job.queue_position ? t("status.position", { position: job.queue_position }) : t("status.waiting"))
     : [t("jobs.done", { done, total }), eta && t("status.eta", { time: duration(Number(eta)) }), Number(failed) ? t("jobs.failed", { count: failed }) : "", current].filter(Boolean).join(" · ");
   return el("div", { class: "job" },
-    el("div", {}, el("strong", {}, job.run_id ?? current ?? t(`jobs.kind.${job.kind}`)), " ", el("span", { class: "quiet" }, said)),
-    el("progress", { max: total, value: Number(ok) + Number(failed) || done, "aria-label": job.run_id ?? job.job_id }),
+    el("div", {}, jobName(job), " ", el("span", { class: "quiet" }, said)),
+    el("progress", { max: total, value: done, "aria-label": job.run_id ?? job.job_id }),
     job.cancel_requested ? el("span", { class: "quiet" }, t("jobs.stopping"))
-      : button({ label: t("jobs.cancel"), class: "small", onclick: shown(async () => { await cancelJob(job.job_id); await refresh(); }) }));
+      : button({ label: t("jobs.cancel"), class: "small", onclick: shown(() => cancelJob(job.job_id)) }));
+}
+
+function jobName({ run_id: runId, kind }) {
+  return runId ? el("a", { href: `#/runs/${encodeURIComponent(runId)}` }, runId) : el("strong", {}, t(`jobs.kind.${kind}`));
 }
 
 function runRow(run) {
@@ -110,9 +113,3 @@ export function countsOf({ item_count: all, ok_count: ok, failed_count: failed, 
   return el("span", { class: "tallies" }, el("span", { class: "quiet" }, t("runs.items", { count: all })),
     count("good", "sure", ok - open), count("doubt", "doubt", open), count("bad", "bad", failed));
 }
-
-/** Whether this key may look into evaluations. */
-export const mayEvaluate = () => session.may("debug:run");
-
-/** A run's numbers. Throws ServerError. */
-export const runOf = (id) => ask(`/v1/runs/${encodeURIComponent(id)}`);

@@ -80,27 +80,27 @@ export function upload(path, form, { onProgress = () => {}, headers = {}, signal
 }
 
 /**
- * The events of a stream, one object `{event, data, id}` at a time, until the server ends it.
- * A stream that breaks is taken up again after the last event seen. Throws ServerError when the server
- * refuses. EventSource cannot send a key, so the stream is read here.
+ * The events of a stream, `{event, data, id}` each, up to the one called `last`. A stream that breaks or
+ * ends before is taken up again after the last id seen. Throws ServerError when the server refuses.
+ * EventSource cannot send a key, so the stream is read here.
  */
-export async function* events(path, { signal } = {}) {
-  let last = "";
-  for (let failures = 0; ; ) {
+export async function* events(path, { signal, last }) {
+  let seen = "";
+  for (let failures = 0; ;) {
     try {
-      const response = await send(path, { signal, headers: { Accept: "text/event-stream", ...(last && { "Last-Event-ID": last }) } });
+      const response = await send(path, { signal, headers: { Accept: "text/event-stream", ...(seen && { "Last-Event-ID": seen }) } });
       for await (const event of eventsIn(response.body)) {
         failures = 0;
-        last = event.id || last;
+        seen = event.id || seen;
         yield event;
+        if (event.event === last) return;
       }
-      return;
     } catch (error) {
       // A stream that breaks while it is read is a TypeError.
       const isBroken = error instanceof TypeError || isPassing(error);
       if (!isBroken || failures >= PAUSES_MS.length) throw error;
-      await sleep(PAUSES_MS[failures++], signal);
     }
+    await sleep(PAUSES_MS[Math.min(failures++, PAUSES_MS.length - 1)], signal);
   }
 }
 

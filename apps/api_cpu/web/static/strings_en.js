@@ -65,7 +65,7 @@ export default {
 
   "jobs.title": "Being read now", "jobs.done": "{done} of {total}", "jobs.failed": { one: "{count} failed", other: "{count} failed" }, "jobs.cancel": "Cancel", "jobs.stopping": "stopping …",
   "jobs.kind.extract": "One document", "jobs.kind.batch_extract": "Documents of a folder", "jobs.kind.batch_extract_upload": "Uploaded documents", "jobs.kind.batch_extract_rerun": "A run again",
-  "runs.none": "There are no runs yet: drop several files or a ZIP at once, and they become a run.", "runs.no_items": "No documents match.", "runs.more": "More", "runs.status": "How it ended",
+  "runs.none": "There are no runs yet: drop a folder, a ZIP or more than ten files, and they become a run.", "runs.no_items": "No documents match.", "runs.more": "More", "runs.status": "How it ended",
   "runs.status.any": "All", "runs.status.ok": "Read surely", "runs.status.needs_review": "To check", "runs.status.failed": "Failed",
   "runs.count.good": "read", "runs.count.doubt": "to check", "runs.count.bad": "failed", "runs.items": { one: "{count} document", other: "{count} documents" },
   "runs.again": "Read again", "runs.which": "Which", "runs.only.failed": "what failed", "runs.only.needs_review": "what is to check", "runs.only.all": "all", "runs.started": "The run has been started.", "runs.evaluate": "Measure this run",

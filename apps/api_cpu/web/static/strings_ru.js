@@ -65,7 +65,7 @@ export default {
 
   "jobs.title": "Читается сейчас", "jobs.done": "{done} из {total}", "jobs.failed": { one: "{count} ошибка", few: "{count} ошибки", many: "{count} ошибок", other: "{count} ошибки" }, "jobs.cancel": "Отменить", "jobs.stopping": "останавливается …",
   "jobs.kind.extract": "Один документ", "jobs.kind.batch_extract": "Документы из папки", "jobs.kind.batch_extract_upload": "Загруженные документы", "jobs.kind.batch_extract_rerun": "Пакет снова",
-  "runs.none": "Пакетов пока нет: перетащите сразу несколько файлов или ZIP, и они станут пакетом.", "runs.no_items": "Подходящих документов нет.", "runs.more": "Ещё", "runs.status": "Чем закончилось",
+  "runs.none": "Пакетов пока нет: перетащите папку, ZIP или больше десяти файлов, и они станут пакетом.", "runs.no_items": "Подходящих документов нет.", "runs.more": "Ещё", "runs.status": "Чем закончилось",
   "runs.status.any": "Все", "runs.status.ok": "Прочитано уверенно", "runs.status.needs_review": "Проверить", "runs.status.failed": "Ошибки",
   "runs.count.good": "прочитано", "runs.count.doubt": "проверить", "runs.count.bad": "ошибки", "runs.items": { one: "{count} документ", few: "{count} документа", many: "{count} документов", other: "{count} документа" },
   "runs.again": "Прочитать снова", "runs.which": "Что", "runs.only.failed": "с ошибками", "runs.only.needs_review": "что проверить", "runs.only.all": "все", "runs.started": "Пакет запущен.", "runs.evaluate": "Измерить этот пакет",
