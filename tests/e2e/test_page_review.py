@@ -91,6 +91,21 @@ def test_from_the_upload_to_a_corrected_export(
     assert json.loads(text)["vendor_name"] == "Atelier Boisclair & Fils"
 
 
+def test_an_invoice_is_saved_as_an_einvoice(
+    served: ServerProcess, visit: Visit, tmp_path: Path
+) -> None:
+    page = visit(served)
+    upload(page, DIGITAL)
+    opened(page, DIGITAL.name)
+    field(page, "document_number").locator("input").fill("FA-CORRECTED-1")
+    page.get_by_text("Export").click()
+    with page.expect_download() as saving:
+        page.get_by_text("E-invoice, UBL 2.1").click()
+    saving.value.save_as(tmp_path / "out.xml")
+    assert "FA-CORRECTED-1" in (tmp_path / "out.xml").read_text()
+    expect(page.locator(".notice").last).to_contain_text("e-invoice")
+
+
 def test_doubtful_fields_by_keyboard_alone(served: ServerProcess, visit: Visit) -> None:
     page = visit(served)
     upload(page, SCAN, DIGITAL)
@@ -209,6 +224,19 @@ def test_another_task_reads_it_again_side_by_side(served: ServerProcess, visit: 
     assert head[2].startswith("Receipt,")
     page.get_by_text("Open the second reading").click()
     expect(page.locator(".facts")).to_contain_text("receipt_fields_v1")
+
+
+def test_a_document_that_comes_again_is_told(served: ServerProcess, visit: Visit) -> None:
+    page = visit(served)
+    upload(page, DIGITAL)
+    first = opened(page, DIGITAL.name)
+    page.goto(f"{served.url}/#/")
+    upload(page, DIGITAL)
+    page.locator(".documents a.whole").first.click()
+    expect(page.locator(".panel")).to_contain_text("This may have been read before")
+    assert page.locator(f'.verdict a[href="#/documents/{first}"]').count() <= 1
+    page.locator(".verdict a").first.click()
+    expect(page.locator(".document-head")).to_be_visible()
 
 
 def test_leaving_with_unsaved_changes_is_asked_about(served: ServerProcess, visit: Visit) -> None:

@@ -68,7 +68,8 @@ export function reasonsInWords({ review_reasons: reasons }) {
 }
 
 function notes({ warnings, schema_errors: errors }) {
-  const texts = [...warnings, ...(errors ?? [])].map((warning) => {
+  const told = warnings.filter((warning) => !warning.startsWith("duplicate:"));
+  const texts = [...told, ...(errors ?? [])].map((warning) => {
     const [, kind, name, text] = /^(\w+):(\w+): (.+)$/.exec(warning) ?? [];
     return kind ? `${nameOf(name)}: ${text}` : warning;
   });

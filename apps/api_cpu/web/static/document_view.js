@@ -2,7 +2,7 @@
 
 import { ChecksPanel, reasonsInWords } from "/static/checks_panel.js";
 import { documents, factsOf, hashOf } from "/static/documents.js";
-import { csvOf, saveFile, withExtension } from "/static/downloads.js";
+import { exportMenu } from "/static/document_exports.js";
 import { Draft, placed, SURE } from "/static/draft.js";
 import { button, el, icon } from "/static/elements.js";
 import { FieldList } from "/static/field_list.js";
@@ -88,7 +88,7 @@ export class DocumentView {
     const checks = new ChecksPanel(this.#draft);
     checks.addEventListener("pick", ({ detail }) => this.#pick([detail]));
     this.#save = button({ label: t("document.save"), class: "plain", onclick: () => this.#saveChanges() });
-    const panel = el("div", { class: "panel" }, this.#verdict(response), this.#list.element,
+    const panel = el("div", { class: "panel" }, this.#verdict(response), duplicates(response), this.#list.element,
       this.#grids.map(({ element }) => element), checks.element, this.#facts(response));
     this.element.replaceChildren(this.#heading(), this.#pages(response), panel, this.#actions());
     this.#wire();
@@ -134,12 +134,11 @@ export class DocumentView {
   }
 
   #actions() {
-    const choose = (label, act) => el("button", { type: "button", onclick: (event) => { event.target.closest("details").open = false; act(); } }, label);
     return el("footer", { class: "actions" },
-      el("details", { class: "menu" }, el("summary", {}, icon("more"), t("document.more")), el("div", { class: "choices-menu" },
-        choose(t("export.csv"), () => saveFile(withExtension(this.#entry.name, "csv"), new Blob(["\ufeff", csvOf(this.#draft.result)], { type: "text/csv" }))),
-        choose(t("export.json"), () => saveFile(withExtension(this.#entry.name, "json"), new Blob([JSON.stringify(this.#draft.result, null, 2)], { type: "application/json" }))),
-        choose(t("again.title"), () => this.#navigate(`#/again/${encodeURIComponent(this.requestId)}`)))),
+      exportMenu({
+        requestId: this.requestId, draft: this.#draft, name: this.#entry.name, save: () => this.#saveChanges(),
+        others: [{ label: t("again.title"), act: () => this.#navigate(`#/again/${encodeURIComponent(this.requestId)}`) }],
+      }),
       this.#save,
       button({ label: t("document.save_next"), class: "primary", onclick: () => this.#saveAndGoOn() }, el("kbd", {}, "Ctrl ↵")));
   }
@@ -231,6 +230,14 @@ export class DocumentView {
     const next = documents.neighbour(this.requestId, step);
     if (next) this.#navigate(hashOf(next));
   }
+}
+
+/** Earlier documents that this one may be, each with a way to it. */
+function duplicates({ duplicates: found = [] }) {
+  if (!found.length) return "";
+  return el("div", { class: "verdict doubtful" }, icon("doubt"), el("div", {}, el("strong", {}, t("duplicates.title")),
+    el("ul", {}, found.map(({ request_id: requestId, reason }) => el("li", {}, t(`duplicates.${reason}`), " ",
+      el("a", { href: hashOf({ requestId }) }, t("duplicates.open")))))));
 }
 
 function keyName({ key, ctrlKey, metaKey, altKey }) {

@@ -37,6 +37,12 @@ export async function fetchBlob(path, options = {}) {
   return (await send(path, options)).blob();
 }
 
+/** The bytes of an answer with its headers. Throws ServerError. */
+export async function fetchFile(path) {
+  const response = await send(path, {});
+  return { blob: await response.blob(), headers: response.headers };
+}
+
 /** POST `body` as JSON. Throws ServerError. */
 export function post(path, body, options = {}) {
   return ask(path, {

@@ -23,7 +23,8 @@ export default {
   "document.pages": { one: "{count} page", other: "{count} pages" }, "document.time": "read in {seconds} s",
   "document.more": "Export", "document.save": "Save", "document.save_next": "Save, next", "document.saved": "Saved.", "document.last": "That was the last one.",
   "document.not_fitting": "A value does not fit its field yet.", "document.unsaved": "Leave without saving what you changed?",
-  "export.csv": "CSV, as it stands here", "export.json": "JSON, as it stands here", "export.ubl": "E-invoice, UBL 2.1", "export.cii": "E-invoice, CII",
+  "export.csv": "CSV, as it stands here", "export.json": "JSON, as it stands here", "export.ubl": "E-invoice, UBL 2.1", "export.cii": "E-invoice, CII", "export.whole": "The e-invoice is complete.", "export.missing": "The e-invoice lacks what EN 16931 demands and the document does not say: {terms}",
+  "duplicates.title": "This may have been read before:", "duplicates.same_bytes": "The same file.", "duplicates.same_number": "The same number of the same seller.", "duplicates.same_number_amount_date": "The same number, total and date.", "duplicates.same_text": "Nearly the same text.", "duplicates.open": "Show it",
 
   "page.document": "The document", "page.pages": "Pages", "page.tools": "Page view", "page.image": "Page {number} of {count}", "page.none": "This e-invoice has no page: its values were read exactly.",
   "page.zoom_in": "Larger (+)", "page.zoom_out": "Smaller (−)", "page.fit": "Fit the width (0)", "page.rotate": "Turn (R)", "page.before": "Previous page ([)", "page.after": "Next page (])",
@@ -95,5 +96,5 @@ export default {
   "error.page_too_large": "A page has too many pixels or is too long.", "error.empty_document": "The file is empty.", "error.rate_limited": "That was too much at once; wait a moment.", "error.too_many_jobs": "Too much is waiting already; wait a moment.",
   "error.internal_error": "A fault of the server; its log has the request number.", "error.inference_unavailable": "No reader is free or ready; try again in a moment.", "error.inference_timeout": "Reading took too long.",
   "error.inference_bad_output": "The model's answer could not be used.", "error.storage_unavailable": "The server cannot store anything at the moment.", "error.shutting_down": "The server is stopping; try again in a moment.",
-  "error.file_gone": "The page was reloaded before the file was sent: choose it again.", "error.input_not_persisted": "The document was not kept on the server.",
+  "error.file_gone": "The page was reloaded before the file was sent: choose it again.", "error.input_not_persisted": "The document was not kept on the server.", "error.not_exportable": "This cannot be written as an e-invoice yet: {missing}",
 };

@@ -23,7 +23,8 @@ export default {
   "document.pages": { one: "{count} страница", few: "{count} страницы", many: "{count} страниц", other: "{count} страницы" }, "document.time": "прочитан за {seconds} с",
   "document.more": "Выгрузить", "document.save": "Сохранить", "document.save_next": "Сохранить, дальше", "document.saved": "Сохранено.", "document.last": "Это был последний.",
   "document.not_fitting": "Одно из значений не подходит к полю.", "document.unsaved": "Уйти и не сохранить изменения?",
-  "export.csv": "CSV, как здесь показано", "export.json": "JSON, как здесь показано", "export.ubl": "Электронный счёт, UBL 2.1", "export.cii": "Электронный счёт, CII",
+  "export.csv": "CSV, как здесь показано", "export.json": "JSON, как здесь показано", "export.ubl": "Электронный счёт, UBL 2.1", "export.cii": "Электронный счёт, CII", "export.whole": "Электронный счёт полон.", "export.missing": "В электронном счёте нет того, что требует EN 16931, а в документе не сказано: {terms}",
+  "duplicates.title": "Возможно, это уже читали:", "duplicates.same_bytes": "Тот же файл.", "duplicates.same_number": "Тот же номер того же продавца.", "duplicates.same_number_amount_date": "Те же номер, сумма и дата.", "duplicates.same_text": "Почти тот же текст.", "duplicates.open": "Показать",
 
   "page.document": "Документ", "page.pages": "Страницы", "page.tools": "Вид страницы", "page.image": "Страница {number} из {count}", "page.none": "У этого электронного счёта нет страниц: значения прочитаны точно.",
   "page.zoom_in": "Крупнее (+)", "page.zoom_out": "Мельче (−)", "page.fit": "По ширине (0)", "page.rotate": "Повернуть (R)", "page.before": "Предыдущая страница ([)", "page.after": "Следующая страница (])",
@@ -95,5 +96,5 @@ export default {
   "error.page_too_large": "На странице слишком много точек, или она слишком длинна.", "error.empty_document": "Файл пуст.", "error.rate_limited": "Слишком много сразу; подождите немного.", "error.too_many_jobs": "В очереди уже слишком много; подождите немного.",
   "error.internal_error": "Сбой сервера; номер запроса есть в его журнале.", "error.inference_unavailable": "Читать сейчас некому; повторите чуть позже.", "error.inference_timeout": "Чтение длилось слишком долго.",
   "error.inference_bad_output": "Ответ модели нельзя использовать.", "error.storage_unavailable": "Сервер сейчас не может ничего сохранить.", "error.shutting_down": "Сервер останавливается; повторите чуть позже.",
-  "error.file_gone": "Страницу обновили до отправки файла: выберите его снова.", "error.input_not_persisted": "Документ не сохранён на сервере.",
+  "error.file_gone": "Страницу обновили до отправки файла: выберите его снова.", "error.input_not_persisted": "Документ не сохранён на сервере.", "error.not_exportable": "Это пока нельзя записать электронным счётом: {missing}",
 };
