@@ -4,8 +4,8 @@
 
 Without --url it starts a server of its own. Figures: milliseconds from the start of the navigation
 until the page takes a document (median, most), bytes transferred until then with an empty cache,
-and for an invoice of 60 lines the times between frames while pages and panel are scrolled and fields
-lit, with the longest task of the main thread out of the browser's trace.
+and for an invoice of 60 lines the times between frames while pages and panel are scrolled and
+fields lit, with the longest task of the main thread out of the browser's trace.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
 import { documents, factsOf, hashOf } from "/static/documents.js";
 import { button, el, icon } from "/static/elements.js";
-import { jobEvents, jobOfRun } from "/static/jobs.js";
+import { jobEnded, jobEvents, jobOfRun } from "/static/jobs.js";
 import { moment, t } from "/static/language.js";
 import { inWords, say, shown } from "/static/notices.js";
 import { countsOf, exportButtons, filterForm, jobRow, queryOf } from "/static/runs_view.js";
-import { askPatiently, post } from "/static/server.js";
+import { askPatiently, post, ServerError } from "/static/server.js";
 import { session } from "/static/session.js";
 import { allTasks, taskName } from "/static/tasks.js";
 
@@ -56,9 +56,15 @@ export class RunView {
     this.#showHead({ created_at: running.created_at, task_id: running.task_id });
     this.#showJob(running);
     this.#list.replaceChildren();
-    for await (const { event, data } of jobEvents(running.job_id, this.#leaving.signal)) {
-      if (event === "item") this.#list.prepend(this.#row(data));
-      else this.#showJob(data);
+    try {
+      for await (const { event, data } of jobEvents(running.job_id, this.#leaving.signal)) {
+        if (event === "item") this.#list.prepend(this.#row(data));
+        else this.#showJob(data);
+      }
+    } catch (error) {
+      if (!(error instanceof ServerError)) throw error;
+      // Where there is no stream to be had, the job is looked at again and again.
+      await jobEnded(running.job_id, (job) => this.#showJob(job));
     }
     this.#job.replaceChildren();
     await this.#ended(tasks);

@@ -102,8 +102,8 @@ export async function* events(path, { signal, last }) {
         if (event.event === last) return;
       }
     } catch (error) {
-      // A stream that breaks while it is read is a TypeError.
-      const isBroken = error instanceof TypeError || isPassing(error);
+      // A stream that breaks while it is read is a TypeError; with 429 the server asks to be polled instead.
+      const isBroken = error instanceof TypeError || (isPassing(error) && error.status !== 429);
       if (!isBroken || failures >= PAUSES_MS.length) throw error;
     }
     await sleep(PAUSES_MS[Math.min(failures++, PAUSES_MS.length - 1)], signal);
