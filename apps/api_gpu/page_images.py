@@ -6,7 +6,6 @@ import base64
 import binascii
 import io
 import math
-import struct
 import warnings
 from typing import Final, Literal
 
@@ -15,7 +14,7 @@ from PIL import Image
 from apps.api_gpu.engine import Limits, Picture
 from apps.api_gpu.errors import refused
 from lib.errors import Error
-from lib.loading.pixel_modes import on_white
+from lib.loading.pixel_modes import BROKEN, on_white
 
 MAX_PIXELS: Final = 40_000_000
 _MAX_SIDE_PX: Final = 20_000
@@ -25,23 +24,6 @@ _BASE64: Final = ";base64"
 
 # A scan's sides and the page's sides that OCR was done on are both rounded to whole pixels.
 _ASPECT_TOLERANCE: Final = 0.02
-
-# What Pillow's decoders raise on broken data, beside UnidentifiedImageError (an OSError).
-_BROKEN: Final = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    NotImplementedError,
-    OverflowError,
-    ZeroDivisionError,
-    RuntimeError,
-    struct.error,
-)
 
 
 def page_picture(url: str, page_size: tuple[float, float], limits: Limits, param: str) -> Picture:
@@ -58,7 +40,7 @@ def page_picture(url: str, page_size: tuple[float, float], limits: Limits, param
             return _fitted(picture, limits)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(param) from None
-    except _BROKEN:
+    except BROKEN:
         raise refused("The page image cannot be decoded.", param, "unreadable_document") from None
 
 

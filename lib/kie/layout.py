@@ -299,30 +299,38 @@ def _parts(line: Line) -> Iterator[Line]:
         yield Line(tuple(part))
 
 
+def _common_height(item: Placed, row: Sequence[Placed]) -> float:
+    """How far an item overlaps the row's horizontally nearest cell; 0 if it is no part of it."""
+    box = item.box
+    if sum(len(p.word_boxes) for p in row) + len(item.word_boxes) > _WIDEST_ROW:
+        return 0.0
+    nearest = max(row, key=lambda other: other.box.overlap_x(box)).box
+    overlap = box.overlap_y(nearest)
+    if overlap <= _SAME_ROW_OVERLAP * min(box.height, nearest.height):
+        return 0.0
+    clash = nearest.overlap_x(box) / max(1e-6, min(box.width, nearest.width))
+    return overlap if clash < _COLUMN_CLASH else 0.0
+
+
 def _group_rows(placed: Sequence[Placed]) -> list[list[Placed]]:
     """Cells by baseline; a cell joins the row whose horizontally nearest cell it overlaps most."""
     rows: list[list[Placed]] = []
+    extents: list[tuple[float, float]] = []
     for item in sorted(placed, key=lambda p: p.box.center_y):
-        best: tuple[float, list[Placed]] | None = None
-        for row in rows[-_OPEN_ROWS:]:
-            if sum(len(p.word_boxes) for p in row) + len(item.word_boxes) > _WIDEST_ROW:
-                continue
-            nearest = max(row, key=lambda other: other.box.overlap_x(item.box))
-            overlap = item.box.overlap_y(nearest.box)
-            smaller = min(item.box.height, nearest.box.height)
-            clash = nearest.box.overlap_x(item.box) / max(
-                1e-6, min(item.box.width, nearest.box.width)
-            )
-            if (
-                overlap > _SAME_ROW_OVERLAP * smaller
-                and clash < _COLUMN_CLASH
-                and (best is None or overlap > best[0])
-            ):
-                best = (overlap, row)
-        if best:
-            best[1].append(item)
+        top, bottom = item.box.y0, item.box.y1
+        best, most = len(rows), 0.0
+        for index in range(max(0, len(rows) - _OPEN_ROWS), len(rows)):
+            # Most rows lie above or below: that is seen without looking at their cells.
+            if extents[index][1] > top and extents[index][0] < bottom:
+                overlap = _common_height(item, rows[index])
+                if overlap > most:
+                    best, most = index, overlap
+        if best < len(rows):
+            rows[best].append(item)
+            extents[best] = (min(extents[best][0], top), max(extents[best][1], bottom))
         else:
             rows.append([item])
+            extents.append((top, bottom))
     for row in rows:
         row.sort(key=lambda p: p.box.x0)
     rows.sort(key=lambda row: sum(p.box.center_y for p in row) / len(row))

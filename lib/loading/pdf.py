@@ -216,8 +216,11 @@ def _glyphs(text: pdfium.PdfTextPage, count: int) -> list[Glyph]:
     found = []
     for index in range(count):
         loose(raw, index, box_pointer)
-        left, right = sorted((box.left, box.right))
-        bottom, top = sorted((box.bottom, box.top))
+        left, right, bottom, top = box.left, box.right, box.bottom, box.top
+        if left > right:
+            left, right = right, left
+        if bottom > top:
+            bottom, top = top, bottom
         code = unicode(raw, index)
         if code == _SPACE and pdfium_c.FPDFText_IsGenerated(raw, index) == 1:
             code = _LINE_FEED

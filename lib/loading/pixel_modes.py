@@ -1,17 +1,38 @@
-"""Any mode of Pillow's as 8-bit grey or RGB: deep samples scaled, transparency laid on white."""
+"""What is particular to Pillow's pictures: their modes made plain, and what they fail with."""
 
 from __future__ import annotations
 
+import struct
 from typing import Final, Literal
 
 from PIL import Image
+
+BROKEN: Final = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    NotImplementedError,
+    OverflowError,
+    ZeroDivisionError,
+    RuntimeError,
+    struct.error,
+)
+"""What Pillow's decoders raise on broken data, beside UnidentifiedImageError (an OSError)."""
 
 # Full scales of the usual sample depths above 8 bits: 10, 12, 14 and 16.
 _FULL_SCALES: Final = (1023, 4095, 16383, 65535)
 
 
 def on_white(picture: Image.Image, mode: Literal["L", "RGB"]) -> Image.Image:
-    """The picture in `mode`, 8 bits a sample; the same object where it is so already."""
+    """The picture in `mode`, 8 bits a sample; the same object where it is so already.
+
+    Deep samples are scaled, and transparency is laid on white.
+    """
     if picture.mode.startswith("I") or picture.mode == "F":
         picture = _to_eight_bits(picture)
     if picture.has_transparency_data:

@@ -17,7 +17,7 @@ from lib.errors import Error
 from lib.loading import failures
 from lib.loading.limits import LoadingLimits
 from lib.loading.media_type import MediaType
-from lib.loading.pixel_modes import on_white
+from lib.loading.pixel_modes import BROKEN, on_white
 
 pillow_heif.register_heif_opener()
 
@@ -29,23 +29,6 @@ _FORMATS: Final = {
     MediaType.BMP: "BMP",
     MediaType.HEIC: "HEIF",
 }
-
-# What Pillow's decoders raise on broken data, beside UnidentifiedImageError (an OSError).
-_BROKEN: Final = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    NotImplementedError,
-    OverflowError,
-    ZeroDivisionError,
-    RuntimeError,
-    struct.error,
-)
 
 _FAX_RATIOS: Final = (1.5, 2.5)
 _MIRRORED_SIDES: Final = range(5, 9)
@@ -74,7 +57,7 @@ class RasterFile:
             self._sizes = self._judge_frames()
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise self._too_large() from None
-        except _BROKEN:
+        except BROKEN:
             raise failures.unreadable("damaged") from None
         self.page_count = len(self._sizes)
 
@@ -91,7 +74,7 @@ class RasterFile:
             picture = self._decoded()
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise self._too_large() from None
-        except _BROKEN:
+        except BROKEN:
             raise failures.unreadable("damaged") from None
         return PageImage(picture.width, picture.height, picture.tobytes())
 
@@ -185,7 +168,7 @@ def _orientation(picture: Image.Image) -> int:
     """EXIF orientation 1..8; 1 where the metadata is missing or broken."""
     try:
         found = picture.getexif().get(_ORIENTATION_TAG, 1)
-    except _BROKEN:
+    except BROKEN:
         return 1
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 

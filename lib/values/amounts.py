@@ -307,8 +307,9 @@ def _without_dates(text: str, folded: str, found: list[AmountMatch]) -> tuple[Am
     """The amounts that are no part of a date, a time or a phone number."""
     if all(match.symbol for match in found):
         return tuple(found)
-    spans = [(date.start, date.end) for date in find_dates(text)]
-    spans += [(time.start, time.end) for time in find_times(text)]
+    dates = find_dates(text)
+    spans = [(date.start, date.end) for date in dates]
+    spans += [(time.start, time.end) for time in find_times(text, dates)]
     spans += [phone.span() for phone in PHONE.finditer(folded)]
     if not spans:
         return tuple(found)

@@ -65,13 +65,18 @@ def find_phones(text: str, regions: Sequence[str] = ()) -> tuple[IdentifierMatch
     `valid` when the numbering plan of a region knows the number (then `country` is set and `value`
     is E.164); otherwise `value` is the digits with a leading plus where printed.
     """
-    folded = _MISREAD_BRACKET.sub(")", _without_dates(fold_width(text)))
+    folded = fold_width(text)
+    if sum(map(str.isdigit, folded)) < _SHORTEST:
+        return ()
+    folded = _MISREAD_BRACKET.sub(")", _without_dates(folded))
     return tuple(_phones(folded, tuple(regions)))
 
 
 def _without_dates(text: str) -> str:
     """The text with dates and times of day blotted out, position by position."""
-    spans = [(d.start, d.end) for d in find_dates(text) if "/" in text[d.start : d.end]]
+    spans = []
+    if "/" in text:
+        spans = [(d.start, d.end) for d in find_dates(text) if "/" in text[d.start : d.end]]
     if ":" in text:
         spans += [(t.start, t.end) for t in find_times(text) if not text[: t.start][-1:].isalpha()]
     for start, end in spans:

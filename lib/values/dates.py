@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -122,7 +122,7 @@ def find_dates(text: str, language: str | None = None) -> tuple[DateMatch, ...]:
 
     `language` (ISO 639) decides names of months that mean different months in two languages.
     """
-    if not any(c.isdigit() for c in text):
+    if not any(map(str.isdigit, text)):
         return ()
     folded = _repair(fold_width(text))
     found: list[DateMatch] = []
@@ -134,12 +134,17 @@ def find_dates(text: str, language: str | None = None) -> tuple[DateMatch, ...]:
     return tuple(sorted(found, key=lambda match: match.start))
 
 
-def find_times(text: str) -> tuple[TimeMatch, ...]:
-    """All times of day in a text, from left to right, also those glued to the end of a date."""
+def find_times(text: str, dates: Sequence[DateMatch] | None = None) -> tuple[TimeMatch, ...]:
+    """All times of day in a text, from left to right, also those glued to the end of a date.
+
+    `dates`: those of the text, where they have been found already.
+    """
+    if not any(map(str.isdigit, text)):
+        return ()
     folded = fold_width(text)
     if not any(c in folded for c in ":hH.时時시"):
         return ()
-    borders = {match.end for match in find_dates(text)}
+    borders = {match.end for match in (find_dates(text) if dates is None else dates)}
     found: list[TimeMatch] = []
     for pattern in (_TIME, _TIME_CJK):
         for match in pattern.finditer(folded):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 # Letters that Unicode does not decompose into a base letter and a mark.
 _UNDECOMPOSED = str.maketrans(
@@ -39,6 +40,7 @@ def fold_width(text: str) -> str:
     return "".join(map(_fold_character, text))
 
 
+@cache
 def _fold_character(character: str) -> str:
     if character.isascii():
         return character.translate(_QUOTES).translate(_SPACES)

@@ -12,7 +12,6 @@ from lib.kie.invoices.reading import Found, IdentifierFinder, Reading
 from lib.kie.layout import Cell, Span
 from lib.values.currencies import find_symbols
 from lib.values.identifiers import (
-    IdentifierMatch,
     find_bics,
     find_emails,
     find_ibans,
@@ -52,16 +51,10 @@ def find_accounts(reading: Reading, parties: Sequence[Party]) -> Found:
     }
 
 
-def _matches(reading: Reading, find: IdentifierFinder) -> Iterator[tuple[Span, IdentifierMatch]]:
-    for cell in reading.layout.cells:
-        for match in reading.identifiers(find, cell):
-            yield Span(cell, match.start, match.end), match
-
-
 def _plain(reading: Reading, find: IdentifierFinder) -> list[Candidate]:
     return _ranked(
         reading.mentions.candidate([span], 0.95 if match.valid else _DOUBTFUL)
-        for span, match in _matches(reading, find)
+        for span, match in reading.all_identifiers(find)
     )
 
 
@@ -81,7 +74,7 @@ def _tax_ids(reading: Reading, parties: Sequence[Party], role: str) -> list[Cand
     other = "customer" if role == "vendor" else "vendor"
     rival_cells = _cells_of([p for p in parties if p.score > _SURE_PARTY], other) - own
     found = []
-    for span, match in _matches(reading, find_tax_ids):
+    for span, match in reading.all_identifiers(find_tax_ids):
         label = _label_before(reading, span)
         if match.kind in _NOT_TAX and label is None:
             continue
@@ -127,7 +120,7 @@ def _label_before(reading: Reading, span: Span) -> str | None:
 def _registrations(reading: Reading) -> list[Candidate]:
     found = [
         reading.mentions.candidate([span], 0.82 if match.valid else 0.78)
-        for span, match in _matches(reading, find_tax_ids)
+        for span, match in reading.all_identifiers(find_tax_ids)
         if match.kind in ("siret", "siren", "uen", "cvr", "orgnr", "ytunnus")
         and _label_before(reading, span) is None
     ]
@@ -143,7 +136,7 @@ def _contacts(
     vendor = _cells_of([p for p in parties if p.score > _SURE_PARTY], "vendor")
     customer = _cells_of([p for p in parties if p.score > _SURE_PARTY], "customer", "shipping")
     found = []
-    for span, match in _matches(reading, find):
+    for span, match in reading.all_identifiers(find):
         cues = reading.labels.cues(span.cell) | _left_cues(reading, span.cell)
         if "fax" in cues or (field == "vendor_phone" and _is_other_number(reading, span)):
             continue

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from lib.domain.extraction import Candidate
 from lib.kie.invoices.key_values import KeyValues
 from lib.kie.invoices.labels import Labels
-from lib.kie.layout import Cell, Layout
+from lib.kie.layout import Cell, Layout, Span
 from lib.kie.mentions import Mentions
 from lib.values.identifiers import IdentifierMatch
 
@@ -31,13 +31,28 @@ class Reading:
     _identifiers: dict[tuple[IdentifierFinder, int], tuple[IdentifierMatch, ...]] = field(
         default_factory=dict, repr=False
     )
+    _located: dict[IdentifierFinder, tuple[tuple[Span, IdentifierMatch], ...]] = field(
+        default_factory=dict, repr=False
+    )
 
     def identifiers(self, find: IdentifierFinder, cell: Cell) -> tuple[IdentifierMatch, ...]:
         """What a finder of identifiers finds in a cell; found once."""
         key = (find, cell.index)
-        if key not in self._identifiers:
-            self._identifiers[key] = tuple(find(cell.text))
-        return self._identifiers[key]
+        found = self._identifiers.get(key)
+        if found is None:
+            found = self._identifiers[key] = tuple(find(cell.text))
+        return found
+
+    def all_identifiers(self, find: IdentifierFinder) -> tuple[tuple[Span, IdentifierMatch], ...]:
+        """What a finder finds in the document, with its place; found once."""
+        found = self._located.get(find)
+        if found is None:
+            found = self._located[find] = tuple(
+                (Span(cell, match.start, match.end), match)
+                for cell in self.layout.cells
+                for match in self.identifiers(find, cell)
+            )
+        return found
 
     def outside_table(self, cell: Cell) -> bool:
         """Whether a cell is no part of the line-item table."""
