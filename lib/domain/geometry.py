@@ -24,22 +24,26 @@ class Polygon:
     @property
     def x0(self) -> float:
         """Left edge of the bounding box."""
-        return min(x for x, _ in self.corners)
+        (a, _), (b, _), (c, _), (d, _) = self.corners
+        return min(a, b, c, d)
 
     @property
     def y0(self) -> float:
         """Top edge of the bounding box."""
-        return min(y for _, y in self.corners)
+        (_, a), (_, b), (_, c), (_, d) = self.corners
+        return min(a, b, c, d)
 
     @property
     def x1(self) -> float:
         """Right edge of the bounding box."""
-        return max(x for x, _ in self.corners)
+        (a, _), (b, _), (c, _), (d, _) = self.corners
+        return max(a, b, c, d)
 
     @property
     def y1(self) -> float:
         """Bottom edge of the bounding box."""
-        return max(y for _, y in self.corners)
+        (_, a), (_, b), (_, c), (_, d) = self.corners
+        return max(a, b, c, d)
 
 
 def bounding_polygon(polygons: Iterable[Polygon]) -> Polygon:

@@ -84,17 +84,21 @@ def _sideways_share(words: Sequence[Word], width: int, height: int) -> float:
 
 def _overlap_share(words: Sequence[Word]) -> float:
     """Share of words of which more than half lies under a word that starts lower."""
-    boxes = sorted((word.polygon for word in words), key=lambda box: box.y0)
+    polygons = sorted((word.polygon for word in words), key=lambda box: box.y0)
+    boxes = [(box.x0, box.y0, box.x1, box.y1) for box in polygons]
     covered = 0
-    for index, box in enumerate(boxes):
-        area = (box.x1 - box.x0) * (box.y1 - box.y0)
-        for other in boxes[index + 1 :]:
-            if other.y0 >= box.y1:
+    for index, (x0, y0, x1, y1) in enumerate(boxes):
+        area = (x1 - x0) * (y1 - y0)
+        for place in range(index + 1, len(boxes)):
+            left, top, right, bottom = boxes[place]
+            if top >= y1:
                 break
-            wide = min(box.x1, other.x1) - max(box.x0, other.x0)
-            high = min(box.y1, other.y1) - max(box.y0, other.y0)
-            smaller = min(area, (other.x1 - other.x0) * (other.y1 - other.y0))
-            if wide > 0 and high > 0 and 2 * wide * high > smaller:
+            wide = min(x1, right) - max(x0, left)
+            if wide <= 0:
+                continue
+            high = min(y1, bottom) - max(y0, top)
+            smaller = min(area, (right - left) * (bottom - top))
+            if high > 0 and 2 * wide * high > smaller:
                 covered += 1
                 break
     return covered / max(1, len(words))
