@@ -222,11 +222,19 @@ class S3ArtifactStore:
                 if _status(exc) != HTTPStatus.PRECONDITION_FAILED:
                     raise
                 # Perhaps it is ours: the answer to a write that took place may have been lost.
-                if _noted_sha256(self._client.head_object(**target)) != sha256:
+                if self._sha256_there(target) != sha256:
                     raise already_written() from None
 
         self._require_checked()
         self._call("PutObject", put, self._time_for(size))
+
+    def _sha256_there(self, target: Mapping[str, Any]) -> str | None:
+        try:
+            return _noted_sha256(self._client.head_object(**target))
+        except ClientError as exc:
+            if _status(exc) != HTTPStatus.NOT_FOUND:
+                raise
+            raise MayPass("there and gone again") from None
 
     def _downloaded(self, key: str, within_s: float) -> BinaryIO:
         target = self._target(key)
