@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from apps.api_cpu import console, logs
+from apps.api_cpu.artifacts.stores.build import check_artifact_store
 from apps.api_cpu.services import build_services
 from apps.api_cpu.stations import check_configs
 from lib.errors import Error
@@ -35,6 +36,7 @@ def worker_command(
     stopping = threading.Event()
     try:
         check_configs()
+        check_artifact_store(settings)
         with ExitStack() as opened:
             jobs = build_services(settings, opened, is_worker=True).jobs
             opened.callback(jobs.stop, settings.shutdown_grace_s)
