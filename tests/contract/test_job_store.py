@@ -94,6 +94,8 @@ def test_an_item_is_claimed_once_and_its_job_has_begun(store: JobStore) -> None:
     claim = take(store)
     assert (claim.item.status, claim.item.attempts, claim.item.worker_id) == ("running", 1, "w1")
     assert (claim.job.status, claim.job.started_at, claim.job.current) == ("running", NOW, "1.jpg")
+    assert claim.job == store.get("j1")
+    assert [claim.item] == list(store.items("j1"))
     assert store.claim("w2", NOW) is None
     assert store.counts() == Counts(0, 1)
 
@@ -295,6 +297,26 @@ def test_one_worker_writes_the_end(store: JobStore, leases: WorkerLeases) -> Non
     assert job is not None
     assert (job.status, job.finished_at, job.result_rel) == ("succeeded", NOW, "x")
     assert store.finish("j1", "w2", Status.FAILED, NOW) is None
+
+
+def test_who_ends_the_last_item_may_write_the_end_and_try_again(
+    store: JobStore, leases: WorkerLeases
+) -> None:
+    submit(store, "j1", 2)
+    register(leases, "w1")
+    first, last = take(store), take(store)
+    job = store.end(first, Status.SUCCEEDED, {}, NOW, finisher="w1")
+    assert job is not None
+    assert job.finisher is None
+    job = store.end(last, Status.FAILED, {}, NOW, finisher="w1")
+    assert job is not None
+    assert (job.finisher, job.stage) == ("w1", "finishing")
+    assert job == store.get("j1")
+    assert store.to_finish(NOW) == []
+    assert store.claim_end("j1", "w2", NOW) is None
+    assert store.to_finish(NOW, "w1") == ["j1"]
+    assert store.claim_end("j1", "w1", NOW) is not None
+    assert store.finish("j1", "w1", Status.SUCCEEDED, NOW, error={"code": "x"}) == store.get("j1")
 
 
 def test_an_end_that_could_not_be_written_is_put_off(store: JobStore) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -70,6 +72,8 @@ class Finishing:
         self._inputs = inputs
         self._worker_id = worker_id
         self._clock = clock
+        self._lock = threading.Lock()
+        self._ending: set[str] = set()
 
     def finish(self, job_id: str) -> Job | None:
         """The job in its final state; None when it is not read yet or another one ends it.
@@ -77,10 +81,19 @@ class Finishing:
         In this order: the kind's own end, inputs released, state (and with it the webhook). A death
         between two of them repeats the ones before.
         """
-        worker_id = self._worker_id()
-        job = self._store.claim_end(job_id, worker_id, self._clock())
-        if job is None:
-            return None
+        with self._alone(job_id) as alone:
+            job = None
+            if alone:
+                job = self._store.claim_end(job_id, self._worker_id(), self._clock())
+            return None if job is None else self._write_end(job)
+
+    def finish_own(self, job: Job) -> Job | None:
+        """`finish` for a job whose `finisher` this process is since its last item ended."""
+        with self._alone(job.job_id) as alone:
+            return self._write_end(job) if alone else None
+
+    def _write_end(self, job: Job) -> Job | None:
+        job_id, worker_id = job.job_id, job.finisher or ""
         try:
             ended = self._ended(job)
             self._inputs.release(job_id)
@@ -97,9 +110,25 @@ class Finishing:
             error=ended.error,
         )
 
+    @contextmanager
+    def _alone(self, job_id: str) -> Iterator[bool]:
+        """Whether no other thread of this process is writing that job's end."""
+        with self._lock:
+            alone = job_id not in self._ending
+            if alone:
+                self._ending.add(job_id)
+        try:
+            yield alone
+        finally:
+            if alone:
+                with self._lock:
+                    self._ending.discard(job_id)
+
     def finish_what_is_read(self) -> None:
-        """End the jobs that nobody ends: their finisher died, or their end was put off."""
-        for job_id in self._store.to_finish(self._clock()):
+        """End the jobs that nobody ends: their finisher died, or their end was put off, or this
+        process could not record it.
+        """
+        for job_id in self._store.to_finish(self._clock(), self._worker_id()):
             self.finish(job_id)
 
     def result(self, job: Job) -> dict[str, Any] | None:

@@ -154,8 +154,12 @@ def as_text(value: Any) -> str | None:
 def to_row(entity: Job | JobItem) -> dict[str, Any]:
     """The columns of a row."""
     names = JOB_COLUMNS if isinstance(entity, Job) else ITEM_COLUMNS
-    row = {name: getattr(entity, name) for name in names}
-    return {name: as_text(value) if name in _AS_JSON else value for name, value in row.items()}
+    return columns({name: getattr(entity, name) for name in names})
+
+
+def columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a job or an item as their columns hold them."""
+    return {name: as_text(value) if name in _AS_JSON else value for name, value in values.items()}
 
 
 def job_of(row: Mapping[Any, Any]) -> Job:

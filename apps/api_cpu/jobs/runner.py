@@ -129,9 +129,19 @@ class Runner:
         else:
             item = item_of(claim.item.file or "", draft, outcome)
             status = Status.SUCCEEDED if item["ok"] else Status.FAILED
-            job = self._store.end(claim, status, item, now, needs_review=item["needs_review"])
+            job = self._store.end(
+                claim,
+                status,
+                item,
+                now,
+                needs_review=item["needs_review"],
+                finisher=claim.item.worker_id,
+            )
         if job is not None and job.is_read:
-            self._finishing.finish(job.job_id)
+            if job.finisher is not None and job.finisher == claim.item.worker_id:
+                self._finishing.finish_own(job)
+            else:
+                self._finishing.finish(job.job_id)
 
     def outcome_of(self, claim: Claim, draft: Draft, exc: Exception, deadline: Deadline) -> Outcome:
         """What a failed attempt comes to; where that is a failure its artifact is written."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from sqlalchemy import (
@@ -184,8 +184,12 @@ class JobStore:
         now: float,
         *,
         needs_review: bool = False,
+        finisher: str | None = None,
     ) -> Job | None:
-        """Record the end of an item and count it; None when the worker no longer owned it."""
+        """Record the end of an item and count it; None when the worker no longer owned it.
+
+        With `finisher`, that worker is who writes the job's end if the item was the last one.
+        """
         with writing(self._engine) as connection:
             job = lock(connection, claim.job.job_id)
             if job is None:
@@ -206,6 +210,9 @@ class JobStore:
             }
             if not change_item(connection, claim.item, change):
                 return None
+            last = replace(job, **counts).is_read and job.finisher is None
+            if finisher is not None and last:
+                counts |= _writing_the_end(finisher)
             after = change_job(connection, job, counts)
         self._changed(after.job_id)
         return after
@@ -247,20 +254,22 @@ class JobStore:
         with reading(self._engine) as connection:
             return frozenset(connection.scalars(query))
 
-    def to_finish(self, now: float, limit: int = 50) -> list[str]:
-        """Jobs whose items have all ended and whose end nobody is writing."""
-        query = select(jobs.c.job_id).where(*_finishable(now)).order_by(jobs.c.job_id)
+    def to_finish(self, now: float, worker_id: str = "", limit: int = 50) -> list[str]:
+        """Jobs whose items have all ended and whose end nobody is writing but this worker."""
+        query = select(jobs.c.job_id).where(*_finishable(now, worker_id)).order_by(jobs.c.job_id)
         with reading(self._engine) as connection:
             return list(connection.scalars(query.limit(limit)))
 
     def claim_end(self, job_id: str, worker_id: str, now: float) -> Job | None:
-        """Become the one who writes a job's end; None when it has one, or is not read yet."""
+        """Become the one who writes a job's end; None when it has one, or is not read yet.
+
+        Who is that already becomes it again: it could not write the end before.
+        """
         with writing(self._engine) as connection:
-            job = lock(connection, job_id, *_finishable(now))
+            job = lock(connection, job_id, *_finishable(now, worker_id))
             if job is None:
                 return None
-            change = {"finisher": worker_id, "stage": Stage.FINISHING, "current": None}
-            after = change_job(connection, job, change)
+            after = change_job(connection, job, _writing_the_end(worker_id))
         self._changed(job_id)
         return after
 
@@ -292,7 +301,7 @@ class JobStore:
                 "stage": Stage.ENDED,
                 "finisher": None,
                 "result_rel": result_rel,
-                "error": as_text(error),
+                "error": error,
             }
             after = change_job(connection, job, change)
             if self._outbox is not None:
@@ -301,9 +310,14 @@ class JobStore:
         return after
 
 
-def _finishable(now: float) -> tuple[ColumnElement[bool], ...]:
+def _writing_the_end(worker_id: str) -> dict[str, Any]:
+    return {"finisher": worker_id, "stage": Stage.FINISHING, "current": None}
+
+
+def _finishable(now: float, worker_id: str) -> tuple[ColumnElement[bool], ...]:
     alive = select(job_workers.c.worker_id).where(job_workers.c.lease_until >= now)
-    nobody = or_(jobs.c.finisher.is_(None), jobs.c.finisher.not_in(alive))
+    finisher = jobs.c.finisher
+    nobody = or_(finisher.is_(None), finisher == worker_id, finisher.not_in(alive))
     return IS_ACTIVE, _IS_READ, jobs.c.finish_after <= now, nobody
 
 

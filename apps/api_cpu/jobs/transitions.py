@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, select, update
@@ -18,6 +19,7 @@ from apps.api_cpu.jobs.rows import (
     Stage,
     Status,
     as_text,
+    columns,
     item_of,
     job_of,
 )
@@ -47,11 +49,11 @@ def lock(connection: Connection, job_id: str, *conditions: ColumnElement[bool]) 
 
 
 def change_job(connection: Connection, job: Job, change: Mapping[str, Any]) -> Job:
-    """Write these columns of a locked job; the job as it is then."""
+    """Write these fields of a locked job; the job as it is then."""
     values = {**change, "version": job.version + 1}
-    connection.execute(update(jobs).where(jobs.c.job_id == job.job_id).values(**values))
-    after = find(connection, job.job_id)
-    return job if after is None else after
+    row = columns(values)
+    connection.execute(update(jobs).where(jobs.c.job_id == job.job_id).values(**row))
+    return replace(job, **values)
 
 
 def requeue(
@@ -157,7 +159,7 @@ def take(connection: Connection, job_id: str, worker_id: str, now: float) -> Cla
     if row is None:
         return None
     item = item_of(row)
-    taken = {
+    taken: dict[str, Any] = {
         "status": Status.RUNNING,
         "attempts": item.attempts + 1,
         "worker_id": worker_id,
@@ -172,9 +174,7 @@ def take(connection: Connection, job_id: str, worker_id: str, now: float) -> Cla
         "stage": Stage.EXTRACTING,
         "current": item.file,
     }
-    after = change_job(connection, job, change)
-    mine = connection.execute(select(*ITEM).where(where)).mappings().one()
-    return Claim(after, item_of(mine))
+    return Claim(change_job(connection, job, change), replace(item, **taken))
 
 
 def _running_in(connection: Connection, job_id: str) -> int:
