@@ -244,3 +244,33 @@ def test_what_is_erased_is_not_answered_again(place: Place) -> None:
     with sqlite3.connect(place.settings.index_database) as index:
         kept = index.execute("select status, body from idempotency_keys").fetchall()
     assert kept == [(200, None)]
+
+
+def test_an_upload_is_one_job_however_often_and_with_whatever_boundary(place: Place) -> None:
+    files = [("files", (f"{number}.pdf", RECEIPT)) for number in range(3)]
+    answers = [
+        place.client.post(
+            "/v1/batch_extract_upload_async",
+            files=files,
+            headers=KEY,  # each request has a boundary of its own
+        )
+        for _ in range(3)
+    ]
+    assert [answer.status_code for answer in answers] == [202] * 3
+    assert len({answer.content for answer in answers}) == 1
+    assert {answer.headers["Location"] for answer in answers} == {answers[0].json()["poll_url"]}
+    other = place.client.post("/v1/batch_extract_upload_async", files=files[:2], headers=KEY)
+    assert other.json()["error"]["code"] == "idempotency_mismatch"
+    assert len(place.client.get("/v1/jobs").json()["jobs"]) == 1
+
+
+def test_twenty_uploads_at_once_are_one_job(place: Place) -> None:
+    def upload(_: int) -> Response:
+        files = [("files", ("a.pdf", RECEIPT))]
+        return place.client.post("/v1/batch_extract_upload_async", files=files, headers=KEY)
+
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(upload, range(20)))
+    assert {answer.status_code for answer in answers} <= {202, 409}
+    assert len({answer.content for answer in answers if answer.status_code == 202}) == 1
+    assert len(place.client.get("/v1/jobs").json()["jobs"]) == 1

@@ -145,6 +145,8 @@ class Idempotency:
                 self._store.renew(held, self._clock() + self._lease_s)
             except Error as error:
                 logs.warning("leases of idempotency keys were not renewed", code=error.code)
+            except Exception as exc:  # noqa: BLE001 a loop: what fails now must not end it
+                logs.unexpected(exc)
 
 
 def packed(answer: Answer) -> Answer:

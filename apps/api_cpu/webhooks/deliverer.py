@@ -93,6 +93,9 @@ class Deliverer:
             except Error as error:
                 logs.warning("webhooks could not be looked up", code=error.code)
                 begun = 0
+            except Exception as exc:  # noqa: BLE001 a loop: what fails now must not end it
+                logs.unexpected(exc)
+                begun = 0
             if not begun:
                 try:
                     async with asyncio.timeout(_LOOK_EVERY_S * random.uniform(0.5, 1.5)):  # noqa: S311
