@@ -1,109 +1,20 @@
-"""Real Redis, RabbitMQ and PostgreSQL for the tests: started, paused, killed and started again."""
+"""Real Redis, RabbitMQ and PostgreSQL for the tests."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
 import warnings
-from pathlib import Path
 
-import psycopg
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-SCRIPT = ROOT / "scripts" / "bootstrap_services.sh"
-_PATIENCE_S = 60.0
-# What to say to each so that it answers once it serves: https://redis.io/docs/reference/protocol-spec,
-# and section 4.2.2 of the AMQP 0-9-1 specification.
-_GREETING = {"redis": b"PING\r\n", "rabbitmq": b"AMQP\x00\x00\x09\x01"}
+from scripts.service_processes import Peer, script
 
-
-class Peer:
-    """One service in a process group of its own, on one port and one folder for all its lives."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.port = _free_port()
-        self.url = _script("url", name, str(self.port)).strip()
-        # Not below pytest's folder: PostgreSQL runs as a user that may not look in there.
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
-        self.folder.chmod(0o755)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._databases = 0
-
-    def start(self) -> None:
-        """Start it, the first time or again, and wait until it serves."""
-        with (self.folder / "output.txt").open("ab") as log:
-            self._process = subprocess.Popen(
-                [SCRIPT, "run", self.name, self.folder, str(self.port)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        end = time.monotonic() + _PATIENCE_S
-        while not self._serves():
-            if self._process.poll() is not None or time.monotonic() > end:
-                log_text = (self.folder / "output.txt").read_text(errors="replace")
-                raise AssertionError(f"{self.name} did not start:\n{log_text[-2000:]}")
-            time.sleep(0.05)
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to all of its processes: SIGSTOP, SIGCONT."""
-        assert self._process is not None
-        os.killpg(self._process.pid, number)
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        self.signal(signal.SIGKILL)
-        assert self._process is not None
-        self._process.wait()
-        self._process = None
-
-    def forget(self) -> None:
-        """Start again with nothing of what it held."""
-        self.kill()
-        for path in self.folder.iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        self.start()
-
-    def close(self) -> None:
-        """End it and remove its folder."""
-        if self._process is not None:
-            self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def new_database(self) -> str:
-        """The URL of an empty database (PostgreSQL)."""
-        self._databases += 1
-        name = f"test_{self._databases}"
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        return self.url.rpartition("/")[0] + f"/{name}"
-
-    def _serves(self) -> bool:
-        if self.name == "postgres":
-            try:
-                psycopg.connect(self.url, connect_timeout=2).close()
-            except psycopg.OperationalError:
-                return False
-            return True
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
-                connection.sendall(_GREETING[self.name])
-                return bool(connection.recv(1))
-        except OSError:
-            return False
+__all__ = ["Peer", "started"]
 
 
 def started(name: str) -> Peer:
     """A new peer that serves. In CI a missing one fails; elsewhere it skips, and says so loudly."""
-    if name in _script("missing").split():
+    if name in script("missing").split():
         how = f"{name} is not installed: scripts/bootstrap_services.sh install"
         if os.environ.get("CI"):
             pytest.fail(how)
@@ -116,14 +27,3 @@ def started(name: str) -> Peer:
         peer.close()
         raise
     return peer
-
-
-def _script(*arguments: str) -> str:
-    done = subprocess.run([SCRIPT, *arguments], capture_output=True, text=True, check=True)
-    return done.stdout
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port

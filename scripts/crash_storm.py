@@ -1,0 +1,317 @@
+"""A crash storm: kills and stops server, workers and broker at random under work, then counts.
+
+    python scripts/crash_storm.py --backend local --items 1000
+    python scripts/crash_storm.py --backend redis --items 1000 --seed 7      # with PostgreSQL
+    python scripts/crash_storm.py --backend rabbitmq --items 1000
+
+Each item is a small e-invoice with a number of its own, sent to `extract_async` until it has been
+answered 202. A trigger in the database notes every change of a state. It passes (status 0) when
+every job that was answered 202 is there and has ended, every item has one artifact with its own
+number in it, no item ended twice, and nothing left a terminal state.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+from sqlalchemy import Engine, text
+
+from apps.api_cpu.db.engine import Durability, Schema, open_database, reading, writing
+from apps.api_cpu.settings import variable_names
+from scripts.service_processes import Peer, free_port
+
+ROOT = Path(__file__).resolve().parents[1]
+INVOICE = (ROOT / "samples" / "invoice_xrechnung.xml").read_bytes()
+OCR = Path(sys.executable).with_name("ocr")
+ENDED = ("succeeded", "failed", "canceled")
+# Of a worker's lease; the longest stop is longer, so that a stopped worker loses what it holds.
+_LONGEST_STOP = 1.5
+_PATIENCE_S = 600.0
+
+_NOTE_ON_FILE = """
+CREATE TRIGGER storm_{table} AFTER UPDATE OF status ON {table} WHEN OLD.status <> NEW.status BEGIN
+INSERT INTO storm_changes VALUES
+((julianday('now') - 2440587.5) * 86400.0, NEW.job_id, {number}, OLD.status, NEW.status); END
+"""
+_NOTE_ON_SERVER = """
+CREATE FUNCTION storm_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+INSERT INTO storm_changes VALUES
+(extract(epoch from clock_timestamp()), NEW.job_id, {number}, OLD.status, NEW.status);
+RETURN NEW; END $$;
+CREATE TRIGGER storm_{table} AFTER UPDATE OF status ON {table} FOR EACH ROW
+WHEN (OLD.status <> NEW.status) EXECUTE FUNCTION storm_{table}()
+"""
+
+
+@dataclass
+class Program:
+    """`ocr serve` or `ocr worker`: one process after the other with the same settings."""
+
+    name: str
+    arguments: list[str]
+    environment: dict[str, str]
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; it is ready some time later."""
+        with (self.folder / f"{self.name}.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [OCR, *self.arguments],
+                env=self.environment,
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+            )
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to it, and to none of the processes that it started."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it as the system does when memory is short."""
+        self.signal(signal.SIGKILL)
+        assert self.process is not None
+        self.process.wait()
+
+
+@dataclass
+class Storm:
+    """What is struck, and the record of it."""
+
+    victims: list[Program | Peer]
+    lease_s: float
+    chance: random.Random
+    over: threading.Event = field(default_factory=threading.Event)
+    strikes: list[tuple[float, str, str, float]] = field(default_factory=list)
+
+    def rage(self) -> None:
+        """Strike one after the other until it is over; then everything runs again."""
+        while not self.over.wait(self.chance.uniform(1.0, 4.0)):
+            victim = self.chance.choice(self.victims)
+            started = time.time()
+            if self.chance.random() < 0.5:
+                victim.kill()
+                what, pause = "kill", self.chance.uniform(0.0, 3.0)
+                self.over.wait(pause)
+                victim.start()
+            else:
+                victim.signal(signal.SIGSTOP)
+                what, pause = "stop", self.chance.uniform(0.5, _LONGEST_STOP * self.lease_s)
+                self.over.wait(pause)
+                victim.signal(signal.SIGCONT)
+            self.strikes.append((started, victim.name, what, pause))
+            print(f"  {what} {victim.name} for {pause:.1f} s", flush=True)
+
+
+class Sender:
+    """Sends documents until each has been answered 202; safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.accepted: dict[str, str] = {}
+        self.tries = 0
+
+    def send(self, number: str) -> None:
+        """Send the document of that number, again and again if need be."""
+        document = INVOICE.replace(b"<cbc:ID>", f"<cbc:ID>{number}-".encode(), 1)
+        end = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < end:
+            self.tries += 1
+            try:
+                answer = httpx.post(
+                    f"{self._url}/v1/extract_async",
+                    files={"file": (f"{number}.xml", document)},
+                    timeout=20,
+                )
+            except httpx.HTTPError:
+                time.sleep(0.5)
+                continue
+            if answer.status_code == 202:
+                self.accepted[answer.json()["job_id"]] = number
+                return
+            if answer.status_code < 429:
+                raise SystemExit(f"{number} was refused: {answer.text}")
+            time.sleep(0.5)
+        raise SystemExit(f"{number} was not accepted within {_PATIENCE_S:.0f} s")
+
+
+def main() -> None:
+    """Storm, then count."""
+    options = _options()
+    chance = random.Random(options.seed)
+    folder = Path(tempfile.mkdtemp(prefix="crash-storm-"))
+    peers: list[Peer] = []
+    programs: list[Program] = []
+    try:
+        settings = _settings(options, folder, peers)
+        location = SecretStr(settings["JOBS_DB_PATH"]) if peers else folder / "jobs.sqlite3"
+        engine = open_database(location, Schema.JOBS, Durability.CRASH)
+        _note_changes(engine)
+        port = free_port()
+        environment = _environment(settings)
+        serve = ["serve", "--port", str(port)]
+        programs.append(Program("server", serve, environment, folder))
+        programs += [
+            Program(f"worker-{number}", ["worker"], environment, folder)
+            for number in range(options.workers)
+        ]
+        for program in programs:
+            program.start()
+        print(f"{options.backend}, seed {options.seed}, in {folder}", flush=True)
+        sender = Sender(f"http://127.0.0.1:{port}")
+        sender.send("first")
+        storm = Storm([*programs, *peers[:1]], float(settings["JOBS_LEASE_S"]), chance)
+        raging = threading.Thread(target=storm.rage)
+        raging.start()
+        started = time.monotonic()
+        with ThreadPoolExecutor(options.senders) as senders:
+            list(senders.map(sender.send, (f"storm-{n}" for n in range(1, options.items))))
+        accepted_s = time.monotonic() - started
+        left = max(0.0, options.seconds - accepted_s)
+        storm.over.wait(left)
+        storm.over.set()
+        raging.join()
+        ended_s = _wait_for_the_end(engine, started)
+        wrong = _count(engine, sender, folder)
+        _report(options, storm, sender, engine, (accepted_s, ended_s))
+    finally:
+        for program in programs:
+            if program.process is not None:
+                program.kill()
+        for peer in peers:
+            peer.close()
+    if wrong:
+        raise SystemExit("\n".join(wrong))
+    print("passed: nothing lost, nothing doubled, no terminal state left")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--backend", choices=["local", "redis", "rabbitmq"], default="local")
+    parser.add_argument("--items", type=int, default=1000)
+    parser.add_argument("--workers", type=int, default=2, help="`ocr worker`s beside the server")
+    parser.add_argument("--senders", type=int, default=4, help="clients at once")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long it storms at least")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+def _settings(options: argparse.Namespace, folder: Path, peers: list[Peer]) -> dict[str, str]:
+    settings = {"DATA_ROOT": str(folder), "OCR_WORKERS": "1", "LOG_FORMAT": "json"}
+    if options.backend == "local":
+        return settings | {"JOBS_LEASE_S": "5"}
+    for name in (options.backend, "postgres"):
+        peer = Peer(name)
+        peers.append(peer)
+        peer.start()
+    return settings | {
+        "JOBS_LEASE_S": "8",
+        "JOBS_BACKEND": "celery",
+        "CELERY_BROKER_URL": peers[0].url,
+        "JOBS_DB_PATH": peers[1].new_database(),
+    }
+
+
+def _environment(settings: dict[str, str]) -> dict[str, str]:
+    ours = variable_names()
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    return kept | settings
+
+
+def _note_changes(engine: Engine) -> None:
+    note = _NOTE_ON_FILE if engine.dialect.name == "sqlite" else _NOTE_ON_SERVER
+    with writing(engine) as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE storm_changes (moment DOUBLE PRECISION, job_id TEXT, number INTEGER, "
+            "before TEXT, after TEXT)"
+        )
+        connection.exec_driver_sql(note.format(table="jobs", number="-1"))
+        connection.exec_driver_sql(note.format(table="job_items", number="NEW.number"))
+
+
+def _rows(engine: Engine, query: str) -> list[Any]:
+    with reading(engine) as connection:
+        return list(connection.execute(text(query)))
+
+
+def _wait_for_the_end(engine: Engine, started: float) -> float:
+    """Seconds from `started` until no job is left; gives up in the end, and the count says why."""
+    end = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < end:
+        if not _rows(engine, "SELECT 1 FROM jobs WHERE finished_at IS NULL LIMIT 1"):
+            break
+        time.sleep(0.2)
+    return time.monotonic() - started
+
+
+def _count(engine: Engine, sender: Sender, folder: Path) -> list[str]:
+    """What is wrong, a line each."""
+    wrong = []
+    jobs = {row.job_id: row.status for row in _rows(engine, "SELECT job_id, status FROM jobs")}
+    items = _rows(engine, "SELECT job_id, number, status, request_id FROM job_items")
+    wrong += [f"lost: {job_id}" for job_id in sender.accepted if job_id not in jobs]
+    wrong += [f"not succeeded: {job_id} {s}" for job_id, s in jobs.items() if s != "succeeded"]
+    written = Counter(path.stem for path in (folder / "artifacts" / "extracts").rglob("*.json"))
+    for item in items:
+        if written.pop(item.request_id, 0) != 1:
+            wrong.append(f"not one artifact: {item.request_id}")
+    wrong += [f"an artifact of no item: {request_id}" for request_id in written]
+    wrong += _wrong_numbers(items, sender, folder)
+    changes = _rows(engine, "SELECT job_id, number, before, after FROM storm_changes")
+    wrong += [f"left a terminal state: {tuple(row)}" for row in changes if row.before in ENDED]
+    ends = Counter((row.job_id, row.number) for row in changes if row.after in ENDED)
+    wrong += [f"ended {count} times: {which}" for which, count in ends.items() if count != 1]
+    return wrong
+
+
+def _wrong_numbers(items: list[Any], sender: Sender, folder: Path) -> list[str]:
+    files = {path.stem: path for path in (folder / "artifacts" / "extracts").rglob("*.json")}
+    wrong = []
+    for item in items:
+        number = sender.accepted.get(item.job_id)
+        if number is None or item.request_id not in files:
+            continue
+        response = json.loads(files[item.request_id].read_bytes())["response"]
+        found = response["result"]["document_number"]
+        if not found.startswith(f"{number}-"):
+            wrong.append(f"another document's result: {item.job_id} {found}")
+    return wrong
+
+
+def _report(
+    options: argparse.Namespace,
+    storm: Storm,
+    sender: Sender,
+    engine: Engine,
+    seconds: tuple[float, float],
+) -> None:
+    kinds = Counter((name, what) for _, name, what, _ in storm.strikes)
+    accepted = len(sender.accepted)
+    jobs = len(_rows(engine, "SELECT job_id FROM jobs"))
+    again = _rows(engine, "SELECT 1 FROM storm_changes WHERE number >= 0 AND after = 'queued'")
+    print(f"{options.backend}: {accepted} accepted of {sender.tries} tries, {jobs} jobs")
+    print("strikes:", ", ".join(f"{name} {what} {n}" for (name, what), n in sorted(kinds.items())))
+    print(f"documents begun again: {len(again)}")
+    print(f"all accepted after {seconds[0]:.0f} s, all ended after {seconds[1]:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
