@@ -49,7 +49,6 @@ _OWN_PREFIXES = (
     "DUPLICATES_",
     "BATCH_",
     "API_KEY_",
-    "CELERY_",
     "EXTRACT_",
     "INFERENCE_",
     "JOB_",

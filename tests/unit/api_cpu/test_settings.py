@@ -72,7 +72,7 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CASCADE_BELOW", "1.5", "CASCADE_BELOW: Input should be less than or equal to 1"),
         ("JOBS_BACKEND", "threads", "JOBS_BACKEND: Input should be"),
         ("CELERY_BROKER_URL", "http://me:secret@pod", "CELERY_BROKER_URL: neither redis://"),
-        ("CELERY_WORKERS", "4", "CELERY_WORKERS is not a setting"),
+        ("CELERY_BROKER_ULR", "redis://x", "did you mean CELERY_BROKER_URL?"),
         ("INFERENCE_BACKEND", "vllm", "VLLM_MODEL is missing"),
         ("INFERENCE_BACKEND", "gpu", "INFERENCE_BACKEND: Input should be"),
         ("MAX_PAGES", "many", "MAX_PAGES: Input should be a valid integer"),
