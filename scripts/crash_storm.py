@@ -4,15 +4,17 @@
     python scripts/crash_storm.py --backend redis --items 1000 --seed 7      # with PostgreSQL
     python scripts/crash_storm.py --backend rabbitmq --items 1000
 
-Each item is a small e-invoice with a number of its own, sent to `extract_async` until it has been
+Each item is a small e-invoice with a number of its own. Most are sent as one ZIP to
+`batch_extract_upload_async`, the others one by one to `extract_async`, each until it has been
 answered 202. A trigger in the database notes every change of a state. It passes (status 0) when
-every job that was answered 202 is there and has ended, every item has one artifact with its own
+every job that was answered 202 is there and has succeeded, every item has one artifact with its own
 number in it, no item ended twice, and nothing left a terminal state.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import random
@@ -22,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -104,7 +107,7 @@ class Storm:
 
     def rage(self) -> None:
         """Strike one after the other until it is over; then everything runs again."""
-        while not self.over.wait(self.chance.uniform(1.0, 4.0)):
+        while not self.over.wait(self.chance.uniform(2.0, 7.0)):
             victim = self.chance.choice(self.victims)
             started = time.time()
             if self.chance.random() < 0.5:
@@ -126,31 +129,43 @@ class Sender:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self.accepted: dict[str, str] = {}
+        self.accepted: list[str] = []
         self.tries = 0
 
-    def send(self, number: str) -> None:
-        """Send the document of that number, again and again if need be."""
-        document = INVOICE.replace(b"<cbc:ID>", f"<cbc:ID>{number}-".encode(), 1)
+    def send_one(self, number: str) -> None:
+        """Send the document of that number by itself."""
+        self._send("extract_async", "file", f"{number}.xml", _document(number))
+
+    def send_batch(self, numbers: list[str]) -> None:
+        """Send documents as one ZIP."""
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for number in numbers:
+                archive.writestr(f"{number}.xml", _document(number))
+        self._send("batch_extract_upload_async", "files", "storm.zip", packed.getvalue())
+
+    def _send(self, what: str, field_name: str, name: str, content: bytes) -> None:
         end = time.monotonic() + _PATIENCE_S
         while time.monotonic() < end:
             self.tries += 1
             try:
                 answer = httpx.post(
-                    f"{self._url}/v1/extract_async",
-                    files={"file": (f"{number}.xml", document)},
-                    timeout=20,
+                    f"{self._url}/v1/{what}", files={field_name: (name, content)}, timeout=120
                 )
             except httpx.HTTPError:
                 time.sleep(0.5)
                 continue
             if answer.status_code == 202:
-                self.accepted[answer.json()["job_id"]] = number
+                self.accepted.append(answer.json()["job_id"])
                 return
             if answer.status_code < 429:
-                raise SystemExit(f"{number} was refused: {answer.text}")
+                raise SystemExit(f"{name} was refused: {answer.text}")
             time.sleep(0.5)
-        raise SystemExit(f"{number} was not accepted within {_PATIENCE_S:.0f} s")
+        raise SystemExit(f"{name} was not accepted within {_PATIENCE_S:.0f} s")
+
+
+def _document(number: str) -> bytes:
+    return INVOICE.replace(b"<cbc:ID>", f"<cbc:ID>{number}-".encode(), 1)
 
 
 def main() -> None:
@@ -177,13 +192,13 @@ def main() -> None:
             program.start()
         print(f"{options.backend}, seed {options.seed}, in {folder}", flush=True)
         sender = Sender(f"http://127.0.0.1:{port}")
-        sender.send("first")
+        sender.send_batch([f"batch-{n}" for n in range(options.items - options.singles)])
         storm = Storm([*programs, *peers[:1]], float(settings["JOBS_LEASE_S"]), chance)
         raging = threading.Thread(target=storm.rage)
         raging.start()
         started = time.monotonic()
         with ThreadPoolExecutor(options.senders) as senders:
-            list(senders.map(sender.send, (f"storm-{n}" for n in range(1, options.items))))
+            list(senders.map(sender.send_one, (f"single-{n}" for n in range(options.singles))))
         accepted_s = time.monotonic() - started
         left = max(0.0, options.seconds - accepted_s)
         storm.over.wait(left)
@@ -207,6 +222,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backend", choices=["local", "redis", "rabbitmq"], default="local")
     parser.add_argument("--items", type=int, default=1000)
+    parser.add_argument("--singles", type=int, default=50, help="items that are sent one by one")
     parser.add_argument("--workers", type=int, default=2, help="`ocr worker`s beside the server")
     parser.add_argument("--senders", type=int, default=4, help="clients at once")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long it storms at least")
@@ -266,7 +282,8 @@ def _count(engine: Engine, sender: Sender, folder: Path) -> list[str]:
     """What is wrong, a line each."""
     wrong = []
     jobs = {row.job_id: row.status for row in _rows(engine, "SELECT job_id, status FROM jobs")}
-    items = _rows(engine, "SELECT job_id, number, status, request_id FROM job_items")
+    items = _rows(engine, "SELECT job_id, number, status, request_id, file FROM job_items")
+    wrong += [f"item: {tuple(item)}" for item in items if item.status != "succeeded"]
     wrong += [f"lost: {job_id}" for job_id in sender.accepted if job_id not in jobs]
     wrong += [f"not succeeded: {job_id} {s}" for job_id, s in jobs.items() if s != "succeeded"]
     written = Counter(path.stem for path in (folder / "artifacts" / "extracts").rglob("*.json"))
@@ -274,7 +291,7 @@ def _count(engine: Engine, sender: Sender, folder: Path) -> list[str]:
         if written.pop(item.request_id, 0) != 1:
             wrong.append(f"not one artifact: {item.request_id}")
     wrong += [f"an artifact of no item: {request_id}" for request_id in written]
-    wrong += _wrong_numbers(items, sender, folder)
+    wrong += _wrong_numbers(items, folder)
     changes = _rows(engine, "SELECT job_id, number, before, after FROM storm_changes")
     wrong += [f"left a terminal state: {tuple(row)}" for row in changes if row.before in ENDED]
     ends = Counter((row.job_id, row.number) for row in changes if row.after in ENDED)
@@ -282,17 +299,17 @@ def _count(engine: Engine, sender: Sender, folder: Path) -> list[str]:
     return wrong
 
 
-def _wrong_numbers(items: list[Any], sender: Sender, folder: Path) -> list[str]:
+def _wrong_numbers(items: list[Any], folder: Path) -> list[str]:
     files = {path.stem: path for path in (folder / "artifacts" / "extracts").rglob("*.json")}
     wrong = []
     for item in items:
-        number = sender.accepted.get(item.job_id)
-        if number is None or item.request_id not in files:
+        if item.request_id not in files:
             continue
+        number = Path(item.file).stem
         response = json.loads(files[item.request_id].read_bytes())["response"]
         found = response["result"]["document_number"]
         if not found.startswith(f"{number}-"):
-            wrong.append(f"another document's result: {item.job_id} {found}")
+            wrong.append(f"another document's result: {item.file} {found}")
     return wrong
 
 
@@ -306,8 +323,11 @@ def _report(
     kinds = Counter((name, what) for _, name, what, _ in storm.strikes)
     accepted = len(sender.accepted)
     jobs = len(_rows(engine, "SELECT job_id FROM jobs"))
+    items = len(_rows(engine, "SELECT number FROM job_items"))
     again = _rows(engine, "SELECT 1 FROM storm_changes WHERE number >= 0 AND after = 'queued'")
-    print(f"{options.backend}: {accepted} accepted of {sender.tries} tries, {jobs} jobs")
+    print(
+        f"{options.backend}: {accepted} accepted of {sender.tries} tries, {jobs} jobs, {items} items"
+    )
     print("strikes:", ", ".join(f"{name} {what} {n}" for (name, what), n in sorted(kinds.items())))
     print(f"documents begun again: {len(again)}")
     print(f"all accepted after {seconds[0]:.0f} s, all ended after {seconds[1]:.0f} s")
