@@ -326,7 +326,8 @@ def _report(
     items = len(_rows(engine, "SELECT number FROM job_items"))
     again = _rows(engine, "SELECT 1 FROM storm_changes WHERE number >= 0 AND after = 'queued'")
     print(
-        f"{options.backend}: {accepted} accepted of {sender.tries} tries, {jobs} jobs, {items} items"
+        f"{options.backend}: {accepted} of {sender.tries} requests accepted, "
+        f"{jobs} jobs, {items} items"
     )
     print("strikes:", ", ".join(f"{name} {what} {n}" for (name, what), n in sorted(kinds.items())))
     print(f"documents begun again: {len(again)}")
