@@ -102,25 +102,24 @@ class Storm:
     victims: list[Program | Peer]
     lease_s: float
     chance: random.Random
-    over: threading.Event = field(default_factory=threading.Event)
-    strikes: list[tuple[float, str, str, float]] = field(default_factory=list)
+    strikes: list[tuple[str, str]] = field(default_factory=list)
 
-    def rage(self) -> None:
-        """Strike one after the other until it is over; then everything runs again."""
-        while not self.over.wait(self.chance.uniform(2.0, 7.0)):
+    def rage(self, strikes: int) -> None:
+        """Strike so often, one after the other; then everything runs again."""
+        for _ in range(strikes):
+            time.sleep(self.chance.uniform(1.0, 6.0))
             victim = self.chance.choice(self.victims)
-            started = time.time()
             if self.chance.random() < 0.5:
                 victim.kill()
                 what, pause = "kill", self.chance.uniform(0.0, 3.0)
-                self.over.wait(pause)
+                time.sleep(pause)
                 victim.start()
             else:
                 victim.signal(signal.SIGSTOP)
                 what, pause = "stop", self.chance.uniform(0.5, _LONGEST_STOP * self.lease_s)
-                self.over.wait(pause)
+                time.sleep(pause)
                 victim.signal(signal.SIGCONT)
-            self.strikes.append((started, victim.name, what, pause))
+            self.strikes.append((victim.name, what))
             print(f"  {what} {victim.name} for {pause:.1f} s", flush=True)
 
 
@@ -194,15 +193,12 @@ def main() -> None:
         sender = Sender(f"http://127.0.0.1:{port}")
         sender.send_batch([f"batch-{n}" for n in range(options.items - options.singles)])
         storm = Storm([*programs, *peers[:1]], float(settings["JOBS_LEASE_S"]), chance)
-        raging = threading.Thread(target=storm.rage)
+        raging = threading.Thread(target=storm.rage, args=(options.strikes,))
         raging.start()
         started = time.monotonic()
         with ThreadPoolExecutor(options.senders) as senders:
             list(senders.map(sender.send_one, (f"single-{n}" for n in range(options.singles))))
         accepted_s = time.monotonic() - started
-        left = max(0.0, options.seconds - accepted_s)
-        storm.over.wait(left)
-        storm.over.set()
         raging.join()
         ended_s = _wait_for_the_end(engine, started)
         wrong = _count(engine, sender, folder)
@@ -225,7 +221,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--singles", type=int, default=50, help="items that are sent one by one")
     parser.add_argument("--workers", type=int, default=2, help="`ocr worker`s beside the server")
     parser.add_argument("--senders", type=int, default=4, help="clients at once")
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long it storms at least")
+    parser.add_argument("--strikes", type=int, default=30, help="kills and stops")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
@@ -320,7 +316,7 @@ def _report(
     engine: Engine,
     seconds: tuple[float, float],
 ) -> None:
-    kinds = Counter((name, what) for _, name, what, _ in storm.strikes)
+    kinds = Counter(storm.strikes)
     accepted = len(sender.accepted)
     jobs = len(_rows(engine, "SELECT job_id FROM jobs"))
     items = len(_rows(engine, "SELECT number FROM job_items"))
