@@ -212,6 +212,8 @@ def _postman_body(
             "raw": json.dumps(example, indent=2),
             "options": {"raw": {"language": "json"}},
         }
+    if "$ref" not in content["schema"]:
+        return {"mode": "file", "file": {"src": ""}}
     schema = openapi["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
     rows = [{"key": "file", "type": "file", "src": []}]
     rows += [

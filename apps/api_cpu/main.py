@@ -34,6 +34,8 @@ from apps.api_cpu.extractions.endpoints import SHOWN_MODELS
 from apps.api_cpu.extractions.endpoints import router as extractions
 from apps.api_cpu.health.endpoints import router as health
 from apps.api_cpu.health.service import Readiness
+from apps.api_cpu.inputs.endpoints import SHOWN_MODELS as INPUT_MODELS
+from apps.api_cpu.inputs.endpoints import router as inputs
 from apps.api_cpu.jobs.endpoints import SHOWN_MODELS as JOB_MODELS
 from apps.api_cpu.jobs.endpoints import router as jobs
 from apps.api_cpu.jobs.events import Streams
@@ -65,11 +67,11 @@ _BODIES_BYTES = 256 * 1024 * 1024
 
 _ROUTERS = (
     health, auth, tasks, extractions, exports, pages, corrections, vendors, batches, jobs,
-    job_events, runs, evals, webhooks, artifacts, archive, debug,
+    job_events, runs, evals, webhooks, inputs, artifacts, archive, debug,
 )  # fmt: skip
 _MODELS = (
     *SHOWN_MODELS, *CORRECTION_MODELS, *BATCH_MODELS, *JOB_MODELS, *WEBHOOK_MODELS, *RUN_MODELS,
-    *EVAL_MODELS, *DEBUG_MODELS, Artifact,
+    *EVAL_MODELS, *INPUT_MODELS, *DEBUG_MODELS, Artifact,
 )  # fmt: skip
 
 
@@ -167,6 +169,7 @@ def _start(
         state.tasks = reader.stations.tasks
         state.artifacts = services.artifacts
         state.inputs = services.inputs
+        state.uploads = services.uploads
         state.pages = services.pages
         state.erasures = services.archive.erasures
         state.debug = services.debug

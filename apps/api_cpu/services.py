@@ -35,7 +35,10 @@ from apps.api_cpu.idempotency.service import Idempotency
 from apps.api_cpu.idempotency.store import IdempotencyStore
 from apps.api_cpu.inputs.service import InputStore
 from apps.api_cpu.inputs.store import InputIndex
+from apps.api_cpu.inputs.upload_store import UploadIndex
+from apps.api_cpu.inputs.uploads import UploadService
 from apps.api_cpu.jobs.build import Jobs, build_jobs
+from apps.api_cpu.jobs.erasing import JobEraser
 from apps.api_cpu.jobs.store import JobStore
 from apps.api_cpu.jobs.telling import job_to_tell
 from apps.api_cpu.pages.cache import ImageCache
@@ -65,6 +68,7 @@ class Services:
     store: ArtifactStore
     artifacts: ArtifactService
     inputs: InputStore
+    uploads: UploadService
     pages: PageService
     archive: Archive
     debug: DebugService
@@ -106,7 +110,7 @@ def build_services(
     opened.callback(vendors_engine.dispose)
     memory = VendorService(VendorStore(vendors_engine))
     duplicates = _open_duplicates(settings, opened)
-    artifacts = ArtifactService(store, artifact_index)
+    artifacts = ArtifactService(store)
     index = ExtractIndex(index_engine, settings.sync_deadline_s * _LEASE_FACTOR)
     inputs = InputStore(store, InputIndex(index_engine))
     extractions = ExtractionService(
@@ -136,13 +140,21 @@ def build_services(
         ),
         settings.max_upload_bytes,
     )
+    uploads = UploadService(
+        store,
+        UploadIndex(index_engine),
+        inputs,
+        settings.incoming_folder,
+        settings.max_upload_bytes,
+    )
     images = ImageCache(_PAGE_IMAGES)
     indexes = Indexes(
         artifact_index, index, correction_index, run_index, ErasureIndex(index_engine)
     )
     idempotency = Idempotency(IdempotencyStore(index_engine))
     opened.callback(idempotency.close)
-    erasers = (images.forget, duplicates.forget, idempotency.forget)
+    in_jobs = JobEraser(jobs_engine).forget
+    erasers = (images.forget, duplicates.forget, idempotency.forget, in_jobs)
     archive = build_archive(store, indexes, inputs, memory, settings.retention_days, erasers)
     policy = build_callback_policy(settings)
     opened.callback(policy.close)
@@ -164,6 +176,7 @@ def build_services(
         store=store,
         artifacts=artifacts,
         inputs=inputs,
+        uploads=uploads,
         pages=PageService(extractions, inputs, reader.stations.loader, images),
         archive=archive,
         debug=DebugService(artifact_index, store, artifacts),
@@ -172,6 +185,7 @@ def build_services(
                 "inputs of jobs that are over": partial(jobs.service.release_abandoned, inputs),
                 "unheld inputs": inputs.sweep,
                 "remembered documents": duplicates.sweep,
+                "uploads that never came": uploads.sweep,
                 "old webhooks": webhooks.service.purge,
                 "retention": archive.retention.purge,
                 "erasures": archive.erasures.go_on,

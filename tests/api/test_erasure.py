@@ -128,3 +128,14 @@ def test_a_runs_artifact_is_written_again_without_it(place: Place, run: dict[str
     texts = "".join(path.read_text() for path in place.artifact_files())
     assert "Corner Shop" not in texts
     assert len([name for name in _names(place) if name.startswith("batches/")]) == 1
+
+
+def test_what_jobs_hold_of_it_goes_too(place: Place) -> None:
+    body = {"image_base64": base64.b64encode(RECEIPT).decode(), "request_id": "e-1"}
+    job_id = place.client.post("/v1/extract_async", json=body).json()["job_id"]
+    done = place.client.get(f"/v1/jobs/{job_id}", params={"wait": 30}).json()
+    assert done["result"]["result"]["vendor_name"]
+    assert _erase(place, "e-1").status_code == 200
+    again = place.client.get(f"/v1/jobs/{job_id}").json()
+    assert (again["status"], again["result"]) == ("succeeded", None)
+    assert "Corner" not in place.client.get(f"/v1/jobs/{job_id}/events").text

@@ -149,7 +149,7 @@ class Reindexer:
 
 
 def _run(entry: ArtifactEntry, artifact: dict[str, Any]) -> StoredRun:
-    counts = {name: artifact[name] for name in Counts.__dataclass_fields__}
+    counts = {name: artifact.get(name, 0) for name in Counts.__dataclass_fields__}
     return StoredRun(
         run_id=artifact["run_id"],
         owner_key_id=entry.owner_key_id,

@@ -7,10 +7,12 @@ from contextlib import AbstractContextManager
 from typing import BinaryIO
 
 from apps.api_cpu import logs
-from apps.api_cpu.artifacts.index import ArtifactIndex, entry_of
+from apps.api_cpu.artifacts.index import ArtifactIndex, ArtifactKind, entry_of
 from apps.api_cpu.artifacts.store import ArtifactStore, PresignedPut, Source, Stored
 from apps.api_cpu.wire import load_for_index
 from lib.errors import Error
+
+_REVISED = frozenset({ArtifactKind.BATCHES.value, ArtifactKind.EVALS.value})
 
 
 class IndexedStore:
@@ -41,8 +43,14 @@ class IndexedStore:
         self._store.put_file(key, source, sha256, size)
 
     def get(self, key: str) -> bytes:
-        """See `ArtifactStore.get`."""
-        return self._store.get(key)
+        """See `ArtifactStore.get`; also by the key that something had before it was revised."""
+        try:
+            return self._store.get(key)
+        except Error as error:
+            revised = self._revision(key) if error.code == "not_found" else None
+            if revised is None:
+                raise
+            return self._store.get(revised)
 
     def open(self, key: str) -> AbstractContextManager[BinaryIO]:
         """See `ArtifactStore.open`."""
@@ -75,6 +83,15 @@ class IndexedStore:
     def presign_get(self, key: str, expires_in_s: int) -> str | None:
         """See `ArtifactStore.presign_get`."""
         return self._store.presign_get(key, expires_in_s)
+
+    def _revision(self, key: str) -> str | None:
+        """Where a run or an evaluation is that was written again without what was erased."""
+        folder, _, name = key.partition("/")
+        if folder not in _REVISED:
+            return None
+        stem = name.partition("/")[2].removesuffix(".json")
+        found = self._index.of_id(ArtifactKind(folder), stem)
+        return None if found is None or found.artifact_rel == key else found.artifact_rel
 
     def require_room(self, size: int = 0) -> None:
         """See `ArtifactStore.require_room`."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.api_cpu.artifacts.index import ArtifactIndex, ArtifactKind
 from apps.api_cpu.artifacts.store import ArtifactStore, no_such_artifact, store_unavailable
 from apps.api_cpu.auth.roles import Caller, Scope
 from apps.api_cpu.wire import load_stored
-from lib.errors import Error
 
 RAW_MODEL_TEXT = "raw_model_text"
 
@@ -16,9 +14,8 @@ RAW_MODEL_TEXT = "raw_model_text"
 class ArtifactService:
     """Shows an artifact to its owner and to admins; to others it does not exist."""
 
-    def __init__(self, store: ArtifactStore, index: ArtifactIndex) -> None:
+    def __init__(self, store: ArtifactStore) -> None:
         self._store = store
-        self._index = index
 
     def read(self, key: str, caller: Caller) -> dict[str, Any]:
         """The artifact, without raw model text unless the caller may read it.
@@ -44,24 +41,6 @@ class ArtifactService:
 
     def _load(self, key: str) -> Any:
         try:
-            return load_stored(self._bytes(key))
+            return load_stored(self._store.get(key))
         except ValueError:
             raise store_unavailable() from None
-
-    def _bytes(self, key: str) -> bytes:
-        try:
-            return self._store.get(key)
-        except Error as error:
-            revised = self._revision(key) if error.code == "not_found" else None
-            if revised is None:
-                raise
-            return self._store.get(revised)
-
-    def _revision(self, key: str) -> str | None:
-        """Where a run or an evaluation is that was written again without what was erased."""
-        folder, _, name = key.split("/")
-        kind = ArtifactKind(folder)
-        if kind not in (ArtifactKind.BATCHES, ArtifactKind.EVALS):
-            return None
-        found = self._index.of_id(kind, name.removesuffix(".json"))
-        return None if found is None or found.artifact_rel == key else found.artifact_rel

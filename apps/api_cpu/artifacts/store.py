@@ -181,6 +181,11 @@ def input_key(moment: datetime, sha256: str, extension: str, generation: int = 1
     return f"inputs/{moment:%Y-%m-%d}/{sha256}{again}.{extension}"
 
 
+def upload_key(moment: datetime, sha256: str, upload_id: str, extension: str) -> str:
+    """Where a client may upload an input: nobody else's, so that knowing a hash gives nothing."""
+    return f"inputs/{moment:%Y-%m-%d}/{sha256}.{upload_id}.{extension}"
+
+
 def no_such_artifact() -> Error:
     """For a key that was never written and for somebody else's alike."""
     return Error("not_found", Kind.NOT_FOUND, "There is no such artifact.")

@@ -88,7 +88,14 @@ class BatchFinisher:
 
     def result(self, job: Job) -> dict[str, Any] | None:
         """See `Finisher.result`: the run with its items, also of a canceled job."""
-        return None if job.result_rel is None else self._stored(job.result_rel)
+        if job.result_rel is None:
+            return None
+        try:
+            return self._stored(job.result_rel)
+        except Error as error:
+            if error.code != "not_found":
+                raise
+            return None  # purged since
 
     def _stored(self, rel: str) -> dict[str, Any]:
         artifact = load_stored(self._store.get(rel))

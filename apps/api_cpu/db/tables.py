@@ -334,3 +334,15 @@ erasures = Table(
     Column("erased_at", Float, nullable=False),
     Column("done_at", Float),
 )
+
+# One row an upload that a client may send to this server; `expires_at` in Unix seconds.
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("upload_id", String(32), primary_key=True),
+    Column("input_ref", String(200), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("token_sha256", String(64), nullable=False),
+    Column("expires_at", Float, nullable=False),
+)

@@ -51,6 +51,12 @@ def extension_of(head: bytes) -> str:
     return "bin" if media_type is None else _EXTENSIONS[media_type]
 
 
+def extension_for(mime_type: str | None) -> str:
+    """The extension that a client's own word stands for; `bin` for any other."""
+    known = {media_type.value: extension for media_type, extension in _EXTENSIONS.items()}
+    return known.get((mime_type or "").partition(";")[0].strip().lower(), "bin")
+
+
 def media_type_of(input_ref: str) -> str:
     """The media type that a reference's extension stands for; `application/octet-stream`."""
     extension = input_ref.rpartition(".")[2]

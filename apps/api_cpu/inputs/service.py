@@ -18,13 +18,17 @@ like what nobody holds, holds and all. Nobody was told that reference.
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from apps.api_cpu.artifacts.store import ArtifactStore, input_key, is_key, no_such_artifact
 from apps.api_cpu.auth.roles import Caller
+from apps.api_cpu.errors import invalid
 from apps.api_cpu.inputs.content import Content
 from apps.api_cpu.inputs.store import InputIndex
 from lib.errors import Error
@@ -32,6 +36,9 @@ from lib.errors import Error
 KEPT = "kept"
 """The holder of what its owner asked to keep (`persist_inputs`)."""
 
+_UPLOAD = "upload-"
+_ADDRESS_S = 60
+_CHUNK = 1024 * 1024
 _GRACE_S = 3600.0
 _TOMBSTONE_S = 2 * 86400.0
 _BATCH = 500
@@ -76,8 +83,9 @@ class InputStore:
                 return ref
 
     def hold_stored(self, input_ref: str, caller: Caller, holder: str) -> None:
-        """Hold what the caller may name already, for a job of theirs. Raises `not_found`."""
+        """Hold what the caller may name already, for a job of theirs. Raises as `read` does."""
         self._require_visible(input_ref, caller)
+        self.confirm(input_ref)
         if not self._index.hold(input_ref, (holder, caller.key_id), self._clock()):
             raise no_such_artifact()
 
@@ -85,14 +93,58 @@ class InputStore:
         """Keep it when the job that holds it has ended. Raises `not_found`."""
         self.hold_stored(input_ref, caller, KEPT)
 
+    def expect(self, input_ref: str, sha256: str, size: int, owner: str, until: float) -> None:
+        """Let a client upload a document under this reference, until a moment in Unix seconds.
+
+        It is its owner's until then, or longer where that is asked for once it is there.
+        """
+        hold = f"{_UPLOAD}{input_ref.split('.')[1]}", owner
+        self._index.expect(input_ref, sha256, size, hold, until)
+
+    def confirm(self, input_ref: str) -> None:
+        """See to it that what a client uploaded is there and is what was announced.
+
+        Looked at once: what is stored is never written again. Raises `not_found`,
+        `validation_error`, `storage_unavailable`.
+        """
+        announced = self._index.expected(input_ref)
+        if announced is None:
+            return
+        sha256, size = announced
+        if self._store.stat(input_ref).size != size or self._hash(input_ref) != sha256:
+            raise invalid("image_ref", "what was uploaded is not what was announced")
+        self._index.stored(input_ref, self._clock())
+
     def release(self, holder: str) -> None:
         """A job has ended, or was never submitted: what only it held is removed after a while."""
         self._index.release(holder, self._clock())
 
     def read(self, input_ref: str, caller: Caller) -> bytes:
-        """The document. Raises `not_found`, also for somebody else's; `storage_unavailable`."""
+        """The document.
+
+        Raises `not_found`, also for somebody else's and for what was not uploaded yet;
+        `validation_error` for an upload of something else; `storage_unavailable`.
+        """
         self._require_visible(input_ref, caller)
+        self.confirm(input_ref)
         return self._store.get(input_ref)
+
+    @contextmanager
+    def opened(self, input_ref: str, caller: Caller) -> Iterator[BinaryIO]:
+        """The document as a file. Raises as `read` does."""
+        self._require_visible(input_ref, caller)
+        self.confirm(input_ref)
+        with self._store.open(input_ref) as file:
+            yield file
+
+    def address(self, input_ref: str, caller: Caller) -> str | None:
+        """Where anybody may read it for a minute; None where the store has no addresses.
+
+        Raises as `read` does.
+        """
+        self._require_visible(input_ref, caller)
+        self.confirm(input_ref)
+        return self._store.presign_get(input_ref, _ADDRESS_S)
 
     def may_read(self, input_ref: str, caller: Caller) -> bool:
         """Whether the caller may name this input: they, or for an admin anybody, holds it."""
@@ -126,7 +178,7 @@ class InputStore:
 
     def holders(self) -> Sequence[str]:
         """Jobs with holds older than the grace: whoever knows jobs releases what has ended."""
-        return self._index.holders(KEPT, self._clock() - self._grace_s, _BATCH)
+        return self._index.holders(KEPT, _UPLOAD, self._clock() - self._grace_s, _BATCH)
 
     def sweep(self) -> int:
         """Remove what nobody holds and what was never finished; how many objects went.
@@ -134,6 +186,8 @@ class InputStore:
         One batch: call again while it is full. Raises `storage_unavailable`.
         """
         now = self._clock()
+        for upload in self._index.over(_UPLOAD, now):
+            self._index.release(upload, now)
         condemned = self._index.condemn(now - self._grace_s, now, _BATCH)
         for ref in condemned:
             self._remove(ref)
@@ -150,6 +204,14 @@ class InputStore:
             return self._store.exists(input_ref)
         except Error:
             return False
+
+    def _hash(self, input_ref: str) -> str:
+        """Of the bytes themselves: what a store notes beside them was said by who sent them."""
+        digest = hashlib.sha256()
+        with self._store.open(input_ref) as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+        return digest.hexdigest()
 
     def _put(self, input_ref: str, content: Content) -> None:
         if isinstance(content.source, Path):

@@ -14,6 +14,7 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    insert,
     or_,
     select,
     update,
@@ -31,6 +32,7 @@ class Claimed:
     is_stored: bool
 
 
+_MOST_AT_ONCE = 500
 _HAS_HOLDS = exists().where(input_holds.c.input_ref == inputs.c.input_ref)
 
 
@@ -76,6 +78,25 @@ class InputIndex:
             _add_hold(connection, ref, hold, now)
             query = select(inputs.c.stored_at).where(inputs.c.input_ref == ref)
             return Claimed(ref, connection.scalar(query) is not None)
+
+    def expect(
+        self, input_ref: str, sha256: str, size_bytes: int, hold: tuple[str, str], until: float
+    ) -> None:
+        """Hold what a client will upload; not swept before `until`."""
+        row = {"input_ref": input_ref, "sha256": sha256, "size_bytes": size_bytes}
+        with writing(self._engine) as connection:
+            statement = insert(inputs).values(**row, touched_at=until)
+            connection.execute(statement)
+            _add_hold(connection, input_ref, hold, until)
+
+    def expected(self, input_ref: str) -> tuple[str, int] | None:
+        """Hash and size of what has not been seen in the store yet; None once it has."""
+        query = select(inputs.c.sha256, inputs.c.size_bytes).where(
+            inputs.c.input_ref == input_ref, inputs.c.stored_at.is_(None)
+        )
+        with reading(self._engine) as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row.sha256, row.size_bytes)
 
     def stored(self, input_ref: str, now: float) -> bool:
         """Note that the object is there; False when its removal has begun meanwhile."""
@@ -150,11 +171,19 @@ class InputIndex:
         with reading(self._engine) as connection:
             return frozenset(connection.scalars(query))
 
-    def holders(self, not_of: str, before: float, limit: int) -> Sequence[str]:
-        """Holders other than `not_of` whose holds are older than `before`."""
+    def over(self, prefix: str, before: float) -> Sequence[str]:
+        """Holders of that prefix whose time was over before that moment."""
+        query = select(input_holds.c.holder).where(
+            input_holds.c.holder.startswith(prefix), input_holds.c.created_at < before
+        )
+        with reading(self._engine) as connection:
+            return list(connection.scalars(query.distinct().limit(_MOST_AT_ONCE)))
+
+    def holders(self, not_of: str, not_like: str, before: float, limit: int) -> Sequence[str]:
+        """Holders but for one, and those of a prefix, whose holds are older than `before`."""
         query = (
             select(input_holds.c.holder)
-            .where(input_holds.c.holder != not_of)
+            .where(input_holds.c.holder != not_of, ~input_holds.c.holder.startswith(not_like))
             .where(input_holds.c.created_at < before)
             .distinct()
             .limit(limit)

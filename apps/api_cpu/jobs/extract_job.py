@@ -132,10 +132,15 @@ class ExtractFinisher:
         return Ended(status, outcome.get("artifact_rel"), error)
 
     def result(self, job: Job) -> dict[str, Any] | None:
-        """The response that a synchronous request would have got; None where there is none."""
+        """The response that a synchronous request would have got; None where there is none left."""
         if job.status is not Status.SUCCEEDED or job.result_rel is None:
             return None
-        return self._extractions.response(job.result_rel)
+        try:
+            return self._extractions.response(job.result_rel)
+        except Error as error:
+            if error.code != "not_found":
+                raise
+            return None  # erased or purged since
 
     def _canceled(self, job: Job, item: JobItem) -> Ended:
         draft = draft_of(Claim(job, item))

@@ -234,7 +234,7 @@ def test_a_backup_that_is_full_says_how_to_go_on(place: Place) -> None:
     service = DebugService(
         place.indexes.artifacts,
         place.store,
-        ArtifactService(place.store, place.indexes.artifacts),
+        ArtifactService(place.store),
         most_artifacts=3,
     )
     parts = list(service.backup(ArtifactFilter(), None))

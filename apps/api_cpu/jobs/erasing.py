@@ -1,0 +1,50 @@
+"""What jobs hold of an extraction that is erased: its item's outcome, and webhooks not sent yet."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, select, update
+
+from apps.api_cpu.db.engine import writing
+from apps.api_cpu.db.tables import job_items, webhook_deliveries
+from apps.api_cpu.jobs.rows import as_text
+
+
+class JobEraser:
+    """Takes results out of the jobs' tables. Safe to share between threads and processes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def forget(self, request_id: str) -> None:
+        """Items that have ended keep their state and lose what was read; safe to repeat."""
+        ended = job_items.c.outcome.is_not(None)
+        its = (job_items.c.request_id == request_id, ended)
+        jobs_of_it = select(job_items.c.job_id).where(*its)
+        outcome = {
+            "file": "",
+            "request_id": request_id,
+            "input_ref": None,
+            "artifact_rel": None,
+            "ok": False,
+            "result": None,
+            "needs_review": False,
+            "error": {
+                "code": "not_found",
+                "message": "This extraction was erased.",
+                "request_id": request_id,
+                "details": {"reason": "erased"},
+            },
+            "timings_ms": {},
+        }
+        with writing(self._engine) as connection:
+            # Made again from what is left, should it still be sent.
+            connection.execute(
+                update(webhook_deliveries)
+                .where(webhook_deliveries.c.job_id.in_(jobs_of_it))
+                .values(payload=None)
+            )
+            connection.execute(
+                update(job_items)
+                .where(*its)
+                .values(outcome=as_text(outcome), file=None, input_ref=None)
+            )
