@@ -60,7 +60,10 @@ class ArtifactStore(Protocol):
 
     @property
     def spooled(self) -> int:
-        """How many objects wait on this machine to be written to the store."""
+        """How many objects wait on this machine to be written to the store.
+
+        Raises `storage_unavailable` when that cannot be known.
+        """
         ...
 
     def put(self, key: str, data: bytes) -> None:

@@ -49,9 +49,9 @@ class Readiness:
 
     def _look(self) -> None:
         try:
+            self.spooled = self._store.spooled
             self._store.probe()
         except Error:
             self.storage = False
         else:
             self.storage = True
-        self.spooled = self._store.spooled

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,8 @@ class Spool:
 
     def __init__(self, folder: Path, limits: Limits, *, allow_overwrite: bool = False) -> None:
         """Create the folders. Raises `storage_unavailable`."""
-        self.waiting = LocalArtifactStore(folder / "waiting", allow_overwrite=allow_overwrite)
+        self._waiting_folder = folder / "waiting"
+        self.waiting = LocalArtifactStore(self._waiting_folder, allow_overwrite=allow_overwrite)
         self._conflicts = LocalArtifactStore(folder / "conflicts", allow_overwrite=True)
         self._locks = folder / "locks"
         make_folder(self._locks)
@@ -59,11 +61,13 @@ class Spool:
         return sorted(entries, key=lambda entry: (entry.written_at, entry.key))
 
     def usage(self) -> tuple[int, int]:
-        """Number and bytes of what waits, at most a second old."""
+        """Number and bytes of what waits, at most a second old. Raises `storage_unavailable`."""
         now = time.monotonic()
         if self._counted is None or now - self._counted[0] >= _COUNTED_FOR_S:
-            entries = self.in_order()
-            self._counted = (now, len(entries), sum(entry.size for entry in entries))
+            try:
+                self._counted = (now, *_contents(self._waiting_folder))
+            except OSError:
+                raise store_unavailable() from None
         return self._counted[1:]
 
     def conflicts(self) -> int:
@@ -157,3 +161,18 @@ class Spool:
                     )
             self.waiting.delete(key)
         return True
+
+
+def _contents(folder: Path) -> tuple[int, int]:
+    """Number and bytes of the objects below a folder; a listing would cost ten times as much."""
+    files = size = 0
+    for kind in KINDS:
+        # A day's folder stays when it is empty, but a file may go at any moment.
+        with suppress(FileNotFoundError), os.scandir(folder / kind) as days:
+            for day in days:
+                with os.scandir(day) as entries:
+                    for entry in entries:
+                        with suppress(FileNotFoundError):
+                            size += entry.stat().st_size
+                            files += 1
+    return files, size
