@@ -167,7 +167,8 @@ class SlowBodyMiddleware:
     """Ends the wait for a body that comes too slowly, however it drips.
 
     A body may keep the server waiting for `patience_s` and a second more for each 10 KiB that has
-    come. Time in which the server itself does not read does not count.
+    come, but never longer than `patience_s` for its next bytes. Time in which the server itself
+    does not read does not count.
     """
 
     def __init__(self, app: ASGIApp, patience_s: float) -> None:
@@ -188,7 +189,7 @@ class SlowBodyMiddleware:
                 return await receive()
             started = time.monotonic()
             try:
-                async with asyncio.timeout(left_s):
+                async with asyncio.timeout(min(left_s, self._patience_s)):
                     message = await receive()
             except TimeoutError:
                 raise Error(

@@ -194,8 +194,8 @@ class Settings(BaseSettings):
     body_patience_s: float = Field(
         gt=0,
         le=3600,
-        description="Seconds that a request's body may keep the server waiting; one more for each "
-        "10 KiB that has come.",
+        description="Seconds that a request's body may keep the server waiting for its next bytes, "
+        "and in all; in all one more for each 10 KiB that has come.",
     )
     rate_limit_per_minute: int | None = Field(
         ge=0,

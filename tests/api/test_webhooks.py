@@ -153,6 +153,27 @@ def test_a_url_that_may_not_be_called_is_refused_with_the_request(locked: Place,
     assert not [path for path in locked.artifact_files() if "inputs" in path.parts]
 
 
+def test_batches_are_told_and_refused_alike(hooked: Place, receiver: Receiver) -> None:
+    headers = hooked.headers()
+
+    def upload(url: str) -> Any:
+        return hooked.client.post(
+            "/v1/batch_extract_upload_async",
+            files=[("files", ("a.pdf", b"%PDF-1.7")), ("files", ("b.pdf", b"none"))],
+            data={"callback_url": url, "run_id": "march"},
+            headers=headers,
+        )
+
+    refused = upload("https://169.254.169.254/latest")
+    assert refused.status_code == 422
+    assert refused.json()["error"]["details"]["errors"][0]["field"] == "callback_url"
+    assert upload(receiver.url).status_code == 202, "a refusal does not use the run id up"
+    told = json.loads(receiver.next().body)
+    assert told["event"] == "job.succeeded"
+    assert (told["job"]["progress"]["ok"], told["job"]["progress"]["failed"]) == (1, 1)
+    assert told["job"]["result"]["run_id"] == "march"
+
+
 def test_secrets_are_rotated_with_an_overlap(
     hooked: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

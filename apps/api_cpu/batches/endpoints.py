@@ -173,6 +173,7 @@ async def _batch(request: Request, caller: Caller, plan_of: MakePlan, *, later: 
             plan = await state.shutdown.unless_cut(plan_of(request, attempt.resource_id))
             if plan.callback_url is not None and not later:
                 raise invalid("callback_url", "is for asynchronous requests only")
+            await run_in_threadpool(state.jobs.require_callback, plan.callback_url)
             await attempt.names(plan.run_id)
             if attempt.follows_dead:
                 await run_in_threadpool(service.release, plan.run_id, caller)

@@ -60,6 +60,15 @@ def test_one_that_stops_is_refused() -> None:
         _read(_pieces(b"x", 1, 3600.0))
 
 
+def test_one_that_stops_late_is_refused_as_soon() -> None:
+    async def much_and_then_nothing() -> AsyncIterator[bytes]:
+        yield b"x" * 100_000_000
+        await asyncio.sleep(3600)
+
+    with pytest.raises(Error, match="did not arrive in time"):
+        _read(much_and_then_nothing())
+
+
 def test_a_long_one_has_the_time_that_it_needs() -> None:
     piece = b"x" * 10_240
     assert len(_read(_pieces(piece, 30, 0.02))) == 30 * len(piece)
