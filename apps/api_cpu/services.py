@@ -183,6 +183,7 @@ def build_services(
         housekeeping=Housekeeping(
             {
                 "inputs of jobs that are over": partial(jobs.service.release_abandoned, inputs),
+                "old jobs": partial(jobs.service.forget_old, settings.jobs_keep_days),
                 "unheld inputs": inputs.sweep,
                 "remembered documents": duplicates.sweep,
                 "uploads that never came": uploads.sweep,

@@ -245,6 +245,12 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="Documents of one key that may wait in jobs; more are answered 429.",
     )
+    jobs_keep_days: int = Field(
+        ge=1,
+        le=36500,
+        description="Days after which a job that has ended is forgotten; its artifacts and its run "
+        "stay.",
+    )
     jobs_lease_s: float | None = Field(
         ge=1,
         le=600,

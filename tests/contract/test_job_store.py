@@ -364,6 +364,17 @@ def test_what_an_outbox_fails_to_note_is_not_ended(engine: Engine) -> None:
     assert job.status is Status.RUNNING
 
 
+def test_jobs_that_ended_long_ago_are_forgotten(store: JobStore) -> None:
+    for job_id in ("j1", "j2"):
+        submit(store, job_id)
+    store.end(take(store), Status.SUCCEEDED, {}, NOW, finisher="w1")
+    store.finish("j1", "w1", Status.SUCCEEDED, NOW)
+    assert store.forget(NOW) == 0
+    assert store.forget(NOW + 1) == 1
+    assert (store.get("j1"), list(store.items("j1"))) == (None, [])
+    assert store.get("j2") is not None
+
+
 def test_text_that_no_database_keeps_is_kept_readable(store: JobStore) -> None:
     job = Job("j1", Kind.EXTRACT, "alice", Role.CLIENT, NOW, "auto", {}, total=1)
     item = JobItem("j1", 1, "alice", "r1", file="a\x00\ud800.pdf")

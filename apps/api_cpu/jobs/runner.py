@@ -19,6 +19,7 @@ from apps.api_cpu.extractions.service import ExtractionService, Order
 from apps.api_cpu.jobs.finishing import Finishing
 from apps.api_cpu.jobs.presence import Presence
 from apps.api_cpu.jobs.rows import Claim, Job, Status
+from apps.api_cpu.jobs.rows import Kind as JobKind
 from apps.api_cpu.jobs.store import JobStore
 from apps.api_cpu.request_context import RequestContext
 from apps.api_cpu.wire import timestamp
@@ -129,6 +130,8 @@ class Runner:
         else:
             item = item_of(claim.item.file or "", draft, outcome)
             status = Status.SUCCEEDED if item["ok"] else Status.FAILED
+            if claim.job.kind is JobKind.EXTRACT:
+                del item["result"]  # its artifact has it, and is where it can be erased
             job = self._store.end(
                 claim,
                 status,

@@ -157,6 +157,10 @@ class JobService:
                 told.clear()
         return None
 
+    def forget_old(self, days: int) -> int:
+        """Forget some of the jobs that ended longer ago; what they wrote stays."""
+        return self._store.forget(self._clock() - days * 86400.0)
+
     def queue_position(self, job: Job) -> int | None:
         """1 for the job that is next; None once it has begun. Between keys turns are taken, so that
         it is a guess where several wait.

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    delete,
     func,
     insert,
     or_,
@@ -245,6 +246,17 @@ class JobStore:
             after = change_job(connection, job, change)
         self._changed(job_id)
         return after
+
+    def forget(self, ended_before: float, limit: int = 100) -> int:
+        """Delete jobs that ended before that moment, with their items; how many that were."""
+        old = select(jobs.c.job_id).where(jobs.c.finished_at < ended_before).limit(limit)
+        with reading(self._engine) as connection:
+            ids = list(connection.scalars(old))
+        if ids:
+            with writing(self._engine) as connection:
+                connection.execute(delete(job_items).where(job_items.c.job_id.in_(ids)))
+                connection.execute(delete(jobs).where(jobs.c.job_id.in_(ids)))
+        return len(ids)
 
     def to_cancel(self, job_ids: Iterable[str]) -> frozenset[str]:
         """Those of these jobs that are to be canceled."""
