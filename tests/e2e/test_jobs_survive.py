@@ -15,7 +15,7 @@ from conftest import RECEIPT, ServerProcess, eventually
 
 pytestmark = pytest.mark.slow
 Start = Callable[..., ServerProcess]
-ONE = {"OCR_WORKERS": "1", "JOBS_LEASE_S": "2"}
+ONE = {"OCR_WORKERS": "1"}
 
 
 def _workers(server: ServerProcess) -> list[psutil.Process]:
@@ -69,7 +69,8 @@ def test_a_server_that_is_killed_goes_on_where_it_was(start: Start, tmp_path: Pa
 def test_who_was_stopped_for_longer_than_the_lease_records_nothing(
     start: Start, tmp_path: Path
 ) -> None:
-    stopped, other = start(**ONE), start(**ONE, JOBS_MAX_CONCURRENCY="0")
+    stopped = start(**ONE, JOBS_LEASE_S="3")
+    other = start(**ONE, JOBS_MAX_CONCURRENCY="0")
     url, worker = _in_the_middle(stopped)
     stopped.process.send_signal(signal.SIGSTOP)
     eventually(lambda: _job(other, url)["status"] == "queued", "the end of the lease")
