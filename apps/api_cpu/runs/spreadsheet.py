@@ -19,6 +19,8 @@ from apps.api_cpu.runs.rows import Cell, Row
 _DATE_FORMAT = "yyyy-mm-dd"
 _NARROW, _WIDE = 12, 28
 _TEXT = "s"
+# openpyxl takes what begins with `=` for a formula, and `#N/A` for an error.
+_TAKEN_FOR_MORE = ("=", "#")
 
 
 class Spreadsheet:
@@ -28,6 +30,7 @@ class Spreadsheet:
         """Names and columns of the sheets."""
         self._book = Workbook(write_only=True)
         self._sheets: dict[str, Any] = {}
+        self._cells: dict[tuple[str, str | None], Any] = {}
         self._rows: dict[str, int] = {}
         self._columns: dict[str, int] = {}
         for name, columns in sheets:
@@ -41,8 +44,8 @@ class Spreadsheet:
 
     def append(self, name: str, row: Row) -> None:
         """Add a row to a sheet."""
-        sheet = self._sheets[name]
-        sheet.append([_cell(sheet, value) for value in row])
+        # A generator: each cell is written before the next is asked for, so that few are made.
+        self._sheets[name].append(self._written(name, value) for value in row)
         self._rows[name] += 1
 
     def save(self) -> IO[bytes]:
@@ -55,24 +58,38 @@ class Spreadsheet:
         file.seek(0)
         return file
 
+    def _written(self, name: str, value: Cell) -> Any:
+        """What openpyxl is given for a value: the value, or a cell that says how it is shown."""
+        if isinstance(value, str):
+            text = ILLEGAL_CHARACTERS_RE.sub("", value)
+            if not text.startswith(_TAKEN_FOR_MORE):
+                return text
+            cell = self._cell(name, None)
+            cell.value = text
+            cell.data_type = _TEXT
+            return cell
+        if isinstance(value, Decimal):
+            cell = self._cell(name, _number_format(value))
+        elif isinstance(value, date):
+            cell = self._cell(name, _DATE_FORMAT)
+        else:
+            return value
+        cell.value = value
+        return cell
+
+    def _cell(self, name: str, number_format: str | None) -> Any:
+        """The cell of a sheet for all values that are shown so."""
+        cell = self._cells.get((name, number_format))
+        if cell is None:
+            cell = self._cells[name, number_format] = WriteOnlyCell(self._sheets[name])
+            if number_format is not None:
+                cell.number_format = number_format
+        return cell
+
 
 def _header(sheet: Any, text: str) -> Any:
     cell = WriteOnlyCell(sheet, text)
     cell.font = Font(bold=True)
-    return cell
-
-
-def _cell(sheet: Any, value: Cell) -> Any:
-    if isinstance(value, str):
-        cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", value))
-        # openpyxl takes what begins with `=` for a formula, and `#N/A` for an error.
-        cell.data_type = _TEXT
-        return cell
-    cell = WriteOnlyCell(sheet, value)
-    if isinstance(value, Decimal):
-        cell.number_format = _number_format(value)
-    elif isinstance(value, date):
-        cell.number_format = _DATE_FORMAT
     return cell
 
 

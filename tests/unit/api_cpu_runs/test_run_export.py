@@ -212,16 +212,20 @@ def test_runs_are_rows_too() -> None:
         "run_id": "march",
         "created_at": "2026-03-01T00:00:00.000Z",
         "task_id": "auto",
+        "status": "succeeded",
         "item_count": 3,
         "ok_count": 2,
         "failed_count": 1,
         "needs_review_count": 1,
+        "canceled_count": 0,
         "artifact_rel": "batches/2026-03-01/march.json",
+        "job_id": None,
     }
     lines = b"".join(runs_as(Format.CSV, [run])).decode().splitlines()
-    assert lines[1] == "march,2026-03-01T00:00:00.000Z,auto,3,2,1,1,batches/2026-03-01/march.json"
+    moment, rel = run["created_at"], run["artifact_rel"]
+    assert lines[1] == f"march,{moment},auto,succeeded,3,2,1,1,0,{rel},"
     book = openpyxl.load_workbook(io.BytesIO(b"".join(runs_as(Format.XLSX, [run]))))
-    assert [cell.value for cell in book["runs"][2]][:4] == ["march", run["created_at"], "auto", 3]
+    assert [cell.value for cell in book["runs"][2]][:5] == ["march", moment, "auto", "succeeded", 3]
 
 
 def test_a_date_that_is_none_stays_as_it_is() -> None:
