@@ -73,7 +73,7 @@ def measure(folder: Path, every: int, reader: Reader) -> Iterator[str]:
     """Lines that say how a folder's documents fare."""
     originals: list[SeenDocument] = []
     told: Counter[str] = Counter()
-    for number, truth in enumerate(read_truth(folder / "truth.jsonl")):
+    for number, truth in enumerate(read_truth((folder / "truth.jsonl").read_text().splitlines())):
         path = folder / truth.file
         originals.append(seen(path.name, path.read_bytes(), reader))
         if number % every == 0:
@@ -83,7 +83,7 @@ def measure(folder: Path, every: int, reader: Reader) -> Iterator[str]:
                 set(copy.bands) & set(originals[-1].bands)
                 or (copy.number is not None and copy.number == originals[-1].number)
             )
-            told["missed" if same is None or not is_candidate else same.reason] += 1
+            told["missed" if same is None or not is_candidate else same.reason.value] += 1
     yield f"{folder.name}: copies {dict(told)}"
     pairs = list(combinations(originals, 2))
     for one, other in pairs:

@@ -40,6 +40,9 @@ from apps.api_cpu.jobs.endpoints import SHOWN_MODELS as JOB_MODELS
 from apps.api_cpu.jobs.endpoints import router as jobs
 from apps.api_cpu.jobs.events import Streams
 from apps.api_cpu.jobs.events import router as job_events
+from apps.api_cpu.metrics.endpoints import router as metrics_page
+from apps.api_cpu.metrics.middleware import MetricsMiddleware
+from apps.api_cpu.metrics.registry import Metrics
 from apps.api_cpu.middleware import (
     BodyLimitMiddleware,
     LocalHostMiddleware,
@@ -50,7 +53,7 @@ from apps.api_cpu.pages.endpoints import router as pages
 from apps.api_cpu.rate_limits import RateLimit
 from apps.api_cpu.runs.endpoints import SHOWN_MODELS as RUN_MODELS
 from apps.api_cpu.runs.endpoints import router as runs
-from apps.api_cpu.services import build_services
+from apps.api_cpu.services import Services, build_services
 from apps.api_cpu.settings import Settings, is_loopback
 from apps.api_cpu.shutdown import Shutdown
 from apps.api_cpu.stations import Reader, build_reader
@@ -67,7 +70,7 @@ _BODIES_BYTES = 256 * 1024 * 1024
 
 _ROUTERS = (
     health, auth, tasks, extractions, exports, pages, corrections, vendors, batches, jobs,
-    job_events, runs, evals, webhooks, inputs, artifacts, archive, debug,
+    job_events, runs, evals, webhooks, inputs, artifacts, archive, debug, metrics_page,
 )  # fmt: skip
 _MODELS = (
     *SHOWN_MODELS, *CORRECTION_MODELS, *BATCH_MODELS, *JOB_MODELS, *WEBHOOK_MODELS, *RUN_MODELS,
@@ -118,6 +121,9 @@ def create_app(
     if not settings.asks_for_keys and is_loopback(settings.host):
         app.add_middleware(LocalHostMiddleware)
     app.add_middleware(RequestMiddleware)
+    app.state.metrics = metrics = Metrics()
+    app.state.metrics_token = settings.metrics_token
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
     errors.register(app)
     for router in _ROUTERS:
         app.include_router(router)
@@ -148,7 +154,8 @@ def _start(
 ) -> Callable[[], None]:
     """Open everything and put it where the endpoints find it; returns what closes it again."""
     with ExitStack() as opened:
-        services = build_services(settings, opened, make_reader)
+        metrics: Metrics = app.state.metrics
+        services = build_services(settings, opened, make_reader, observer=metrics)
         reader = services.reader
         keys = build_keys(settings)
         readiness = Readiness(services.store, reader.is_ready)
@@ -191,8 +198,23 @@ def _start(
         state.webhooks = services.webhooks.service
         services.webhooks.deliverer.start()
         opened.callback(services.webhooks.deliverer.stop)
+        _watch(metrics, readiness, admission, services)
         services.jobs.start()
         opened.callback(services.jobs.stop, settings.shutdown_grace_s)
         if keys is not None and not keys.all():
             logs.warning("there are no API keys yet: make one with `ocr keys create`")
         return opened.pop_all().close
+
+
+def _watch(
+    metrics: Metrics, readiness: Readiness, admission: Admission, services: Services
+) -> None:
+    """What is looked up whenever the metrics are asked for; all of it is in memory."""
+    jobs = services.jobs.reaper
+    metrics.watch("ready", "1 while documents can be read.", lambda: readiness.inference)
+    metrics.watch("storage_ready", "1 while the store answers.", lambda: readiness.storage)
+    metrics.watch("spooled_artifacts", "Waiting for the store.", lambda: readiness.spooled)
+    metrics.watch("requests_running", "Documents of requests in hand.", lambda: admission.running)
+    metrics.watch("requests_waiting", "Documents of requests waiting.", lambda: admission.queued)
+    metrics.watch("job_items_running", "Documents of jobs in hand.", lambda: jobs.counts.running)
+    metrics.watch("job_items_queued", "Documents of jobs waiting.", lambda: jobs.counts.queued)

@@ -72,7 +72,7 @@ class RequestMiddleware:
                 answer = error_response(bad_id, context.request_id)
                 await answer(scope, receive, send_with_headers)
         except Exception as exc:  # noqa: BLE001 the 500 handler: nothing may leave without an envelope
-            logs.unexpected(exc, request_id=context.request_id, path=_route(scope))
+            logs.unexpected(exc, request_id=context.request_id, path=route_of(scope))
             if status == 0:
                 answer = error_response(internal_error(), context.request_id)
                 await answer(scope, receive, send_with_headers)
@@ -82,7 +82,7 @@ class RequestMiddleware:
                 request_id=context.request_id,
                 key_id=context.key_id,
                 method=scope["method"] if _is_method(scope["method"]) else "?",
-                path=_route(scope),
+                path=route_of(scope),
                 status=status,
                 ms=round((time.monotonic() - started) * 1000),
             )
@@ -233,7 +233,7 @@ def _is_method(text: str) -> bool:
     return text.isalpha() and len(text) <= _LONGEST_METHOD
 
 
-def _route(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
     """The route's template: a path as sent may hold anything, so it is not logged."""
     route = scope.get("route")
     return str(getattr(route, "path", "")) or "(no route)"

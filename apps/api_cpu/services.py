@@ -28,7 +28,7 @@ from apps.api_cpu.debug.service import DebugService
 from apps.api_cpu.duplicates.service import DuplicateService
 from apps.api_cpu.duplicates.store import DocumentIndex
 from apps.api_cpu.evals.run_evaluation import RunEvaluation
-from apps.api_cpu.extractions.service import ExtractionService
+from apps.api_cpu.extractions.service import ExtractionService, Observer
 from apps.api_cpu.extractions.store import ExtractIndex
 from apps.api_cpu.housekeeping import Housekeeping
 from apps.api_cpu.idempotency.service import Idempotency
@@ -93,6 +93,7 @@ def build_services(
     make_reader: MakeReader = build_reader,
     *,
     is_worker: bool = False,
+    observer: Observer | None = None,
 ) -> Services:
     """The services for these settings; what must be closed again is put on `opened`.
 
@@ -121,6 +122,7 @@ def build_services(
         settings.max_upload_bytes,
         memory if settings.vendor_memory else NoVendorMemory(),
         duplicates,
+        observer,
     )
     correction_index = CorrectionIndex(index_engine)
     corrections = CorrectionService(store, index, correction_index, tasks, memory)

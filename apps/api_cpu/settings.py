@@ -52,6 +52,7 @@ _OWN_PREFIXES = (
     "EXTRACT_",
     "INFERENCE_",
     "JOB_",
+    "METRICS_",
     "JOBS_",
     "RETENTION_",
     "S3_",
@@ -161,6 +162,11 @@ class Settings(BaseSettings):
     retention_days_batches: int | None = Field(ge=1, le=36500, description=_kept("runs"))
     retention_days_evals: int | None = Field(ge=1, le=36500, description=_kept("evaluations"))
     retention_days_inputs: int | None = Field(ge=1, le=36500, description=_kept("stored inputs"))
+    metrics_token: SecretStr | None = Field(
+        min_length=16,
+        description="What `GET /metrics` asks for as a bearer token. Without it, only callers of "
+        "this machine are answered, and none that a proxy passes on.",
+    )
     auth_enabled: bool | None = Field(
         description="Ask for API keys. Default: on, unless `HOST` is a loopback address."
     )

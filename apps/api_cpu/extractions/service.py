@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from apps.api_cpu import logs
 from apps.api_cpu.artifacts.store import ArtifactStore, is_no_room, store_unavailable
@@ -58,10 +58,22 @@ class Order:
     data: bytes | None
 
 
+class Observer(Protocol):
+    """Is told how each extraction ended."""
+
+    def answered(self, response: Mapping[str, Any]) -> None:
+        """A document was read."""
+        ...
+
+    def failed(self, code: str) -> None:
+        """A document was not read."""
+        ...
+
+
 class ExtractionService:
     """Serves extractions. Safe to share between threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (stations, stores and aids, given once)
         self,
         stations: Stations,
         store: ArtifactStore,
@@ -70,6 +82,7 @@ class ExtractionService:
         max_bytes: int,
         vendors: VendorMemory,
         duplicates: DuplicateService,
+        observer: Observer | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._stations = stations
@@ -79,6 +92,7 @@ class ExtractionService:
         self._max_bytes = max_bytes
         self._vendors = vendors
         self._duplicates = duplicates
+        self._observer = observer
         self._clock = clock
 
     def understand(self, draft: Draft, received: Received, *, later: bool = False) -> Order:
@@ -139,6 +153,8 @@ class ExtractionService:
                 self._persist(draft, options, data)
         response = self._finish(draft, options, extraction)
         self._vendors.seen(draft.caller.key_id, extraction.reading.fields, draft.image_sha256 or "")
+        if self._observer is not None:
+            self._observer.answered(response)
         return response
 
     def fail(self, draft: Draft, exc: Exception) -> Error:
@@ -148,6 +164,8 @@ class ExtractionService:
         else:
             logs.unexpected(exc, request_id=draft.request_id, key_id=draft.caller.key_id)
             error = internal_error()
+        if self._observer is not None:
+            self._observer.failed(error.code)
         if draft.id_is_taken or is_no_room(error):
             # Not tried again: the id may be free by now, and a refusal must not use it up.
             return error
