@@ -154,8 +154,7 @@ def _start(
 ) -> Callable[[], None]:
     """Open everything and put it where the endpoints find it; returns what closes it again."""
     with ExitStack() as opened:
-        metrics: Metrics = app.state.metrics
-        services = build_services(settings, opened, make_reader, observer=metrics)
+        services = build_services(settings, opened, make_reader, observer=app.state.metrics)
         reader = services.reader
         keys = build_keys(settings)
         readiness = Readiness(services.store, reader.is_ready)
@@ -198,7 +197,7 @@ def _start(
         state.webhooks = services.webhooks.service
         services.webhooks.deliverer.start()
         opened.callback(services.webhooks.deliverer.stop)
-        _watch(metrics, readiness, admission, services)
+        _watch(state.metrics, readiness, admission, services)
         services.jobs.start()
         opened.callback(services.jobs.stop, settings.shutdown_grace_s)
         if keys is not None and not keys.all():
