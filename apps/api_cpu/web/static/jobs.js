@@ -44,11 +44,17 @@ async function look() {
     try {
       await lookOnce();
     } catch (error) {
-      if (!isPassing(error)) throw error;
+      if (!isPassing(error)) giveUp(error);
     }
     await sleep(LOOK_EVERY_MS);
   }
   isLooking = false;
+}
+
+/** Nobody waits any longer: the server refuses to tell. */
+function giveUp(error) {
+  for (const { reject } of watched.values()) reject(error);
+  watched.clear();
 }
 
 async function lookOnce() {
