@@ -12,6 +12,7 @@ export class ChecksPanel extends EventTarget {
   #draft;
   #live = el("ul", { class: "checks live" });
   #liveTitle = el("h4", {}, t("checks.now"));
+  #servedTitle = el("h4", {}, t("checks.as_read"));
   #served;
 
   constructor(draft) {
@@ -31,8 +32,6 @@ export class ChecksPanel extends EventTarget {
     draft.addEventListener("change", () => this.#refresh());
     this.#refresh();
   }
-
-  #servedTitle = el("h4", {}, t("checks.as_read"));
 
   #refresh() {
     const sums = this.#draft.isChanged ? sumsOf(this.#draft) : [];

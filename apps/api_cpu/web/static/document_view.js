@@ -26,6 +26,7 @@ export class DocumentView {
   #active = null;
   #lit = [];
   #save;
+  #hint;
 
   constructor(requestId, navigate) {
     this.requestId = requestId;
@@ -117,8 +118,6 @@ export class DocumentView {
     this.#viewer.element.append(this.#hint);
     return this.#viewer.element;
   }
-
-  #hint;
 
   #verdict(response) {
     const reasons = reasonsInWords(response);

@@ -9,6 +9,8 @@ const LIKELY = 0.6;
 
 /** Announces `change` whenever a value, a row or a confirmation changed. */
 export class Draft extends EventTarget {
+  #byName;
+
   /**
    * `response` as `GET /v1/extracts/{id}` gives it and `task` as `GET /v1/tasks/{id}` does; `corrected` is what
    * `GET …/corrections` says, so that work goes on where a person left it.
@@ -24,8 +26,6 @@ export class Draft extends EventTarget {
       .map((spec) => this.#table(spec, said.has(spec.name), corrected.result[spec.name] ?? []));
     this.#byName = new Map(this.fields.map((field) => [field.name, field]));
   }
-
-  #byName;
 
   field(name) {
     return this.#byName.get(name);

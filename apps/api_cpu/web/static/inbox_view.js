@@ -22,6 +22,8 @@ export class InboxView {
   #tools = el("div", { class: "list-tools" });
   #filter = "all";
   #text = "";
+  #search;
+  #take;
   #refresh = ({ detail }) => this.#changed(detail);
 
   /** `take(files)` has files read. */
@@ -35,9 +37,6 @@ export class InboxView {
     documents.addEventListener("change", this.#refresh);
     this.#show();
   }
-
-  #search;
-  #take;
 
   get title() {
     return t("nav.documents");

@@ -21,6 +21,10 @@ export class PageViewer extends EventTarget {
   #pointed = "";
   #drag = null;
   #source;
+  #count;
+  #observer;
+  #resizes;
+  #placed = new Map();
 
   /** `source.image(number, width)` resolves with a URL or null, `source.words(number)` with the page's words. */
   constructor(pages, source) {
@@ -37,16 +41,11 @@ export class PageViewer extends EventTarget {
     this.#watch();
   }
 
-  #count;
-  #observer;
-
   /** Boxes of fields, `{name, page, polygon, grade}` each, in place of those before. */
   setBoxes(places) {
     for (const sheet of this.#sheets) sheet.setBoxes(places.filter(({ page }) => page === sheet.number));
     this.#placed = new Map(places.map(({ name, page }) => [name, this.#sheets.find(({ number }) => number === page)]));
   }
-
-  #placed = new Map();
 
   /** Light the place of a field, scrolling to it if asked; `isLit` false puts it out. */
   light(name, isLit, { scrolls = false } = {}) {
@@ -78,8 +77,6 @@ export class PageViewer extends EventTarget {
     this.#observer.disconnect();
     this.#resizes.disconnect();
   }
-
-  #resizes;
 
   #toolbar() {
     const tool = (label, sign, act) => button({ label: t(label), sign, shows: "icon", onclick: act });

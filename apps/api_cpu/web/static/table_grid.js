@@ -14,6 +14,9 @@ export class TableGrid extends EventTarget {
   #foot = el("tfoot");
   #head = el("thead");
   #showsAll = false;
+  #grid;
+  #more;
+  #inputs = new Map();
 
   constructor(draft, table) {
     super();
@@ -33,10 +36,6 @@ export class TableGrid extends EventTarget {
     this.#grid.addEventListener("paste", (event) => this.#paste(event));
     this.#build();
   }
-
-  #grid;
-  #more;
-  #inputs = new Map();
 
   /** The cells that stand on a page: `{name, page, polygon, grade}` each, by where they were read. */
   light(name, isLit) {
