@@ -19,6 +19,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "eval": ("apps.api_cpu.evals.command", "eval_command"),
     "evals": ("apps.api_cpu.evals.compare_command", "evals_commands"),
     "webhooks": ("apps.api_cpu.webhooks.command", "webhooks_commands"),
+    "corrections": ("apps.api_cpu.corrections.command", "corrections_commands"),
     "artifacts": ("apps.api_cpu.archive.command", "artifacts_commands"),
     "jobs": ("apps.api_cpu.jobs.command", "jobs_commands"),
     "keys": ("apps.api_cpu.auth.command", "keys_commands"),

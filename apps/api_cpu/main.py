@@ -183,6 +183,7 @@ def _start(
         state.extractions = services.extractions
         state.idempotency = services.idempotency
         state.corrections = services.corrections
+        state.corrected = services.corrected
         state.exports = ExportService(services.extractions, services.corrections)
         state.runs = services.runs
         state.evals = services.evals

@@ -23,6 +23,7 @@ from apps.api_cpu.batches.sources import ServerFolder
 from apps.api_cpu.batches.upload import UploadLimits
 from apps.api_cpu.corrections.service import CorrectionService
 from apps.api_cpu.corrections.store import CorrectionIndex
+from apps.api_cpu.corrections.truth import CorrectedDocuments
 from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.debug.service import DebugService
 from apps.api_cpu.duplicates.service import DuplicateService
@@ -77,6 +78,7 @@ class Services:
     duplicates: DuplicateService
     extractions: ExtractionService
     corrections: CorrectionService
+    corrected: CorrectedDocuments
     runs: RunService
     evals: RunEvaluation
     batches: BatchService
@@ -198,6 +200,7 @@ def build_services(
         duplicates=duplicates,
         extractions=extractions,
         corrections=corrections,
+        corrected=CorrectedDocuments(store, artifact_index, index, correction_index),
         runs=runs,
         evals=evals,
         batches=BatchService(run_index, store, inputs, folder, jobs.service),

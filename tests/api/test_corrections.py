@@ -6,13 +6,17 @@ import base64
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import RECEIPT, Place
+from typer.testing import CliRunner
 
 from apps.api_cpu.auth.roles import Role
+from apps.api_cpu.cli import app
 from apps.api_cpu.corrections.schemas import CorrectionList, CorrectionView
+from lib.evaluation.truth import read_truth
 
 
 def _body(data: bytes = RECEIPT, **options: Any) -> dict[str, Any]:
@@ -183,3 +187,34 @@ def test_a_correction_survives_as_json_without_floats(extracted: Place) -> None:
     extracted.client.post("/v1/extracts/r-1/corrections", content=b'{"fields":{"total":0.10}}')
     (file,) = [path for path in extracted.artifact_files() if "corrections" in path.parts]
     assert json.loads(file.read_bytes(), parse_float=Decimal)["fields"]["total"] == Decimal("0.10")
+
+
+def test_corrections_are_exported_as_truth_for_an_evaluation(locked: Place, tmp_path: Path) -> None:
+    ann, ben = locked.headers(), locked.headers()
+    for request_id, headers, kept in (("a-1", ann, True), ("a-2", ann, False), ("b-1", ben, True)):
+        body = _body(request_id=request_id, persist_inputs=kept)
+        assert locked.client.post("/v1/extract", json=body, headers=headers).status_code == 200
+        for total in (1, 19.80):
+            rows = [{"amount": 19.80}] if total == 1 else None
+            fields = {"total": total} | ({"line_items": rows} if rows else {"vendor_name": None})
+            url = f"/v1/extracts/{request_id}/corrections"
+            sent = locked.client.post(url, json={"fields": fields}, headers=headers)
+            assert sent.status_code == 201, sent.text
+
+    def lines(headers: dict[str, str]) -> list[dict[str, Any]]:
+        text = locked.client.get("/v1/corrections?format=truth", headers=headers).text
+        assert len(read_truth(text.splitlines())) == text.count("\n")
+        return [json.loads(line) for line in text.splitlines()]
+
+    assert [line["id"] for line in lines(ann)] == ["a-1", "a-2"]
+    assert [line["id"] for line in lines(locked.headers(Role.ADMIN))] == ["a-1", "a-2", "b-1"]
+    first = lines(ann)[0]
+    assert first["fields"] == {"total": 19.80, "vendor_name": None}
+    assert first["line_items"] == [{"amount": 19.80}]
+    out = tmp_path / "truth" / "truth.jsonl"
+    environment = {"DATA_ROOT": str(locked.settings.data_root)}
+    done = CliRunner().invoke(app, ["corrections", "export", "--out", str(out)], env=environment)
+    assert done.exit_code == 0, done.output
+    written = read_truth(out.read_text().splitlines())
+    assert [document.id for document in written] == ["a-1", "b-1"], "what was kept"
+    assert (out.parent / written[0].file).read_bytes() == RECEIPT

@@ -24,6 +24,7 @@ ENDPOINTS = {
     ("get", "/v1/extracts/{request_id}/pages/{number}.png"),
     ("get", "/v1/extracts/{request_id}/words"),
     ("get", "/v1/artifacts"),
+    ("get", "/v1/corrections"),
     ("post", "/v1/uploads"),
     ("put", "/v1/uploads/{upload_id}"),
     ("get", "/v1/inputs"),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
 
 from apps.api_cpu.artifacts.failures import failures_kept
 from apps.api_cpu.artifacts.store import correction_key
 from apps.api_cpu.auth.endpoints import ExtractCaller
+from apps.api_cpu.auth.roles import Role
 from apps.api_cpu.corrections.schemas import (
     REQUEST_EXAMPLE,
     CorrectionList,
@@ -18,14 +21,22 @@ from apps.api_cpu.corrections.schemas import (
     CorrectionView,
 )
 from apps.api_cpu.corrections.service import CorrectionService
+from apps.api_cpu.corrections.truth import CorrectedDocuments
 from apps.api_cpu.errors import from_validation
 from apps.api_cpu.openapi import answers, errors
-from apps.api_cpu.wire import WireResponse, load_untrusted_exact
+from apps.api_cpu.wire import WireResponse, dump, load_untrusted_exact
 
 router = APIRouter(tags=["corrections"])
 
 SHOWN_MODELS = (CorrectionRequest, CorrectionView, CorrectionList)
 """Models that the OpenAPI document would lack, or have without nulls."""
+
+
+class TruthFormat(StrEnum):
+    """How corrections are written in bulk."""
+
+    TRUTH = "truth"
+
 
 _RequestId = Annotated[str, Path(openapi_examples={"an id": {"value": "receipt-1"}})]
 _FAILURES = ("unauthorized", "forbidden", "not_found", "conflict", "storage_unavailable")
@@ -65,6 +76,37 @@ async def correct(request: Request, caller: ExtractCaller, request_id: _RequestI
             service.add, request_id, sent["fields"], correction.comment, caller
         )
     return WireResponse(kept, status_code=201)
+
+
+@router.get(
+    "/v1/corrections",
+    summary="All corrections as ground truth",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "content": {
+                "application/x-ndjson": {
+                    "schema": {"type": "string"},
+                    "example": '{"id":"receipt-1","file":"inputs/2026-11-20/5e88489d.pdf",'
+                    '"document_type":"receipt","fields":{"total":19.90},"line_items":null}\n',
+                }
+            }
+        },
+        **errors("unauthorized", "forbidden", "validation_error", "storage_unavailable"),
+    },
+)
+def truth(
+    request: Request,
+    caller: ExtractCaller,
+    format: Annotated[TruthFormat, Query()] = TruthFormat.TRUTH,
+) -> StreamingResponse:
+    """A line for each document, as `ocr eval` reads it; the caller's own, for an admin all."""
+    documents: CorrectedDocuments = request.app.state.corrected
+    owner = None if caller.role is Role.ADMIN else caller.key_id
+    lines = (
+        dump(each.line(each.input_ref or each.request_id)) + b"\n" for each in documents.all(owner)
+    )
+    return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
 @router.get(
