@@ -1,11 +1,11 @@
-"""What jobs hold of an extraction that is erased: its item's outcome, and webhooks not sent yet."""
+"""What jobs hold of an extraction that is erased: the outcome of its item."""
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, update
 
 from apps.api_cpu.db.engine import writing
-from apps.api_cpu.db.tables import job_items, webhook_deliveries
+from apps.api_cpu.db.tables import job_items
 from apps.api_cpu.jobs.rows import as_text
 
 
@@ -19,7 +19,6 @@ class JobEraser:
         """Items that have ended keep their state and lose what was read; safe to repeat."""
         ended = job_items.c.outcome.is_not(None)
         its = (job_items.c.request_id == request_id, ended)
-        jobs_of_it = select(job_items.c.job_id).where(*its)
         outcome = {
             "file": "",
             "request_id": request_id,
@@ -37,12 +36,6 @@ class JobEraser:
             "timings_ms": {},
         }
         with writing(self._engine) as connection:
-            # Made again from what is left, should it still be sent.
-            connection.execute(
-                update(webhook_deliveries)
-                .where(webhook_deliveries.c.job_id.in_(jobs_of_it))
-                .values(payload=None)
-            )
             connection.execute(
                 update(job_items)
                 .where(*its)
