@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import State
 
 from apps.api_cpu import errors, logs, openapi
 from apps.api_cpu.archive.endpoints import router as archive
@@ -173,17 +174,11 @@ def _start(
         state.backend = reader.backend
         state.model_name = reader.model
         state.tasks = reader.stations.tasks
-        state.artifacts = services.artifacts
-        state.inputs = services.inputs
-        state.uploads = services.uploads
-        state.pages = services.pages
-        state.erasures = services.archive.erasures
-        state.debug = services.debug
+        _offer_what_is_kept(state, services)
         state.vendors = services.vendors
         state.extractions = services.extractions
         state.idempotency = services.idempotency
         state.corrections = services.corrections
-        state.corrected = services.corrected
         state.exports = ExportService(services.extractions, services.corrections)
         state.runs = services.runs
         state.evals = services.evals
@@ -204,6 +199,16 @@ def _start(
         if keys is not None and not keys.all():
             logs.warning("there are no API keys yet: make one with `ocr keys create`")
         return opened.pop_all().close
+
+
+def _offer_what_is_kept(state: State, services: Services) -> None:
+    state.artifacts = services.artifacts
+    state.inputs = services.inputs
+    state.uploads = services.uploads
+    state.pages = services.pages
+    state.corrected = services.corrected
+    state.erasures = services.archive.erasures
+    state.debug = services.debug
 
 
 def _watch(
