@@ -109,6 +109,7 @@ def test_the_same_bytes_again_are_no_conflict(make_store: MakeStore) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # 4,000 requests, on a busy machine too
 def test_two_writers_race_and_the_loser_knows(
     make_store: MakeStore, request: pytest.FixtureRequest
 ) -> None:
