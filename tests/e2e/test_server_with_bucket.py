@@ -14,7 +14,7 @@ from s3_front import Fault
 from s3_places import Place
 
 pytest_plugins = ["s3_places"]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 Start = Callable[..., ServerProcess]
 INVOICE = ROOT / "samples" / "invoice_xrechnung.xml"
