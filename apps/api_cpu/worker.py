@@ -29,7 +29,8 @@ def worker_command(
     ] = None,
 ) -> None:
     """Work on jobs until SIGTERM or Ctrl-C; documents in hand are finished or handed back."""
-    settings = console.settings_or_exit(jobs_max_concurrency=concurrency)
+    # It listens nowhere, so it needs no secret for the keys of callers.
+    settings = console.settings_or_exit(jobs_max_concurrency=concurrency, host="127.0.0.1")
     logs.set_up_logging(settings.log_level, settings.log_format)
     if settings.job_threads == 0:
         raise console.stopped("JOBS_MAX_CONCURRENCY=0 is for the server: a worker has to read")
