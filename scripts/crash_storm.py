@@ -1,8 +1,8 @@
 """A crash storm: kills and stops server, workers and broker at random under work, then counts.
 
-    python scripts/crash_storm.py --backend local --items 1000
-    python scripts/crash_storm.py --backend redis --items 1000 --seed 7      # with PostgreSQL
-    python scripts/crash_storm.py --backend rabbitmq --items 1000
+    python -m scripts.crash_storm --backend local --items 1000
+    python -m scripts.crash_storm --backend redis --items 1000 --seed 7      # with PostgreSQL
+    python -m scripts.crash_storm --backend rabbitmq --items 1000
 
 Each item is a small e-invoice with a number of its own. Most are sent as one ZIP to
 `batch_extract_upload_async`, the others one by one to `extract_async`, each until it has been
