@@ -23,7 +23,6 @@ Item = dict[str, Any]
 
 _PAGE = 500
 _GOING_ON = frozenset({"queued", "running"})
-_ENDED = "succeeded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ class RunService:
             "run_id": run.run_id,
             "created_at": timestamp(datetime.fromtimestamp(run.created_at, UTC)),
             "task_id": run.task_id,
-            "status": progress.status if progress else _ENDED,
+            "status": progress.status if progress else _ended(counts),
             **asdict(counts),
             "artifact_rel": run.artifact_rel,
             "job_id": run.job_id,
@@ -161,6 +160,11 @@ class RunService:
         elif run.counts is not None:
             items = self._artifacts.read(run.artifact_rel, caller)["items"]
             yield from islice(enumerate(items, start=1), after, None)
+
+
+def _ended(counts: Counts) -> str:
+    """The status of a run whose job is not kept any more."""
+    return "canceled" if counts.canceled_count else "succeeded"
 
 
 def _position(cursor: str | None) -> tuple[float, str] | None:
