@@ -12,6 +12,7 @@ import pytest
 from conftest import SCAN, ServerProcess, eventually
 from fpdf import FPDF
 from playwright.sync_api import Page, expect
+from test_page_accessibility import found_in
 
 pytestmark = pytest.mark.slow
 Visit = Callable[..., Page]
@@ -135,6 +136,7 @@ def test_a_run_is_measured(
     page = visit(served)
     _started(page, files)
     _ended(page)
+    assert found_in(page, "run") == []
     truth = [
         {"id": file.stem, "file": file.name, "fields": {"total": "3.50", "document_number": "X"}}
         for file in files[:3]
@@ -148,3 +150,4 @@ def test_a_run_is_measured(
     total = page.locator(".report tbody tr", has_text="Total").first
     expect(total).to_contain_text("1.000")
     expect(page.locator(".report")).to_contain_text("3 mistakes")
+    assert found_in(page, "report") == []
