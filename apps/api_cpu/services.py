@@ -107,7 +107,7 @@ def build_services(
     tasks = reader.stations.tasks
     index_engine = open_database(settings.index_database, Schema.INDEX, Durability.POWER_LOSS)
     opened.callback(index_engine.dispose)
-    artifact_index = ArtifactIndex(index_engine)
+    artifact_index = _open_artifact_index(settings, opened)
     store = IndexedStore(build_artifact_store(settings, opened), artifact_index)
     vendors_engine = open_database(settings.vendors_database, Schema.VENDORS, Durability.CRASH)
     opened.callback(vendors_engine.dispose)
@@ -228,6 +228,13 @@ def build_services(
         jobs=jobs,
         webhooks=webhooks,
     )
+
+
+def _open_artifact_index(settings: Settings, opened: ExitStack) -> ArtifactIndex:
+    # It can be made again from the artifacts: not worth a disk sync for each of them.
+    engine = open_database(settings.index_database, Schema.INDEX, Durability.CRASH)
+    opened.callback(engine.dispose)
+    return ArtifactIndex(engine)
 
 
 def _open_duplicates(settings: Settings, opened: ExitStack) -> DuplicateService:
