@@ -121,9 +121,10 @@ def browser() -> Iterator[Browser]:
         assert not os.environ.get("CI"), "the tests of the page need Chromium: apt install chromium"
         pytest.skip("the tests of the page need Chromium: apt install chromium")
     with sync_playwright() as playwright:
-        # Tests run as root in containers, where Chromium's own sandbox does not start.
+        # Tests run as root in containers: Chromium's own sandbox does not start there, and the
+        # shared memory is small.
         chromium = playwright.chromium.launch(
-            executable_path=shutil.which(found[0]), args=["--no-sandbox"]
+            executable_path=shutil.which(found[0]), args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
         yield chromium
         chromium.close()
