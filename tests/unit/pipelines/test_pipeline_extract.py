@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lib.domain.cancellation import Cancellation
 from lib.domain.deadline import Deadline
 from lib.domain.document import Line, PageImage, Word
 from lib.domain.extraction import Candidate, Hints, RawExtraction, Source
@@ -65,7 +66,9 @@ class Opened:
 class Loader:
     document: Opened
 
-    def open(self, data: bytes, deadline: Deadline) -> Opened:
+    def open(
+        self, data: bytes, deadline: Deadline, cancellation: Cancellation | None = None
+    ) -> Opened:
         return self.document
 
 
