@@ -48,7 +48,9 @@ BAD_KEYS = [
 MakeStore = Callable[..., ArtifactStore]
 
 
-@pytest.fixture(params=["local", *S3_PLACES, "spooling-moto-http"])
+@pytest.fixture(
+    params=["local", *S3_PLACES, pytest.param("spooling-moto-http", marks=pytest.mark.slow)]
+)
 def make_store(
     request: pytest.FixtureRequest, tmp_path: Path, s3_places: Places
 ) -> Iterator[MakeStore]:

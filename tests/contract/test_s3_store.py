@@ -22,6 +22,8 @@ from s3_places import Place
 from apps.api_cpu.artifacts.stores.s3 import S3ArtifactStore, StoreRefused
 from lib.errors import Error
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["s3_places"]
 
 KEY = "extracts/2026-11-20/receipt-1.json"

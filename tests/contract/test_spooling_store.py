@@ -21,6 +21,8 @@ from apps.api_cpu.artifacts.stores.spool import Limits, Spool
 from apps.api_cpu.artifacts.stores.spooling import SpoolingStore
 from lib.errors import Error
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["s3_places"]
 
 ROOMY = Limits(size_bytes=10_000_000, files=1000)

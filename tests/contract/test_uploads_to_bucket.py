@@ -19,6 +19,8 @@ from apps.api_cpu.inputs.upload_store import UploadIndex
 from apps.api_cpu.inputs.uploads import Announced, UploadService
 from lib.errors import Error
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["s3_places"]
 
 ANN, BEN = Caller("ann", Role.CLIENT), Caller("ben", Role.CLIENT)

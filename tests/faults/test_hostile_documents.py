@@ -16,6 +16,8 @@ from lib.errors import Error
 from lib.loading.limits import LoadingLimits
 from lib.loading.loader import ProcessLoader, build_loader
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 20.0
 
 
