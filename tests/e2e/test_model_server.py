@@ -88,6 +88,24 @@ def test_a_caller_who_leaves_ends_the_models_work(start: Start, mock: MockProces
     assert [call["error"] for call in artifact["inference"]["calls"]] == ["canceled"]
 
 
+def test_a_job_that_is_canceled_ends_the_models_work(start: Start, mock: MockProcess) -> None:
+    server = start(**settings(mock))
+    mock.behave(latency_s=600)
+    try:
+        file = (SAMPLES / "invoice_digital.pdf").read_bytes()
+        accepted = server.client.post(
+            "/v1/extract_async", files={"file": file}, data={"request_id": "canceled"}
+        )
+        job = accepted.json()["poll_url"]
+        eventually(lambda: mock.gauge("num_requests_running") > 0, "a request at the model")
+        assert server.client.post(f"{job}/cancel").status_code == 202
+        ended = server.client.get(job, params={"wait": 30}).json()
+        assert mock.gauge("num_requests_running") == 0  # stopped before it is acknowledged
+    finally:
+        mock.behave()
+    assert (ended["status"], ended["progress"]["canceled"]) == ("canceled", 1)
+
+
 def _artifact(server: ServerProcess, request_id: str) -> dict[str, Any] | None:
     found = list((server.data_root / "artifacts").rglob(f"{request_id}.json"))
     if not found:
