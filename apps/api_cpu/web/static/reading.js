@@ -3,7 +3,7 @@
 import { documents, factsOf } from "/static/documents.js";
 import { cancelJob, jobEnded } from "/static/jobs.js";
 import { preferences } from "/static/preferences.js";
-import { isPassing, sleep, upload } from "/static/server.js";
+import { isPassing, isUnsettled, sleep, upload } from "/static/server.js";
 
 const SENT_AT_ONCE = 2;
 const TRY_AGAIN_MS = 3000;
@@ -73,7 +73,7 @@ export async function uploadSurely(entry, path, form) {
     } catch (error) {
       if (!isPassing(error) || entry.status !== "sending") throw error;
       // A refusal was an answer: the next attempt is another request.
-      if (error.code !== "offline") attempt = newId();
+      if (!isUnsettled(error)) attempt = newId();
       await sleep(TRY_AGAIN_MS);
     }
   }

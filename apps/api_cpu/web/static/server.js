@@ -14,8 +14,11 @@ export class ServerError extends Error {
   }
 }
 
+/** Whether the same request may still be under way: its answer got lost, or the first try holds its `Idempotency-Key`. */
+export const isUnsettled = ({ code }) => ["offline", "idempotency_in_progress"].includes(code);
+
 /** Whether the same request may succeed later; a key that is asked for may come. */
-export const isPassing = ({ code, status }) => code === "offline" || [401, 429, 503].includes(status);
+export const isPassing = (error) => isUnsettled(error) || [401, 429, 503].includes(error.status);
 
 /** Notices that the key is missing or no longer valid (`keyneeded`), and whether anyone answers (`offline`, `online`). */
 export const connection = new EventTarget();
