@@ -11,18 +11,13 @@ lock=$here/s3_peer/lock.txt
 home=${S3_PEER_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/ocr-service/s3-peer}
 venv=$home/venv
 ready_within_s=120
+. "$here/peer_process.sh"
 
 build() {
     local stamp
     stamp=$(sha256sum <"$lock")
-    if [ "$(cat "$home/built" 2>/dev/null)" = "$stamp" ]; then
-        return
-    fi
-    echo "Building the peer in $home" >&2
-    rm -rf "$home/built" "$venv"
-    mkdir -p "$home"
-    "${PYTHON:-python3.11}" -m venv "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check uv
+    if is_built "$stamp"; then return; fi
+    new_environment
     "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" -r "$lock"
     echo "$stamp" >"$home/built"
 }
@@ -36,32 +31,9 @@ serve() { # port
     exec "$venv/bin/python" -m localstack.runtime.main
 }
 
-end_peer() {
-    [ -z "${peer:-}" ] || kill -9 -- "-$peer" 2>/dev/null || true
-}
-
-run_suite() {
-    local port log=$home/serve.log waited=0
-    port=$("$venv/bin/python" -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    trap end_peer EXIT
-    setsid "$here/bootstrap_s3_peer.sh" serve "$port" >"$log" 2>&1 &
-    peer=$!
-    until "$venv/bin/python" -c "import urllib.request as u; u.urlopen('http://127.0.0.1:$port/_localstack/health', timeout=2)" 2>/dev/null; do
-        waited=$((waited + 1))
-        if [ "$waited" -gt "$ready_within_s" ] || ! kill -0 "$peer" 2>/dev/null; then
-            tail -n 30 "$log" >&2
-            echo "The peer did not start; its log is $log" >&2
-            exit 1
-        fi
-        sleep 1
-    done
-    cd "$here/.."
-    S3_PEER_URL=http://127.0.0.1:$port .venv/bin/python -m pytest -q -m s3_peer tests/contract
-}
-
 case "${1:-}" in
     "") build ;;
     serve) build && serve "${2:-8002}" ;;
-    test) build && run_suite ;;
+    test) build && run_suite "$0" /_localstack/health S3_PEER_URL s3_peer tests/contract ;;
     *) sed -n '2,6p' "$0" >&2; exit 2 ;;
 esac

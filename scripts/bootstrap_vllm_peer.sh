@@ -13,18 +13,14 @@ home=${VLLM_PEER_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/ocr-service/vllm-peer}
 venv=$home/venv
 model=$home/tiny-vlm
 ready_within_s=300
+. "$here/peer_process.sh"
 
 build() {
     local stamp
     stamp=$(cat "$parts"/lock.txt "$parts"/overrides.txt "$parts"/tiny_model.py | sha256sum | cut -d' ' -f1)
-    if [ "$(cat "$home/built" 2>/dev/null)" = "$stamp" ]; then
-        return
-    fi
-    echo "Building the peer in $home" >&2
-    rm -rf "$home/built" "$venv" "$model"
-    mkdir -p "$home"
-    "${PYTHON:-python3.11}" -m venv "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check uv
+    if is_built "$stamp"; then return; fi
+    new_environment
+    rm -rf "$model"
     local index=(--extra-index-url https://download.pytorch.org/whl/cpu --index-strategy unsafe-best-match)
     # uv does not read pip's settings.
     export UV_FIND_LINKS=${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}}
@@ -50,32 +46,9 @@ serve() { # port
         --enable-request-id-headers
 }
 
-end_peer() {
-    [ -z "${peer:-}" ] || kill -9 -- "-$peer" 2>/dev/null || true
-}
-
-run_suite() {
-    local port log=$home/serve.log waited=0
-    port=$("$venv/bin/python" -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    trap end_peer EXIT
-    setsid "$here/bootstrap_vllm_peer.sh" serve "$port" >"$log" 2>&1 &
-    peer=$!
-    until "$venv/bin/python" -c "import urllib.request as u; u.urlopen('http://127.0.0.1:$port/health', timeout=2)" 2>/dev/null; do
-        waited=$((waited + 1))
-        if [ "$waited" -gt "$ready_within_s" ] || ! kill -0 "$peer" 2>/dev/null; then
-            tail -n 30 "$log" >&2
-            echo "The peer did not start; its log is $log" >&2
-            exit 1
-        fi
-        sleep 1
-    done
-    cd "$here/.."
-    VLLM_PEER_URL=http://127.0.0.1:$port .venv/bin/python -m pytest -q -m peer tests
-}
-
 case "${1:-}" in
     "") build ;;
     serve) build && serve "${2:-8001}" ;;
-    test) build && run_suite ;;
+    test) build && run_suite "$0" /health VLLM_PEER_URL peer tests ;;
     *) sed -n '2,6p' "$0" >&2; exit 2 ;;
 esac

@@ -125,6 +125,7 @@ def build_services(
         memory if settings.vendor_memory else NoVendorMemory(),
         duplicates,
         observer,
+        pipeline=reader.extract,
     )
     correction_index = CorrectionIndex(index_engine)
     corrections = CorrectionService(store, index, correction_index, tasks, memory)

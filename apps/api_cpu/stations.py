@@ -14,7 +14,7 @@ from lib.loading.loader import ProcessLoader, build_loader
 from lib.ocr.build import EngineChoice, EngineSettings, OcrSettings, build_ocr_pool
 from lib.ocr.paddle import PaddleModels
 from lib.ocr.runtime import RuntimeChoice
-from lib.pipelines.extract import Stations
+from lib.pipelines.extract import Pipeline, Stations, extract
 from lib.pipelines.field_reading import CPU
 from lib.pipelines.tasks import load_tasks
 
@@ -23,11 +23,12 @@ _PAGES_WAITING = 16
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Stations; whether they could read a document now; what ends their processes."""
+    """Stations; whether they could read a document now; what ends their processes; the pipeline."""
 
     stations: Stations
     is_ready: Callable[[], bool]
     close: Callable[[], None]
+    extract: Pipeline = extract
 
     @property
     def backend(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from lib.domain.deadline import Deadline
 from lib.domain.extraction import Extraction, Hints
@@ -33,6 +34,26 @@ class Stations:
     extractor: Extractor
     tasks: Mapping[str, Task]
     model: ModelStation | None = None
+
+
+class Pipeline(Protocol):
+    """What `extract` is: it reads one document, as described there."""
+
+    def __call__(  # noqa: PLR0913 - as `extract`
+        self,
+        data: bytes,
+        task: Task,
+        stations: Stations,
+        hints: Hints,
+        deadline: Deadline,
+        page_selection: str | None = None,
+        stopwatch: Stopwatch | None = None,
+        *,
+        compare: bool = False,
+        asking: Asking | None = None,
+    ) -> Extraction:
+        """One document, read. Raises `Error`, `Canceled`."""
+        ...
 
 
 def extract(  # noqa: PLR0913 - the last four are what most callers leave out

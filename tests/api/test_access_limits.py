@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from conftest import PEPPER, Place
+from api_place import PEPPER, Place
 
 LIMITED = {"auth_enabled": True, "api_key_pepper": PEPPER}
 

@@ -8,7 +8,7 @@ import tempfile
 from typing import Any
 
 import pytest
-from conftest import RECEIPT, Place
+from api_place import RECEIPT, Place
 
 from apps.api_cpu.middleware import BodyLimitMiddleware
 

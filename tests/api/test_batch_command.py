@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Place
+from api_place import Place
 from typer.testing import CliRunner
 
 from apps.api_cpu.batches.folder_readers import ServerFolderReader, document_of

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from conftest import Place
+from api_place import Place
 
 PDF = b"%PDF-1.7 a document"
 URL = "/v1/batch_extract_upload"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RECEIPT, Place
+from api_place import RECEIPT, Place
 from typer.testing import CliRunner
 
 from apps.api_cpu.auth.roles import Role

@@ -9,7 +9,7 @@ import tarfile
 from typing import Any
 
 import pytest
-from conftest import RECEIPT, Place
+from api_place import RECEIPT, Place
 
 from apps.api_cpu.auth.roles import Role
 from apps.api_cpu.debug.schemas import ArtifactPage, RawText, RequestTrace

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-from conftest import RECEIPT, Place
+from api_place import RECEIPT, Place
 
 from apps.api_cpu.extractions.schemas import ExtractResponse
 

@@ -6,7 +6,7 @@ import base64
 from typing import Any
 
 import pytest
-from conftest import RECEIPT, Place
+from api_place import RECEIPT, Place
 
 from apps.api_cpu.archive.schemas import ErasureView
 from apps.api_cpu.auth.roles import Role

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import INVOICE_TASK, RECEIPT, Place
+from api_place import INVOICE_TASK, RECEIPT, Place
 
 from lib.domain.extraction import Extraction, Hints
 from lib.einvoice.reader import read_einvoice

@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 import pytest
-from conftest import RECEIPT, Place
+from api_place import RECEIPT, Place
 
 from apps.api_cpu.artifacts.schemas import Artifact
 from apps.api_cpu.auth.roles import Role

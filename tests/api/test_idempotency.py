@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from conftest import RECEIPT, Place
+from api_place import RECEIPT, Place
 from httpx import Response
 
 from apps.api_cpu.auth.roles import Role

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from conftest import PEPPER, RECEIPT, Place
+from api_place import PEPPER, RECEIPT, Place
 
 from apps.api_cpu.auth.roles import Role
 from apps.api_cpu.auth.service import KeyService

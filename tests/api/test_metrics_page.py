@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import RECEIPT, Place
+from api_place import RECEIPT, Place
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PEPPER
+from api_place import PEPPER
 from mock_process import ROOT, MockProcess
 from starlette.testclient import TestClient
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import PEPPER, RECEIPT, Place
+from api_place import PEPPER, RECEIPT, Place
 from peers import Peer
 from pydantic import SecretStr
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conftest import TASKS, Place
+from api_place import TASKS, Place
 from jsonschema import Draft202012Validator
 
 # The endpoints that this build has.

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Place
+from api_place import Place
 
 from apps.api_cpu import web
 

@@ -4,42 +4,30 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PEPPER, TASKS, Place
+from api_place import PEPPER, FakePipeline, Place
 from PIL import Image
-from starlette.testclient import TestClient
 
 from apps.api_cpu.auth.roles import Role
-from apps.api_cpu.main import create_app
-from apps.api_cpu.stations import Reader, build_document_loader
-from lib.loading.loader import ProcessLoader
-from lib.pipelines.extract import Stations
+from apps.api_cpu.settings import load_settings
+from apps.api_cpu.stations import build_document_loader
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
 
 @pytest.fixture
-def opening(make_place: Callable[..., Place]) -> Iterator[Place]:
+def opening(tmp_path: Path) -> Iterator[Place]:
     """A server that asks for keys, and opens documents truly."""
-    place = make_place(auth_enabled=True, api_key_pepper=PEPPER)
-    place.client.__exit__(None, None, None)
-    loader = build_document_loader(place.settings)
-    place.app = create_app(place.settings, lambda _settings: _reader(loader))
-    place.client = TestClient(place.app, "http://localhost")
+    settings = load_settings(
+        data_root=tmp_path / "data", ocr_workers=1, auth_enabled=True, api_key_pepper=PEPPER
+    )
+    place = Place(settings, FakePipeline(), build_document_loader(settings))
     with place.client:
         yield place
-
-
-def _reader(loader: ProcessLoader) -> Reader:
-    class _Named:
-        name = "fake"
-
-    stations = Stations(loader=loader, ocr=None, extractor=_Named(), tasks=TASKS)  # type: ignore[arg-type]
-    return Reader(stations, is_ready=lambda: True, close=loader.close)
 
 
 def _keep(place: Place, data: bytes, headers: dict[str, str], request_id: str = "p-1") -> None:

@@ -8,7 +8,7 @@ import json
 
 import openpyxl
 import pytest
-from conftest import RECEIPT, Place
+from api_place import RECEIPT, Place
 
 from apps.api_cpu.auth.roles import Role
 

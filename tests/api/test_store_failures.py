@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from conftest import RECEIPT, Place
+from api_place import RECEIPT, Place
 
 BODY = {"image_base64": base64.b64encode(RECEIPT).decode(), "request_id": "one"}
 WAITING = {"image_base64": base64.b64encode(b"wait").decode(), "request_id": "one"}

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 import pytest
-from conftest import RECEIPT, Place
+from api_place import RECEIPT, Place
 
 from apps.api_cpu.auth.roles import Role
 from apps.api_cpu.inputs.schemas import UploadView

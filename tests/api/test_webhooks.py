@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import PEPPER, RECEIPT, Place
+from api_place import PEPPER, RECEIPT, Place
 from standardwebhooks import Webhook
 from typer.testing import CliRunner
 from webhook_receiver import PATIENCE_S, Heard, Receiver, receiving

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import OCR, ServerProcess, environment
+from server_process import OCR, ServerProcess, environment
 
 pytestmark = pytest.mark.slow
 _SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import OCR, ROOT, ServerProcess, environment, eventually
+from server_process import OCR, ROOT, ServerProcess, environment, eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 Start = Callable[..., ServerProcess]

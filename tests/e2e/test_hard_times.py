@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 import pytest
-from conftest import RECEIPT, SCAN, ServerProcess, eventually
+from server_process import RECEIPT, SCAN, ServerProcess, eventually
 
 pytestmark = pytest.mark.slow
 Start = Callable[..., ServerProcess]

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import RECEIPT, ServerProcess, eventually
+from server_process import RECEIPT, ServerProcess, eventually
 
 pytestmark = pytest.mark.slow
 Start = Callable[..., ServerProcess]

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import OCR, ServerProcess, environment, eventually
 from mock_process import ROOT, MockProcess
+from server_process import OCR, ServerProcess, environment, eventually
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import ROOT, ServerProcess
 from playwright.sync_api import Page, expect
+from server_process import ROOT, ServerProcess
 
 pytestmark = pytest.mark.slow
 FILES = [

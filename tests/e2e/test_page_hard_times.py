@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import OCR, ROOT, SCAN, ServerProcess, environment
 from fpdf import FPDF
 from playwright.sync_api import Page, Route, expect
+from server_process import OCR, ROOT, SCAN, ServerProcess, environment
 
 pytestmark = pytest.mark.slow
 DIGITAL = ROOT / "samples" / "invoice_digital.pdf"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import ServerProcess
 from playwright.sync_api import Browser, Page
+from server_process import ServerProcess
 
 pytestmark = pytest.mark.slow
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, SCAN, ServerProcess
 from playwright.sync_api import Locator, Page, expect
+from server_process import ROOT, SCAN, ServerProcess
 
 pytestmark = pytest.mark.slow
 DIGITAL = ROOT / "samples" / "invoice_digital.pdf"

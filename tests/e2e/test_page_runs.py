@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import SCAN, ServerProcess, eventually
 from fpdf import FPDF
 from playwright.sync_api import Page, expect
+from server_process import SCAN, ServerProcess, eventually
 from test_page_accessibility import found_in
 
 pytestmark = pytest.mark.slow

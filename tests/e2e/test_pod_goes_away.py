@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import ServerProcess, eventually
 from mock_process import ROOT, MockProcess
+from server_process import ServerProcess, eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from conftest import OCR, RECEIPT, SCAN, ServerProcess, environment, eventually
+from server_process import OCR, RECEIPT, SCAN, ServerProcess, environment, eventually
 
 from apps.api_cpu.extractions.schemas import ExtractResponse
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import OCR, ROOT, ServerProcess, environment, eventually
 from s3_front import Fault
 from s3_places import Place
+from server_process import OCR, ROOT, ServerProcess, environment, eventually
 
 pytest_plugins = ["s3_places"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

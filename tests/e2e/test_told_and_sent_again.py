@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import OCR, RECEIPT, SCAN, ServerProcess, environment, eventually
+from server_process import OCR, RECEIPT, SCAN, ServerProcess, environment, eventually
 from standardwebhooks import Webhook
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import OCR, ROOT, ServerProcess, environment, eventually
 from peers import Peer
+from server_process import OCR, ROOT, ServerProcess, environment, eventually
 
 pytestmark = pytest.mark.slow
 

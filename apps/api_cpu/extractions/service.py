@@ -28,7 +28,7 @@ from lib.domain.extraction import Extraction, Hints
 from lib.domain.task import Task
 from lib.errors import Error, Kind
 from lib.kie.models.sight import Asking
-from lib.pipelines.extract import Stations, extract
+from lib.pipelines.extract import Pipeline, Stations, extract
 
 INPUT_NOT_KEPT = (
     "input_not_kept: the store did not take the document; `persist_inputs` was not done"
@@ -84,6 +84,7 @@ class ExtractionService:
         duplicates: DuplicateService,
         observer: Observer | None = None,
         clock: Callable[[], datetime] = utc_now,
+        pipeline: Pipeline = extract,
     ) -> None:
         self._stations = stations
         self._store = store
@@ -94,6 +95,7 @@ class ExtractionService:
         self._duplicates = duplicates
         self._observer = observer
         self._clock = clock
+        self._pipeline = pipeline
 
     def understand(self, draft: Draft, received: Received, *, later: bool = False) -> Order:
         """What is asked for; the request gets the id that its body names.
@@ -131,7 +133,7 @@ class ExtractionService:
         data = self._stored_input(draft, options) if order.data is None else order.data
         draft.attempt_started_at = self._clock()
         try:
-            extraction = draft.extraction = extract(
+            extraction = draft.extraction = self._pipeline(
                 data,
                 order.task,
                 self._stations,
