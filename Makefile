@@ -4,6 +4,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do $$p -c '$(IS_FIT)' 
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Tests start hundreds of processes: where an image forbids byte code (Docker's often do), each of
+# them would compile all it imports again, which is half of the time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test peer check format docs clean
 
 $(VENV)/.installed: requirements-cpu.txt pyproject.toml
