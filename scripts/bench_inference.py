@@ -37,7 +37,7 @@ from lib.errors import Error
 from lib.inference.addresses import AddressBook
 from lib.inference.async_client import ClientSettings
 from lib.inference.blocking_client import BlockingInferenceClient
-from lib.inference.exchange import Secret
+from lib.inference.secret import Secret
 from lib.inference.wire import CHAT_ROUTE, HEALTH_ROUTE, ChatRequest, Message
 
 MOCK = Path(__file__).with_name("mock_vllm.py")

@@ -25,9 +25,9 @@ from rich.table import Table
 
 from lib.domain.deadline import Deadline
 from lib.domain.document import PageImage
-from lib.ocr.build import EngineSettings, OcrSettings, build_engine, build_ocr_pool
+from lib.ocr.build import OcrSettings, build_engine, build_ocr_pool
+from lib.ocr.engine_settings import EngineSettings, Precision, RuntimeChoice
 from lib.ocr.pool import OcrPool
-from lib.ocr.runtime import Precision, RuntimeChoice
 
 MIB = 1 << 20
 

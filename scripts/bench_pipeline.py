@@ -41,7 +41,8 @@ from lib.domain.document import Line, Page, PageImage, PageSource, Word
 from lib.domain.extraction import Hints
 from lib.domain.geometry import Polygon
 from lib.kie.cpu_extractor import build_cpu_extractor
-from lib.ocr.build import EngineSettings, build_engine
+from lib.ocr.build import build_engine
+from lib.ocr.engine_settings import EngineSettings
 from lib.pipelines.extract import Stations, extract
 from lib.pipelines.tasks import load_tasks
 from lib.post.finish import finish

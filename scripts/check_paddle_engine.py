@@ -20,7 +20,8 @@ from paddle import nn
 from PIL import Image, ImageDraw
 
 from lib.domain.document import PageImage
-from lib.ocr.paddle import PaddleModels, build_paddle
+from lib.ocr.engine_settings import PaddleModels
+from lib.ocr.paddle import build_paddle
 
 DETECTOR_CONFIG: dict[str, Any] = {
     "Global": {"model_name": "PP-OCRv5_mobile_det"},

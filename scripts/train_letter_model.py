@@ -26,9 +26,10 @@ from apps.api_cpu.stations import build_document_loader
 from lib.domain.deadline import Deadline
 from lib.domain.document import Line, PageImage
 from lib.loading.loader import ProcessLoader
+from lib.ocr.engine_settings import Precision, RuntimeChoice
 from lib.ocr.letter_model import LetterModel, count_letters, save_letters
 from lib.ocr.ppocr import PpOcrEngine
-from lib.ocr.runtime import Precision, RuntimeChoice, build_runtime
+from lib.ocr.runtime import build_runtime
 
 FOLDS = 5
 LABELS = ("vendor_name", "vendor_address")

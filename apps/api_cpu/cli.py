@@ -12,7 +12,7 @@ from typer.main import get_command
 
 # The server's first answer must not wait for what only an evaluation imports.
 _COMMANDS: Mapping[str, tuple[str, str]] = {
-    "serve": ("apps.api_cpu.server", "serve_command"),
+    "serve": ("apps.api_cpu.serve", "serve_command"),
     "worker": ("apps.api_cpu.worker", "worker_command"),
     "extract": ("apps.api_cpu.extractions.command", "extract_command"),
     "batch": ("apps.api_cpu.batches.command", "batch_command"),

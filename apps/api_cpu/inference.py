@@ -10,7 +10,8 @@ from lib.inference.addresses import AddressBook
 from lib.inference.async_client import ClientSettings
 from lib.inference.blocking_client import BlockingInferenceClient
 from lib.inference.client import Circuit, InferenceClient
-from lib.inference.exchange import Secret, Timeouts
+from lib.inference.exchange import Timeouts
+from lib.inference.secret import Secret
 from lib.kie.extractor import Extractor
 from lib.kie.models.card_files import load_cards
 from lib.kie.models.model_extractor import ModelReader

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from apps.api_cpu.errors import ERROR_CODES, ErrorCode
 from apps.api_cpu.request_context import REQUEST_ID_PATTERN
+from apps.api_cpu.wire import WireShape
 
 _EXAMPLE_ID = "0199f3a1-7c2e-7b5a-9d41-3f6c8e2b1a07"
 _EXAMPLE_DETAILS: Mapping[str, Mapping[str, Any]] = {
@@ -38,7 +39,7 @@ IDEMPOTENCY_KEY: Mapping[str, Any] = {
 }
 
 
-class ErrorBody(BaseModel):
+class ErrorBody(WireShape):
     """What went wrong."""
 
     code: str = Field(description="Stable; see docs/errors.md.")
@@ -47,7 +48,7 @@ class ErrorBody(BaseModel):
     details: dict[str, Any]
 
 
-class ErrorEnvelope(BaseModel):
+class ErrorEnvelope(WireShape):
     """The body of every failure."""
 
     error: ErrorBody

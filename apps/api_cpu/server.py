@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import ipaddress
 import math
 import os
 import platform
 import socket
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 import uvicorn
 from fastapi import FastAPI
 
@@ -21,8 +22,8 @@ from apps.api_cpu.artifacts.stores.build import check_artifact_store
 from apps.api_cpu.http_protocol import EnvelopeProtocol
 from apps.api_cpu.main import create_app
 from apps.api_cpu.settings import Settings
-from apps.api_cpu.stations import check_configs
-from lib.errors import Error
+from apps.api_cpu.stations import build_reader, check_configs
+from lib.ocr.pool import OcrPool
 
 _MAX_HEADER_BYTES = 32 * 1024
 # Requests are cut by `Shutdown`, which answers them; uvicorn would only drop them.
@@ -82,24 +83,19 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve_command(
-    host: Annotated[str | None, typer.Option(help="Address to listen on (HOST).")] = None,
-    port: Annotated[int | None, typer.Option(help="TCP port; 0 for a free one (PORT).")] = None,
-) -> None:
-    """Run the server until SIGTERM or Ctrl-C; running requests may finish first."""
-    settings = console.settings_or_exit(host=host, port=port)
+def run_server(settings: Settings, workers: OcrPool) -> None:
+    """Serve until SIGTERM or Ctrl-C. Raises `Error` for configuration files that are wrong."""
     logs.set_up_logging(settings.log_level, settings.log_format)
 
     def announce(address: str, bound_port: int) -> None:
+        gc.freeze()
+        gc.enable()
         _say_what_next(settings, address, bound_port)
 
-    try:
-        check_configs()
-        check_artifact_store(settings)
-    except Error as wrong:
-        raise console.stopped(wrong) from None
+    check_configs()
+    check_artifact_store(settings)
     give_large_buffers_back()
-    app = create_app(settings)
+    app = create_app(settings, partial(build_reader, workers=workers))
     server = Server(app, settings, announce)
     try:
         server.run()

@@ -31,7 +31,7 @@ from pydantic_settings import (
 from rapidfuzz import fuzz, process
 
 from lib.inference.addresses import AddressBook
-from lib.inference.exchange import Secret
+from lib.inference.secret import Secret
 
 
 def _configs_folder() -> Path:

@@ -6,19 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from apps.api_cpu.inference import build_inference
+from apps.api_cpu.ocr_workers import build_ocr_workers
 from apps.api_cpu.settings import CONFIGS, Settings
 from lib.kie.cpu_extractor import build_cpu_extractor
 from lib.kie.models.card_files import load_cards
 from lib.loading.limits import LoadingLimits
 from lib.loading.loader import ProcessLoader, build_loader
-from lib.ocr.build import EngineChoice, EngineSettings, OcrSettings, build_ocr_pool
-from lib.ocr.paddle import PaddleModels
-from lib.ocr.runtime import RuntimeChoice
+from lib.ocr.pool import OcrPool
 from lib.pipelines.extract import Pipeline, Stations, extract
 from lib.pipelines.field_reading import CPU
 from lib.pipelines.tasks import load_tasks
-
-_PAGES_WAITING = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +39,8 @@ class Reader:
         return model.reader.model if model else self.stations.extractor.name
 
 
-def build_reader(settings: Settings) -> Reader:
-    """The reader; its OCR models load in the background.
+def build_reader(settings: Settings, workers: OcrPool | None = None) -> Reader:
+    """The reader; its OCR models load in the background, unless `workers` do so already.
 
     Raises `Error` when something that it needs is missing, or a task file, a model card or a prompt
     is wrong.
@@ -52,7 +49,7 @@ def build_reader(settings: Settings) -> Reader:
     extractor = build_cpu_extractor()
     inference = build_inference(settings, extractor)
     loader = build_document_loader(settings)
-    pool = build_ocr_pool(_ocr_settings(settings))
+    pool = workers or build_ocr_workers(settings)
 
     def close() -> None:
         pool.close()
@@ -82,19 +79,3 @@ def build_document_loader(settings: Settings) -> ProcessLoader:
             max_processes=settings.concurrency + settings.job_threads,
         )
     )
-
-
-def _ocr_settings(settings: Settings) -> OcrSettings:
-    folders = (
-        settings.paddle_detection_model_dir,
-        settings.paddle_recognition_model_dir,
-        settings.paddle_orientation_model_dir,
-    )
-    engine = EngineSettings(
-        engine=EngineChoice(settings.ocr_engine),
-        runtime=RuntimeChoice(settings.ocr_runtime),
-        paddle=PaddleModels(*(str(folder or "") for folder in folders)),
-    )
-    # Every running extraction may have a page in the queue without being refused.
-    waiting = max(_PAGES_WAITING, settings.concurrency + settings.job_threads)
-    return OcrSettings(engine=engine, workers=settings.worker_count, waiting=waiting)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse
 
 from lib.errors import Error, Kind
@@ -78,6 +79,14 @@ def _whole(digits: str) -> int:
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds; `moment` must be aware of its zone and in UTC."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class WireShape(BaseModel):
+    """A shape on the wire. Its validator is made when it is first used: most are only documented,
+    and to make all of them is a tenth of the server's start.
+    """
+
+    model_config = ConfigDict(defer_build=True)
 
 
 class WireResponse(JSONResponse):

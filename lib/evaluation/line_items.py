@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from lib.domain.task import FieldType
 from lib.evaluation.compare import Agreement, agree
@@ -61,6 +60,9 @@ def pair_rows(
     truth: Sequence[Row], answer: Sequence[Row], types: Mapping[str, FieldType]
 ) -> list[tuple[int, int]]:
     """Indices of the true and the answered rows that belong together, each at most once."""
+    # Imported here: half a second that no server should wait for when it starts.
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
+
     if not truth or not answer:
         return []
     # All whole rows together are worth less than one cell, and all exact cells together less than

@@ -17,10 +17,11 @@ from lib.errors import Error
 from lib.inference.addresses import AddressBook
 from lib.inference.breaker import BreakerPolicy
 from lib.inference.client import ChatAnswer, Snapshot, TiltAnswers
-from lib.inference.exchange import Exchange, Secret, Timeouts
+from lib.inference.exchange import Exchange, Timeouts
 from lib.inference.failures import Again, Cause, Failure, out_of_time
 from lib.inference.parsing import chat_answer, tilt_answers
 from lib.inference.retry import RetryBudget, RetryPolicy
+from lib.inference.secret import Secret
 from lib.inference.upstreams import Upstream, Upstreams
 from lib.inference.wire import ANSWERS_ROUTE, CHAT_ROUTE, AnswersRequest, ChatRequest
 

@@ -16,7 +16,7 @@ from lib.errors import Error, Kind
 from lib.inference.addresses import AddressBook
 from lib.inference.async_client import AsyncInferenceClient, ClientSettings
 from lib.inference.client import ChatAnswer, Snapshot, TiltAnswers
-from lib.inference.exchange import Secret
+from lib.inference.secret import Secret
 from lib.inference.wire import AnswersRequest, ChatRequest
 
 _Result = TypeVar("_Result")

@@ -14,6 +14,7 @@ import anyio
 import httpx
 
 from lib.inference.failures import Cause, Failure, failure_of
+from lib.inference.secret import Secret
 
 _LARGEST_ERROR_BODY = 64 * 1024
 _KEEPALIVE_S = 4.0
@@ -38,23 +39,6 @@ class Timeouts:
     def attempt_s(self) -> float:
         """Longest duration of an attempt."""
         return self.connect_s + self.read_s + self.write_s + self.pool_s
-
-
-class Secret:
-    """A key that shows nowhere: not in a repr, an exception or a log record."""
-
-    def __init__(self, value: str) -> None:
-        """Raises ValueError, without the key, for one that no HTTP header can carry."""
-        if not all("!" <= character <= "~" for character in value):
-            raise ValueError("the key has a character that a header cannot carry")
-        self._value = value
-
-    def __repr__(self) -> str:
-        return "Secret(***)" if self._value else "Secret()"
-
-    def headers(self) -> dict[str, str]:
-        """The `Authorization` header; none without a key."""
-        return {"Authorization": f"Bearer {self._value}"} if self._value else {}
 
 
 class Exchange:

@@ -124,9 +124,7 @@ class Lexicon:
                 raise ValueError(f"{label.language}: not a label phrase: {label.phrase!r}")
             self._phrases.setdefault("".join(words), []).append(label)
             self._words.update(words)
-        self._prefixes = {
-            phrase[:end] for phrase in self._phrases for end in range(1, len(phrase) + 1)
-        }
+        self._prefixes = _prefixes(self._phrases)
         self._neighbours = _deletion_index(self._words)
         self._longest_word = max(map(len, self._words), default=0)
         self._find = lru_cache(maxsize=4096)(self._search)
@@ -234,8 +232,7 @@ def _load(folder: Traversable | Path) -> Lexicon:
     labels: list[Label] = []
     for entry in sorted(folder.iterdir(), key=lambda e: e.name):
         if entry.name.endswith(".yaml"):
-            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-            content = yaml.load(entry.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - safe
+            content = yaml.load(entry.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
             labels.extend(_labels(entry.name, content))
     return Lexicon(labels)
 
@@ -267,9 +264,11 @@ def skeleton(text: str) -> str:
 
     A token without letters keeps its digits: "10" is not "lo".
     """
-    folded = unicodedata.normalize("NFKD", text.casefold().translate(_FOLDS))
-    folded = "".join(c for c in folded if not unicodedata.combining(c))
-    if not any(c.isalpha() for c in folded):
+    folded = text.casefold().translate(_FOLDS)
+    if not folded.isascii():
+        decomposed = unicodedata.normalize("NFKD", folded)
+        folded = "".join(c for c in decomposed if not unicodedata.combining(c))
+    if not folded.isalpha() and not any(c.isalpha() for c in folded):
         return folded
     return folded.translate(_LOOK_ALIKE).replace("rn", "m")
 
@@ -319,12 +318,25 @@ def _deletion_index(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
     Words one substitution, insertion, deletion or swap apart share a key (symmetric delete spelling
     correction, W. Garbe); so do some that are further apart, hence the distance is checked as well.
     """
-    index: dict[str, list[str]] = {}
+    index: dict[str, tuple[str, ...]] = {}
     for word in sorted(words):
         if len(word) >= _FUZZY_FROM and not word.isdigit():
             for key in (word, *_deletions(word)):
-                index.setdefault(key, []).append(word)
-    return {key: tuple(dict.fromkeys(found)) for key, found in index.items()}
+                found = index.get(key, ())
+                if word not in found:
+                    index[key] = (*found, word)
+    return index
+
+
+def _prefixes(phrases: Iterable[str]) -> frozenset[str]:
+    """What the phrases begin with, themselves included; what one adds has no gap."""
+    found: set[str] = set()
+    for phrase in phrases:
+        for end in range(len(phrase), 0, -1):
+            if phrase[:end] in found:
+                break
+            found.add(phrase[:end])
+    return frozenset(found)
 
 
 _CURRENCY_SKELETONS = frozenset(skeleton(tail) for tail in _CURRENCY_TAILS)

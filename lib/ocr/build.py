@@ -4,54 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict, dataclass, field
-from enum import StrEnum
-
-import orjson
+from dataclasses import dataclass, field
 
 from lib.ocr.engine import OcrEngine
-from lib.ocr.paddle import PaddleModels, build_paddle, check_paddle
+from lib.ocr.engine_settings import EngineChoice, EngineSettings
 from lib.ocr.pool import OcrPool, PoolLimits
-from lib.ocr.ppocr import build_ppocr
-from lib.ocr.runtime import Precision, RuntimeChoice
 
-
-class EngineChoice(StrEnum):
-    """PPOCR: the pipeline over the weights in RapidOCR's wheel. PADDLE: PaddleOCR, if installed."""
-
-    PPOCR = "ppocr"
-    PADDLE = "paddle"
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """What a worker needs to know to load its engine.
-
-    `runtime`, `precision` and `detection_side` (pixels of a page's long side as the detector
-    sees it; more finds smaller print and costs quadratically) are for PPOCR, `paddle` for PADDLE.
-    """
-
-    engine: EngineChoice = EngineChoice.PPOCR
-    runtime: RuntimeChoice = RuntimeChoice.AUTO
-    precision: Precision = Precision.AUTO
-    detection_side: int = 1280
-    paddle: PaddleModels = field(default_factory=PaddleModels)
-
-    def to_json(self) -> str:
-        """As a worker gets it on its command line."""
-        return orjson.dumps(asdict(self)).decode()
-
-    @staticmethod
-    def from_json(text: str) -> EngineSettings:
-        """The settings that `to_json` wrote."""
-        body = orjson.loads(text)
-        return EngineSettings(
-            engine=EngineChoice(body["engine"]),
-            runtime=RuntimeChoice(body["runtime"]),
-            precision=Precision(body["precision"]),
-            detection_side=body["detection_side"],
-            paddle=PaddleModels(**body["paddle"]),
-        )
+# The engines are imported where they are chosen: they bring what only a worker needs, and a server
+# starts its workers before it imports anything else.
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +33,19 @@ class OcrSettings:
 def build_engine(settings: EngineSettings) -> OcrEngine:
     """The engine, loaded into this process. `inference_unavailable` when a part is missing."""
     if settings.engine is EngineChoice.PADDLE:
+        from lib.ocr.paddle import build_paddle  # noqa: PLC0415
+
         return build_paddle(settings.paddle)
+    from lib.ocr.ppocr import build_ppocr  # noqa: PLC0415
+
     return build_ppocr(settings.runtime, settings.precision, settings.detection_side)
 
 
 def build_ocr_pool(settings: OcrSettings) -> OcrPool:
     """The pool, loading in the background. Raises `inference_unavailable` for missing parts."""
     if settings.engine.engine is EngineChoice.PADDLE:
+        from lib.ocr.paddle import check_paddle  # noqa: PLC0415
+
         check_paddle(settings.engine.paddle)
     # -P: the working directory is no place to import from. -m: the parent's main module stays out.
     command = (sys.executable, "-P", "-m", "lib.ocr.worker", settings.engine.to_json())

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from openvino import opset13
 from openvino.preprocess import PrePostProcessor
 
+from lib.ocr.engine_settings import Precision
 from lib.ocr.models import ModelFiles
-from lib.ocr.runtime import MEAN, SCALE, TOP_CLASSES, Image, Precision, alphabet_of
+from lib.ocr.runtime import MEAN, SCALE, TOP_CLASSES, Image, alphabet_of
 
 
 class OpenVinoRuntime:

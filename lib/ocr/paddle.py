@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,25 +15,13 @@ from numpy.typing import NDArray
 from lib.domain.document import Line, PageImage
 from lib.errors import Error, Kind
 from lib.ocr.engine import OrientedReading
+from lib.ocr.engine_settings import PaddleModels
 from lib.ocr.reading_order import in_reading_order
 from lib.ocr.recognition import Segment
 from lib.ocr.words import place_lines
 
 _MODEL_CONFIG = "inference.yml"
 """Paddle's description of a model folder; names the model that the weights belong to."""
-
-
-@dataclass(frozen=True, slots=True)
-class PaddleModels:
-    """Folders of unpacked Paddle inference models; empty where not given.
-
-    `orientation_dir` (a document orientation classifier) is optional: without it pages are taken
-    to be upright.
-    """
-
-    detection_dir: str = ""
-    recognition_dir: str = ""
-    orientation_dir: str = ""
 
 
 class PaddlePredictor(Protocol):

@@ -130,7 +130,9 @@ class OcrPool:
         self._failure: Error | None = None
         self._closed = False
         self._keepers = [
-            threading.Thread(target=self._keep_worker, name=f"ocr-worker-{index}", daemon=True)
+            threading.Thread(
+                target=self._keep_worker, args=(index,), name=f"ocr-worker-{index}", daemon=True
+            )
             for index in range(limits.workers)
         ]
         for keeper in self._keepers:
@@ -236,9 +238,16 @@ class OcrPool:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _keep_worker(self) -> None:
-        """The life of one worker's thread: start a process, feed it, replace it, until closed."""
+    def _keep_worker(self, index: int) -> None:
+        """The life of one worker's thread: start a process, feed it, replace it, until closed.
+
+        The first worker loads alone: a page can be read as soon as one has loaded, and those that
+        load at once take turns on the cores with each other and with the program around them.
+        """
         pause = _FIRST_PAUSE_S
+        if index:
+            with self._changed:
+                self._changed.wait_for(lambda: self._loaded or self._failure or self._closed)
         while not self._closed:
             process = self._start()
             if process is None:

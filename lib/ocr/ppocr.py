@@ -13,12 +13,13 @@ from lib.ocr import quads
 from lib.ocr.characters import fold, prints_accents, without_accents
 from lib.ocr.detection import detect, shrink_factor
 from lib.ocr.engine import OrientedReading
+from lib.ocr.engine_settings import Precision, RuntimeChoice
 from lib.ocr.letter_model import LetterModel, load_letters
 from lib.ocr.models import MODEL_NAME
 from lib.ocr.quads import Quad
 from lib.ocr.reading_order import in_reading_order
 from lib.ocr.recognition import Segment, recognise
-from lib.ocr.runtime import Image, Precision, Runtime, RuntimeChoice, build_runtime
+from lib.ocr.runtime import Image, Runtime, build_runtime
 from lib.ocr.spelling import respell
 from lib.ocr.words import PlacedLine, place_lines
 

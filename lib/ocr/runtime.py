@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
-from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lib.errors import Error, Kind
+from lib.ocr.engine_settings import Precision, RuntimeChoice
 from lib.ocr.models import bundled_models
 
 Image = NDArray[np.uint8]
@@ -26,22 +26,6 @@ MEAN = SCALE = 127.5
 TOP_CLASSES = 4
 """Classes of a column that leave the recogniser: a misread letter's right one is the second best in
 four of five cases, and among these in nine of ten."""
-
-
-class RuntimeChoice(StrEnum):
-    """Which library runs the networks; AUTO is OpenVINO where it imports, else ONNX Runtime."""
-
-    AUTO = "auto"
-    OPENVINO = "openvino"
-    ONNXRUNTIME = "onnxruntime"
-
-
-class Precision(StrEnum):
-    """Arithmetic; AUTO is bfloat16 on OpenVINO where the CPU has it, else float32."""
-
-    AUTO = "auto"
-    BF16 = "bf16"
-    F32 = "f32"
 
 
 class Runtime(Protocol):
@@ -95,7 +79,9 @@ def _imports(module: str) -> bool:
     """Whether the module imports here: it may be missing, or built for another CPU or libc."""
     # Importing OpenVINO starts its telemetry, which forks a child that reports to the internet and
     # keeps our pipes open. With None here its import fails, and OpenVINO uses its own empty stub.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    # So does its converter of other formats, which is a third of its import and not needed.
+    for unwanted in ("openvino_telemetry", "openvino.tools.ovc"):
+        sys.modules.setdefault(unwanted, None)  # type: ignore[arg-type]
     try:
         importlib.import_module(module)
     except (ImportError, OSError):

@@ -19,7 +19,9 @@ import psutil
 
 from lib.domain.document import PageImage
 from lib.errors import Error, Kind
+from lib.ocr.build import build_engine
 from lib.ocr.engine import OcrEngine
+from lib.ocr.engine_settings import EngineSettings
 from lib.ocr.wire import Reply, receive_image, send_reply
 
 
@@ -83,11 +85,6 @@ def _resident() -> int:
 
 def main() -> None:
     """Serve the engine that the only argument describes."""
-    from lib.ocr.build import (  # noqa: PLC0415 (`serve` alone is light: no engine comes with it)
-        EngineSettings,
-        build_engine,
-    )
-
     settings = EngineSettings.from_json(sys.argv[1])
     serve(lambda: build_engine(settings))
 

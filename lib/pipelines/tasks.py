@@ -66,7 +66,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     return _mapping(path.name, loaded, _TASK_KEYS, "the task")
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class _UniqueKeys(yaml.CSafeLoader):
     """YAML's safe loader, refusing a key that is given twice instead of keeping the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

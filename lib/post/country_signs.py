@@ -27,7 +27,7 @@ class CountrySigns:
 def country_signs() -> CountrySigns:
     """The signs of `country_signs.yaml`."""
     text = (files("lib.post") / "country_signs.yaml").read_text(encoding="utf-8")
-    content = yaml.safe_load(text)
+    content = yaml.load(text, Loader=yaml.CSafeLoader)
     states = "|".join(content["states"])
 
     def pattern(source: str, flags: int = 0) -> re.Pattern[str]:

@@ -24,8 +24,9 @@ from apps.api_cpu.stations import Reader, build_document_loader
 from lib.inference.addresses import AddressBook
 from lib.inference.async_client import ClientSettings
 from lib.inference.blocking_client import BlockingInferenceClient
-from lib.inference.exchange import Secret, Timeouts
+from lib.inference.exchange import Timeouts
 from lib.inference.retry import RetryPolicy
+from lib.inference.secret import Secret
 from lib.kie.cpu_extractor import build_cpu_extractor
 from lib.kie.models.card_files import load_cards
 from lib.kie.models.model_extractor import ModelReader

@@ -42,10 +42,11 @@ from lib.errors import Error
 from lib.inference.addresses import AddressBook
 from lib.inference.async_client import AsyncInferenceClient, ClientSettings
 from lib.inference.blocking_client import BlockingInferenceClient
-from lib.inference.exchange import Exchange, Secret, Timeouts
+from lib.inference.exchange import Exchange, Timeouts
 from lib.inference.failures import Cause, Failure
 from lib.inference.parsing import chat_answer, model_names
 from lib.inference.retry import RetryPolicy
+from lib.inference.secret import Secret
 from lib.inference.strict_json import parse
 from lib.inference.wire import (
     CHAT_ROUTE,

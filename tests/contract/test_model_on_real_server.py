@@ -27,8 +27,8 @@ from lib.errors import Error
 from lib.inference.addresses import AddressBook
 from lib.inference.async_client import ClientSettings
 from lib.inference.blocking_client import BlockingInferenceClient
-from lib.inference.exchange import Secret
 from lib.inference.retry import RetryPolicy
+from lib.inference.secret import Secret
 from lib.kie.cpu_extractor import build_cpu_extractor
 from lib.kie.models.card_files import ModelCards
 from lib.kie.models.model_extractor import ModelExtractor, ModelReader

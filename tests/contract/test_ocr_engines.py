@@ -18,9 +18,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from lib.domain.document import Line, PageImage
 from lib.ocr.engine import OcrEngine
+from lib.ocr.engine_settings import Precision, RuntimeChoice
 from lib.ocr.paddle import PaddleEngine
 from lib.ocr.ppocr import build_ppocr
-from lib.ocr.runtime import Precision, RuntimeChoice
 
 WIDTH, HEIGHT = 900, 640
 PRINTED = (  # left, top, size, text; two columns in the middle

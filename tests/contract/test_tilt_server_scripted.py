@@ -22,7 +22,7 @@ from lib.errors import Error
 from lib.inference.addresses import AddressBook
 from lib.inference.async_client import ClientSettings
 from lib.inference.blocking_client import BlockingInferenceClient
-from lib.inference.exchange import Secret
+from lib.inference.secret import Secret
 from lib.inference.wire import AnswersRequest
 
 

@@ -32,8 +32,9 @@ from lib.inference.async_client import AsyncInferenceClient, ClientSettings
 from lib.inference.blocking_client import BlockingInferenceClient
 from lib.inference.breaker import BreakerPolicy
 from lib.inference.client import ChatAnswer
-from lib.inference.exchange import Secret, Timeouts
+from lib.inference.exchange import Timeouts
 from lib.inference.retry import RetryPolicy
+from lib.inference.secret import Secret
 from lib.inference.wire import ChatRequest, Message
 
 # Nothing here may hang: the bound is pytest's, well above what the client is allowed to take.

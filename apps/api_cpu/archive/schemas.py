@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from apps.api_cpu.wire import WireShape
 
 
-class ErasureView(BaseModel):
+class ErasureView(WireShape):
     """What stays of an extraction that was erased."""
 
     model_config = ConfigDict(

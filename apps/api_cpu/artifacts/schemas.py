@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from apps.api_cpu.wire import WireShape
 
 _EXAMPLE: dict[str, Any] = {
     "request_id": "0199f3a1-7c2e-7b5a-9d41-3f6c8e2b1a07",
@@ -31,7 +33,7 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class Artifact(BaseModel):
+class Artifact(WireShape):
     """Everything about one request but the document itself and the key."""
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [_EXAMPLE]})

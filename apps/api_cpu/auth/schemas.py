@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from apps.api_cpu.auth.roles import Role, Scope
+from apps.api_cpu.wire import WireShape
 
 
-class Me(BaseModel):
+class Me(WireShape):
     """The caller's key."""
 
     model_config = ConfigDict(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from apps.api_cpu.extractions.schemas import ReadingHints
 from apps.api_cpu.request_context import REQUEST_ID_PATTERN
 from apps.api_cpu.runs.schemas import ITEM_EXAMPLE, RUN_EXAMPLE, RunItem, RunView
+from apps.api_cpu.wire import WireShape
 
 MOST_ITEMS = 10_000
 # As of `debug.model` of an extraction.
@@ -54,7 +55,7 @@ class SharedOptions(ReadingHints):
     )
 
 
-class BatchItem(BaseModel):
+class BatchItem(WireShape):
     """A document that was stored before."""
 
     model_config = ConfigDict(extra="forbid")
@@ -128,7 +129,7 @@ class RerunRequest(SharedOptions):
     new_run_id: str | None = Field(default=None, pattern=REQUEST_ID_PATTERN)
 
 
-class EvalSummary(BaseModel):
+class EvalSummary(WireShape):
     """The evaluation of a run, in short."""
 
     eval_id: str

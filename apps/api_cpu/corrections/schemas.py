@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from apps.api_cpu.extractions.schemas import Value
+from apps.api_cpu.wire import WireShape
 
 _ID = "0199f3a1-7c2e-7b5a-9d41-3f6c8e2b1a07"
 _CORRECTION_ID = "0199f3b0-1d2e-7c11-8a55-9e0d4c3b2a19"
@@ -27,7 +28,7 @@ _VIEW_EXAMPLE: dict[str, Any] = {
 Fields = dict[str, Value | list[dict[str, Value]]]
 
 
-class CorrectionRequest(BaseModel):
+class CorrectionRequest(WireShape):
     """What a person says: values that were wrong, and also values that were right."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [REQUEST_EXAMPLE]})
@@ -40,7 +41,7 @@ class CorrectionRequest(BaseModel):
     comment: str | None = Field(default=None, max_length=2000)
 
 
-class CorrectionView(BaseModel):
+class CorrectionView(WireShape):
     """A correction as it is kept."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_VIEW_EXAMPLE]})
@@ -54,7 +55,7 @@ class CorrectionView(BaseModel):
     artifact_rel: str
 
 
-class CorrectionList(BaseModel):
+class CorrectionList(WireShape):
     """All corrections of an extraction and what they make of it."""
 
     model_config = ConfigDict(

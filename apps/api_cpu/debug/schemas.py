@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from apps.api_cpu.artifacts.index import ArtifactKind
+from apps.api_cpu.wire import WireShape
 
 _ID = "0199f3a1-7c2e-7b5a-9d41-3f6c8e2b1a07"
 _ENTRY: dict[str, Any] = {
@@ -24,7 +25,7 @@ _ENTRY: dict[str, Any] = {
 }
 
 
-class ArtifactListed(BaseModel):
+class ArtifactListed(WireShape):
     """What the index knows of an artifact."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_ENTRY]})
@@ -45,7 +46,7 @@ class ArtifactListed(BaseModel):
     input_ref: str | None
 
 
-class ArtifactPage(BaseModel):
+class ArtifactPage(WireShape):
     """A page of the index, the newest first."""
 
     model_config = ConfigDict(
@@ -56,7 +57,7 @@ class ArtifactPage(BaseModel):
     next_cursor: str | None
 
 
-class RequestTrace(BaseModel):
+class RequestTrace(WireShape):
     """All that is kept about a request."""
 
     model_config = ConfigDict(
@@ -70,7 +71,7 @@ class RequestTrace(BaseModel):
     artifact: dict[str, Any] = Field(description="Its own, without the model's text.")
 
 
-class RawText(BaseModel):
+class RawText(WireShape):
     """What a model wrote for a request."""
 
     model_config = ConfigDict(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from apps.api_cpu.wire import WireShape
 
 _EVAL_ID = "0199f3c5-1b2c-7d3e-9f40-51627384a5b6"
 _TALLY = {"judged": 2, "predicted": 2, "correct": 1, "precision": 0.5, "recall": 0.5, "f1": 0.5}
@@ -35,7 +37,7 @@ _EVAL_EXAMPLE: dict[str, Any] = {
 }
 
 
-class EvalRequest(BaseModel):
+class EvalRequest(WireShape):
     """A run, and what its documents say."""
 
     model_config = ConfigDict(
@@ -51,7 +53,7 @@ class EvalRequest(BaseModel):
     )
 
 
-class EvalView(BaseModel):
+class EvalView(WireShape):
     """An evaluation: figures for all documents, then every answer and mistake."""
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [_EVAL_EXAMPLE]})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from apps.api_cpu.request_context import REQUEST_ID_PATTERN
+from apps.api_cpu.wire import WireShape
 from lib.domain.date_order import DateOrder
 from lib.domain.document import PageSource
 from lib.domain.extraction import CheckStatus, Source
@@ -69,7 +70,7 @@ PolygonOut = Annotated[
 ]
 
 
-class DebugOptions(BaseModel):
+class DebugOptions(WireShape):
     """Additions to the response; they need `debug:run`."""
 
     model_config = ConfigDict(extra="forbid")
@@ -100,7 +101,7 @@ class DebugOptions(BaseModel):
         return self.model is not None or self.temperature is not None
 
 
-class ReadingHints(BaseModel):
+class ReadingHints(WireShape):
     """What is known about a document before it is read; for one, or for all of a batch."""
 
     language: str | None = Field(
@@ -178,7 +179,7 @@ class ExtractForm(ExtractOptions):
     file: Annotated[bytes, Field(json_schema_extra={"type": "string", "format": "binary"})]
 
 
-class _Shown(BaseModel):
+class _Shown(WireShape):
     model_config = ConfigDict(extra="forbid")
 
 
@@ -314,7 +315,7 @@ class ExtractResponse(_Shown):
     raw_model_text: str | None = Field(default=None, description="Only with `include_raw`.")
 
 
-class Accepted(BaseModel):
+class Accepted(WireShape):
     """A job that will be run: whatever happens, it ends, and is recorded once."""
 
     model_config = ConfigDict(

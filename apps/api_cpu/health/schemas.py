@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from apps.api_cpu.wire import WireShape
 
 
-class InferenceHealth(BaseModel):
+class InferenceHealth(WireShape):
     """The reader of documents."""
 
     backend: str
@@ -15,7 +17,7 @@ class InferenceHealth(BaseModel):
     model: str
 
 
-class StorageHealth(BaseModel):
+class StorageHealth(WireShape):
     """The artifact store."""
 
     backend: str
@@ -25,7 +27,7 @@ class StorageHealth(BaseModel):
     )
 
 
-class JobsHealth(BaseModel):
+class JobsHealth(WireShape):
     """Work in hand: documents of requests and of jobs, those in jobs about a second ago."""
 
     backend: str
@@ -33,7 +35,7 @@ class JobsHealth(BaseModel):
     running: int = Field(description="Documents that are being read.")
 
 
-class Health(BaseModel):
+class Health(WireShape):
     """The server's state, at most a few seconds old."""
 
     model_config = ConfigDict(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from apps.api_cpu.wire import WireShape
 
 _SHA256 = "5e88489d" * 8
 UPLOAD_EXAMPLE: dict[str, Any] = {
@@ -14,7 +16,7 @@ UPLOAD_EXAMPLE: dict[str, Any] = {
 }
 
 
-class UploadRequest(BaseModel):
+class UploadRequest(WireShape):
     """A document that will be sent."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [UPLOAD_EXAMPLE]})
@@ -24,7 +26,7 @@ class UploadRequest(BaseModel):
     mime_type: str | None = Field(default=None, max_length=127, description="A hint.")
 
 
-class UploadView(BaseModel):
+class UploadView(WireShape):
     """How to send it, and what to call it then."""
 
     model_config = ConfigDict(

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from apps.api_cpu.jobs.rows import Job, Kind, Stage, Status
-from apps.api_cpu.wire import timestamp
+from apps.api_cpu.wire import WireShape, timestamp
 
 _ID = "0199f3a1-7c2e-7b5a-9d41-3f6c8e2b1a07"
 JOB_EXAMPLE: dict[str, Any] = {
@@ -41,7 +41,7 @@ JOB_EXAMPLE: dict[str, Any] = {
 }
 
 
-class Progress(BaseModel):
+class Progress(WireShape):
     """How far a job is."""
 
     stage: Stage
@@ -55,7 +55,7 @@ class Progress(BaseModel):
     eta_s: int | None = Field(description="Seconds to go at the pace so far, where there is one.")
 
 
-class JobError(BaseModel):
+class JobError(WireShape):
     """Why a job failed, as the envelope of errors says it."""
 
     code: str
@@ -64,7 +64,7 @@ class JobError(BaseModel):
     details: dict[str, Any]
 
 
-class JobSummary(BaseModel):
+class JobSummary(WireShape):
     """A job without its result."""
 
     job_id: str
@@ -93,7 +93,7 @@ class JobView(JobSummary):
     )
 
 
-class JobPage(BaseModel):
+class JobPage(WireShape):
     """Jobs, newest first."""
 
     model_config = ConfigDict(

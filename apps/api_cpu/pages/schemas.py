@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from apps.api_cpu.wire import WireShape
 
 _EXAMPLE: dict[str, Any] = {
     "request_id": "0199f3a1-7c2e-7b5a-9d41-3f6c8e2b1a07",
@@ -21,7 +23,7 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class PageWord(BaseModel):
+class PageWord(WireShape):
     """A word and where it stands."""
 
     text: str
@@ -31,7 +33,7 @@ class PageWord(BaseModel):
     confidence: float
 
 
-class PageWords(BaseModel):
+class PageWords(WireShape):
     """The words of one page, in reading order."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})

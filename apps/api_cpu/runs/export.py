@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from apps.api_cpu.errors import invalid
 from apps.api_cpu.runs.formats import Format, csv_lines, file_chunks, json_lines
 from apps.api_cpu.runs.rows import RUN_COLUMNS, Sheet, run_row, sheets_of
-from apps.api_cpu.runs.spreadsheet import Spreadsheet
 from lib.domain.task import Task
+
+if TYPE_CHECKING:
+    from apps.api_cpu.runs.spreadsheet import Spreadsheet
 
 Item = Mapping[str, Any]
 _RUNS = "runs"
@@ -43,16 +45,23 @@ def runs_as(format: Format, runs: Iterable[Mapping[str, Any]]) -> Iterator[bytes
         return json_lines(runs)
     if format is Format.CSV:
         return csv_lines(RUN_COLUMNS, map(run_row, runs))
-    book = Spreadsheet([(_RUNS, RUN_COLUMNS)])
+    book = _new_book([(_RUNS, RUN_COLUMNS)])
     for run in runs:
         book.append(_RUNS, run_row(run))
     return file_chunks(book.save())
 
 
 def _workbook(sheets: Sequence[Sheet], items: Iterable[Item]) -> IO[bytes]:
-    book = Spreadsheet([(sheet.name, sheet.columns) for sheet in sheets])
+    book = _new_book([(sheet.name, sheet.columns) for sheet in sheets])
     for item in items:
         for sheet in sheets:
             for row in sheet.rows(item):
                 book.append(sheet.name, row)
     return book.save()
+
+
+def _new_book(sheets: Iterable[tuple[str, Sequence[str]]]) -> Spreadsheet:
+    # Imported here: its library is a tenth of the server's start, and few ask for it.
+    from apps.api_cpu.runs.spreadsheet import Spreadsheet  # noqa: PLC0415
+
+    return Spreadsheet(sheets)

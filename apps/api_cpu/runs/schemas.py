@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from apps.api_cpu.openapi import ErrorBody
+from apps.api_cpu.wire import WireShape
 from lib.domain.task import DocumentType
 
 _RUN_ID = "0199f3c2-5a10-7d4e-8b21-6f0e9d8c7b6a"
@@ -40,7 +41,7 @@ RUN_EXAMPLE: dict[str, Any] = {
 }
 
 
-class RunView(BaseModel):
+class RunView(WireShape):
     """A run without its items."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [RUN_EXAMPLE]})
@@ -62,7 +63,7 @@ class RunView(BaseModel):
     )
 
 
-class RunItem(BaseModel):
+class RunItem(WireShape):
     """One document of a run."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [ITEM_EXAMPLE]})
@@ -85,7 +86,7 @@ class RunItem(BaseModel):
     timings_ms: dict[str, int] | None
 
 
-class RunList(BaseModel):
+class RunList(WireShape):
     """A page of runs, the newest first."""
 
     model_config = ConfigDict(
@@ -96,7 +97,7 @@ class RunList(BaseModel):
     next_cursor: str | None = Field(description="For the next page; null on the last one.")
 
 
-class RunItems(BaseModel):
+class RunItems(WireShape):
     """A page of a run's items, in the order of the request."""
 
     model_config = ConfigDict(

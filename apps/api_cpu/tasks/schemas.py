@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from apps.api_cpu.wire import WireShape
 from lib.domain.task import DocumentType, FieldSpec, Task
 
 _EXAMPLE: dict[str, Any] = {
@@ -26,7 +27,7 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class TaskField(BaseModel):
+class TaskField(WireShape):
     """One field of a task."""
 
     name: str
@@ -36,7 +37,7 @@ class TaskField(BaseModel):
     columns: list[TaskField] = Field(description="The columns of a table; else empty.")
 
 
-class TaskView(BaseModel):
+class TaskView(WireShape):
     """A task and the JSON Schema of its results."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
@@ -51,7 +52,7 @@ class TaskView(BaseModel):
     )
 
 
-class TaskList(BaseModel):
+class TaskList(WireShape):
     """All tasks."""
 
     tasks: list[TaskView]

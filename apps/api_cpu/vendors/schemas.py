@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from apps.api_cpu.vendors.store import StoredVendor, VendorSource
-from apps.api_cpu.wire import timestamp
+from apps.api_cpu.wire import WireShape, timestamp
 from lib.domain.date_order import DateOrder
 
 _EXAMPLE: dict[str, Any] = {
@@ -26,7 +26,7 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class VendorView(BaseModel):
+class VendorView(WireShape):
     """One spelling of a vendor's name and address."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
@@ -46,13 +46,13 @@ class VendorView(BaseModel):
     last_seen_at: str
 
 
-class VendorList(BaseModel):
+class VendorList(WireShape):
     """All vendors of the caller's key, the last seen first."""
 
     vendors: list[VendorView]
 
 
-class Erased(BaseModel):
+class Erased(WireShape):
     """How many vendors were erased."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"erased": 12}]})

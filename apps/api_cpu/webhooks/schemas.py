@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from apps.api_cpu.webhooks.sender import Problem
 from apps.api_cpu.webhooks.store import Delivery, State
-from apps.api_cpu.wire import timestamp
+from apps.api_cpu.wire import WireShape, timestamp
 
 _ID = "0199f3a1-7c2e-7b5a-9d41-3f6c8e2b1a07"
 DELIVERY_EXAMPLE: dict[str, Any] = {
@@ -27,7 +27,7 @@ DELIVERY_EXAMPLE: dict[str, Any] = {
 }
 
 
-class DeliveryView(BaseModel):
+class DeliveryView(WireShape):
     """A webhook and how far it is."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [DELIVERY_EXAMPLE]})
@@ -45,7 +45,7 @@ class DeliveryView(BaseModel):
     next_attempt_at: str | None
 
 
-class DeliveryPage(BaseModel):
+class DeliveryPage(WireShape):
     """Deliveries, newest first."""
 
     model_config = ConfigDict(

@@ -58,7 +58,7 @@ def load_cards(models: Path, prompts: Path) -> ModelCards:
 
 def _card(path: Path) -> ModelCard:
     try:
-        source: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        source: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         return ModelCard.model_validate(source)
     except (OSError, UnicodeDecodeError):
         raise _invalid(path.name, "cannot be read as UTF-8 text") from None

@@ -105,7 +105,8 @@ class TiltPrompt(_PromptFile):
 def load_prompt(path: Path, kind: type[_Prompt]) -> _Prompt:
     """The prompt of a file. Raises `invalid_prompt` with one line that says what is wrong."""
     try:
-        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        source = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        return kind.model_validate(source)
     except (OSError, UnicodeDecodeError):
         problem = "cannot be read as UTF-8 text"
     except yaml.YAMLError:

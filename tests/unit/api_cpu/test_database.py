@@ -8,15 +8,19 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from peers import Peer
 from pydantic import SecretStr
-from sqlalchemy import Engine, inspect, select, update
+from sqlalchemy import Engine, inspect, select, text, update
 
+from apps.api_cpu import db
 from apps.api_cpu.db.engine import (
     Durability,
     Schema,
     hold,
+    newest_revision,
     open_database,
     reading,
     upsert,
@@ -55,6 +59,23 @@ def test_all_schemas_may_share_a_database_and_be_opened_again(location: Path | S
     for schema in (*Schema, *Schema):
         engine = open_database(location, schema, Durability.POWER_LOSS)
     assert set(metadata.tables) <= set(inspect(engine).get_table_names())
+
+
+@pytest.mark.parametrize("schema", list(Schema))
+def test_the_newest_migration_is_known_without_reading_them(schema: Schema) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(db.__file__).parent / "migrations"))
+    heads = ScriptDirectory.from_config(config).get_heads()
+    assert newest_revision(schema) in heads
+    assert len(heads) == len(Schema)
+
+
+def test_a_database_of_an_older_version_is_migrated(location: Path | SecretStr) -> None:
+    engine = open_database(location, Schema.VENDORS, Durability.CRASH)
+    with writing(engine) as connection:
+        connection.execute(text("drop table vendor_books"))
+        connection.execute(text("update alembic_version set version_num = 'vendors_0001'"))
+    _revise(open_database(location, Schema.VENDORS, Durability.CRASH), 1)
 
 
 def test_processes_that_start_together_migrate_once(location: Path | SecretStr) -> None:

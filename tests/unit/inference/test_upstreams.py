@@ -11,8 +11,9 @@ import pytest
 from lib.inference.addresses import AddressBook
 from lib.inference.breaker import BreakerPolicy
 from lib.inference.client import Circuit
-from lib.inference.exchange import Exchange, Secret, Timeouts
+from lib.inference.exchange import Exchange, Timeouts
 from lib.inference.failures import Cause, Failure
+from lib.inference.secret import Secret
 from lib.inference.upstreams import Upstream, Upstreams
 
 

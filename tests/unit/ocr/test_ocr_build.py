@@ -11,9 +11,15 @@ from lib.domain.deadline import Deadline
 from lib.domain.document import PageImage
 from lib.errors import Error
 from lib.ocr import models, runtime
-from lib.ocr.build import EngineChoice, EngineSettings, OcrSettings, build_ocr_pool
-from lib.ocr.paddle import PaddleModels
-from lib.ocr.runtime import Precision, RuntimeChoice, build_runtime
+from lib.ocr.build import OcrSettings, build_ocr_pool
+from lib.ocr.engine_settings import (
+    EngineChoice,
+    EngineSettings,
+    PaddleModels,
+    Precision,
+    RuntimeChoice,
+)
+from lib.ocr.runtime import build_runtime
 
 
 def test_settings_survive_the_command_line() -> None:

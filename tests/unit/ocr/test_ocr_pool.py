@@ -219,7 +219,7 @@ def test_closing_does_not_wait_for_a_thread_that_cannot_end(
 ) -> None:
     release = threading.Event()
     monkeypatch.setattr(pool_module, "_CLOSE_TIMEOUT_S", 0.1)
-    monkeypatch.setattr(OcrPool, "_keep_worker", lambda _: release.wait(30))
+    monkeypatch.setattr(OcrPool, "_keep_worker", lambda *_: release.wait(30))
     pool = OcrPool((sys.executable,), PoolLimits(2, 1, 1, GIB))
     pool.close()
     assert any(keeper.is_alive() for keeper in pool._keepers)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from lib.errors import Error
-from lib.ocr.paddle import PaddleModels, build_paddle, check_paddle, to_reading
+from lib.ocr.engine_settings import PaddleModels
+from lib.ocr.paddle import build_paddle, check_paddle, to_reading
 
 
 def install(folder: Path, version: str) -> str:
