@@ -82,6 +82,7 @@ class Mock:
         self._answered = 0
         self._spent_s = 0.0
         self._dying = False
+        self._last = b""
         self.behave(behaviour)
 
     def behave(self, behaviour: Behaviour) -> None:
@@ -95,6 +96,7 @@ class Mock:
             Route(HEALTH_ROUTE, self.health),
             Route("/metrics", self.metrics),
             Route("/control", self.control, methods=["GET", "PUT"]),
+            Route("/last", self.last),
             Route(MODELS_ROUTE, self.models),
             Route(CHAT_ROUTE, self.chat, methods=["POST"]),
         ]
@@ -129,6 +131,10 @@ class Mock:
                 return JSONResponse({"detail": str(wrong)}, 400)
         return JSONResponse(asdict(self._behaviour))
 
+    async def last(self, _: Request) -> Response:
+        """The body of the last request, to be sent again as it came."""
+        return Response(self._last, media_type=_JSON)
+
     async def models(self, request: Request) -> Response:
         """The models that are served."""
         if not self._knows(request):
@@ -154,7 +160,7 @@ class Mock:
         started = time.perf_counter()
         if not self._knows(request):
             return faults.unauthorized()
-        raw = await request.body()
+        raw = self._last = await request.body()
         fault = self._script.next()
         if fault.name != "ok" and fault.name not in TEXT_FAULTS | {"stream-error"}:
             self._dying = self._dying or fault.name == "die"

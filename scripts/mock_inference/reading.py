@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -32,7 +32,7 @@ from lib.post.finish import finish
 
 _PATIENCE_S = 120.0
 _WORD_GAP = 1.0  # of a line's height: a wider one separates columns
-_CACHED_PAGES = 64
+_REMEMBERED = 64
 _CELL = re.compile(r"(?P<table>\w+)\[(?P<row>\d+)\]\.(?P<column>\w+)")
 
 
@@ -71,13 +71,16 @@ class Reader(Protocol):
 
 
 class DocumentReader:
-    """Reads pages into values. Safe to share between threads; its models load at first use."""
+    """Reads pages into values. Safe to share between threads; its models load at first use.
+
+    What it has read lately it says again at once: under load it is no model's work that is wanted.
+    """
 
     def __init__(self, tasks_folder: Path) -> None:
         self._tasks = [task for task in load_tasks(tasks_folder).values() if not task.choices]
         self._extractor: Extractor = build_cpu_extractor()
         self._lock = threading.Lock()
-        self._pages: dict[str, Page] = {}
+        self._values: dict[str, Values] = {}
 
     @cached_property
     def _engine(self) -> tuple[ProcessLoader, OcrPool]:
@@ -85,13 +88,21 @@ class DocumentReader:
 
     def images(self, uris: Sequence[str], names: frozenset[str]) -> Values:
         """See `Reader`."""
-        pages = [replace(self._page(uri), number=n) for n, uri in enumerate(uris, start=1)]
-        return self._values(pages, names)
+        images = [image_bytes(uri) for uri in uris]
+
+        def pages() -> list[Page]:
+            read = (_read(image, *self._started()) for image in images)
+            return [replace(page, number=n) for n, page in enumerate(read, start=1)]
+
+        return self._remembered(images, names, pages)
 
     def words(self, document: OcrDocument, names: frozenset[str]) -> Values:
         """See `Reader`."""
-        pages = [_page_of_words(n, page) for n, page in enumerate(document.pages, start=1)]
-        return self._values(pages, names)
+
+        def pages() -> list[Page]:
+            return [_page_of_words(n, page) for n, page in enumerate(document.pages, start=1)]
+
+        return self._remembered([document.to_json()], names, pages)
 
     def close(self) -> None:
         """End the processes."""
@@ -100,7 +111,28 @@ class DocumentReader:
             pool.close()
             loader.close()
 
-    def _values(self, pages: Sequence[Page], names: frozenset[str]) -> Values:
+    def _started(self) -> tuple[ProcessLoader, OcrPool]:
+        with self._lock:
+            return self._engine
+
+    def _remembered(
+        self, contents: Sequence[bytes], names: frozenset[str], pages: Callable[[], Sequence[Page]]
+    ) -> Values:
+        digest = hashlib.sha256(repr(sorted(names)).encode())
+        for content in contents:
+            digest.update(hashlib.sha256(content).digest())
+        key = digest.hexdigest()
+        with self._lock:
+            known = self._values.get(key)
+        if known is None:
+            known = self._values_on(pages(), names)
+            with self._lock:
+                if len(self._values) >= _REMEMBERED:
+                    self._values.pop(next(iter(self._values)))
+                self._values[key] = known
+        return known
+
+    def _values_on(self, pages: Sequence[Page], names: frozenset[str]) -> Values:
         task = max(self._tasks, key=lambda task: len(names & {f.name for f in task.fields}))
         if not any(page.words for page in pages):
             return Values(task)
@@ -110,20 +142,6 @@ class DocumentReader:
         # What is asked for is what is printed, and a value that was computed is not.
         printed = {n: value for n, value in found.items() if value.source is not Source.DERIVED}
         return Values(task, printed)
-
-    def _page(self, uri: str) -> Page:
-        data = image_bytes(uri)
-        key = hashlib.sha256(data).hexdigest()
-        with self._lock:
-            known = self._pages.get(key)
-            engine = self._engine
-        if known is None:
-            known = _read(data, *engine)
-            with self._lock:
-                if len(self._pages) >= _CACHED_PAGES:
-                    self._pages.pop(next(iter(self._pages)))
-                self._pages[key] = known
-        return known
 
 
 def image_bytes(uri: str) -> bytes:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache, lru_cache
 from importlib.metadata import version
 from typing import Any
 
@@ -98,7 +99,7 @@ def _artifact(
         "request_id": draft.request_id,
         "owner_key_id": draft.caller.key_id,
         "created_at": timestamp(draft.created_at),
-        "code_version": version("ocr-service"),
+        "code_version": _built(),
         "status": status,
         "response": response,
         "error": error,
@@ -192,7 +193,15 @@ def _attempts(draft: Draft, error: Mapping[str, Any] | None) -> list[dict[str, A
     ]
 
 
-def _hashes(task: Task) -> dict[str, str]:
+@cache
+def _built() -> str:
+    """The version of this code. To look it up reads the package's metadata from the disk."""
+    return version("ocr-service")
+
+
+# A request may name a model, but no task of its own: there are as many as files.
+@lru_cache(maxsize=64)
+def _hashes(task: Task) -> Mapping[str, str]:
     """SHA-256 of the task's definition and of its results' schema."""
     return {
         "sha256": hashlib.sha256(repr(task).encode()).hexdigest(),

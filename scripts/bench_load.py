@@ -1,0 +1,88 @@
+"""Load on a real server process: overhead, saturation, memory over thousands, growth.
+
+    python scripts/bench_load.py overhead --seconds 60     # over an upstream of 50 ms
+    python scripts/bench_load.py saturation --seconds 60     # twice what it can carry
+    python scripts/bench_load.py soak --documents 5000       # megabytes for 1,000 documents
+    python scripts/bench_load.py growth                      # 1 to 200 pages, 1 to 64 clients
+
+Each starts its servers on free ports with a data folder of their own, prints its figures as JSON
+and writes them to `--out FOLDER` as `<what>.json`; `scripts/plot_performance.py` draws them.
+Artifacts are written and synced as always: `--data-folder` says on which disk (default: that of the
+temporary folder). Overhead and saturation are open loops: requests come when they are due, whether
+or not others were answered, and a latency counts from that moment. Everything else on the machine
+should rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from load import growth, overhead, saturation, soak
+from load.servers import SAMPLES, machine
+
+_MEASURES = {
+    "overhead": overhead.measure,
+    "saturation": saturation.measure,
+    "soak": soak.measure,
+    "growth": growth.measure,
+}
+_CURVES = frozenset({"curves", "looks"})
+
+
+def main() -> None:
+    """Measure what is asked for."""
+    options = _parser().parse_args()
+    before = machine()
+    found = asyncio.run(_MEASURES[options.what](options))
+    asked = {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}
+    report = {"asked": asked, "machine": before, **found}
+    print(json.dumps({k: v for k, v in report.items() if k not in _CURVES}, indent=1))
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        written = json.dumps(report, indent=None, separators=(",", ":"))
+        (options.out / f"{options.what}.json").write_text(written + "\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    kinds = parser.add_subparsers(dest="what", required=True)
+    every = argparse.ArgumentParser(add_help=False)
+    every.add_argument("--out", type=Path, help="folder for the JSON")
+    every.add_argument("--data-folder", type=Path, help="below which DATA_ROOT is made")
+
+    over = kinds.add_parser("overhead", parents=[every])
+    over.add_argument("--document", type=Path, help="default: a small born-digital receipt")
+    over.add_argument("--rate", type=float, default=30.0, help="requests a second")
+    over.add_argument("--seconds", type=float, default=60.0, help="of each of the two ways")
+    over.add_argument("--block", type=float, default=5.0, help="seconds of one way at a time")
+    over.add_argument("--latency-ms", type=float, default=50.0, help="of the upstream")
+    over.add_argument("--even", action="store_true", help="evenly spaced, not by chance")
+
+    full = kinds.add_parser("saturation", parents=[every])
+    full.add_argument("--document", type=Path, default=SAMPLES / "invoice_digital.pdf")
+    full.add_argument("--times", type=float, default=2.0, help="the capacity that is offered")
+    full.add_argument("--seconds", type=float, default=60.0)
+    full.add_argument("--calibrate", type=float, default=10.0, help="seconds to find the capacity")
+
+    long = kinds.add_parser("soak", parents=[every])
+    long.add_argument("--documents", type=int, default=5000)
+
+    grow = kinds.add_parser("growth", parents=[every])
+    grow.add_argument("--document", type=Path, default=SAMPLES / "invoice_digital.pdf")
+    grow.add_argument("--pages", type=int, nargs="+", default=[1, 2, 5, 10, 20, 50, 100, 200])
+    grow.add_argument("--runs", type=int, default=3, help="of each number of pages")
+    grow.add_argument("--clients", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32, 64])
+    grow.add_argument("--seconds", type=float, default=8.0, help="of each number of clients")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Born-digital documents that are drawn for a measurement: a small receipt, a long invoice."""
+
+from __future__ import annotations
+
+from fpdf import FPDF
+
+LINES_A_PAGE = 38
+_WIDTHS = (20, 80, 20, 30, 30)
+_SLIP_MM = (74, 105)  # A7
+_SLIP = (
+    "Harbour Lane Grocers",
+    "12 Harbour Lane, Leeds LS1 4AP",
+    "Receipt 004711   17/03/2026 09:41",
+    "Wholemeal bread      2.40",
+    "Milk 2 l             1.95",
+    "Cheddar 400 g        4.65",
+    "Total GBP            9.00",
+    "Card                 9.00",
+)
+
+
+def receipt_slip() -> bytes:
+    """A receipt of eight lines on A7, as PDF with a text layer: next to nothing to read."""
+    pdf = FPDF(unit="mm", format=_SLIP_MM)
+    pdf.set_font("Courier", size=8)
+    pdf.add_page()
+    for text in _SLIP:
+        pdf.cell(0, 5, text, new_x="LMARGIN", new_y="NEXT")
+    return bytes(pdf.output())
+
+
+def invoice_of(pages: int) -> bytes:
+    """An invoice of so many full pages of lines, as PDF with a text layer."""
+    pdf = FPDF()
+    pdf.set_font("Helvetica", size=9)
+    pdf.set_auto_page_break(auto=False)
+    number = 0
+    for page in range(pages):
+        pdf.add_page()
+        head = ["Invoice", "Long Works Ltd", "Invoice No: LW-60", "Invoice date: 2026-03-17"]
+        for text in head if page == 0 else [f"Invoice No: LW-60, page {page + 1}"]:
+            pdf.cell(0, 6, text, new_x="LMARGIN", new_y="NEXT")
+        rows = [("Pos", "Description", "Qty", "Unit price", "Amount")]
+        for _ in range(LINES_A_PAGE):
+            number += 1
+            rows.append((str(number), f"Part of kind {number}", "2", "10.00", "20.00"))
+        for row in rows:
+            for width, text in zip(_WIDTHS, row, strict=True):
+                pdf.cell(width, 6, text)
+            pdf.ln()
+    for text in (f"Subtotal EUR {number * 20}.00", "VAT 0 % 0.00", f"Total EUR {number * 20}.00"):
+        pdf.cell(0, 5, text, new_x="LMARGIN", new_y="NEXT")
+    return bytes(pdf.output())

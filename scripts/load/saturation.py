@@ -1,0 +1,83 @@
+"""More load than a server can carry: what it keeps, what it refuses, whether any is lost."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+from load.arrivals import Reply, Target, kept_busy, moments, on_schedule
+from load.figures import curve, spread
+from load.servers import Server, orchestrator
+
+_BUSY_CLIENTS = 4
+_REFUSED = frozenset({httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE})
+_POLL_S = 0.2
+
+
+async def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Alone, then as fast as it goes, then `--times` that for `--seconds`."""
+    with orchestrator(options.data_folder) as server:
+        target = Target.upload(server.url, options.document)
+        await kept_busy(target, _BUSY_CLIENTS, options.calibrate / 2)
+        alone = await kept_busy(target, 1, options.calibrate)
+        busy = await kept_busy(target, _BUSY_CLIENTS, options.calibrate)
+        capacity = sum(reply.status == httpx.codes.OK for reply in busy) / _ended_s(busy)
+        rate = options.times * capacity
+        replies = await on_schedule(target, moments(rate, options.seconds, 1))
+        promised = [r for r in replies if r.status == httpx.codes.ACCEPTED]
+        await _wait_for(promised, server)
+        await target.close()
+        return _found(alone, capacity, rate, replies, server)
+
+
+def _found(
+    alone: Sequence[Reply], capacity: float, rate: float, replies: Sequence[Reply], server: Server
+) -> dict[str, Any]:
+    good = [reply for reply in replies if reply.status == httpx.codes.OK]
+    refused = [reply for reply in replies if reply.status in _REFUSED]
+    answered_rate = len(good) / _ended_s(replies)
+    kept = [str(reply.json()["artifact_rel"]) for reply in good]
+    missing = [rel for rel in kept if not server.artifact(rel).is_file()]
+    return {
+        "capacity_per_s": round(capacity, 2),
+        "offered_per_s": round(rate, 2),
+        "answered_per_s": round(answered_rate, 2),
+        "throughput_kept": round(answered_rate / capacity, 3),
+        "statuses": dict(sorted(Counter(str(reply.status) for reply in replies).items())),
+        "alone": spread([reply.milliseconds for reply in alone]),
+        "accepted": spread([reply.milliseconds for reply in good]),
+        "refused": spread([reply.milliseconds for reply in refused]),
+        "refused_share": round(len(refused) / len(replies), 3),
+        "refused_without_retry_after": sum("retry-after" not in r.headers for r in refused),
+        "accepted_without_artifact": len(missing),
+        "same_artifact_twice": len(kept) - len(set(kept)),
+        "late_ms_p99": spread([reply.late_s * 1000 for reply in replies])["p99"],
+        "curves": {
+            name: curve([reply.milliseconds for reply in found])
+            for name, found in (("alone", alone), ("accepted", good), ("refused", refused))
+            if found
+        },
+    }
+
+
+def _ended_s(replies: Sequence[Reply]) -> float:
+    """From the first request to the last answer."""
+    return max(reply.due_s + reply.latency_s for reply in replies)
+
+
+async def _wait_for(promised: Sequence[Reply], server: Server) -> None:
+    """Until every job that was promised has succeeded; another end ends the benchmark."""
+    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
+        for reply in promised:
+            while True:
+                job = (await client.get(str(reply.json()["poll_url"]))).json()
+                if job["status"] == "succeeded":
+                    break
+                if job["status"] in {"failed", "canceled"}:
+                    raise SystemExit(f"a promised job is {job['status']}: {job['error']}")
+                await asyncio.sleep(_POLL_S)
