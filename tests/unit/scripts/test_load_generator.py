@@ -1,0 +1,120 @@
+"""The load generator does not wait for answers, and its figures are those of what it saw."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from load.arrivals import kept_busy, moments, on_schedule  # noqa: E402
+from load.figures import difference, slope, spread  # noqa: E402
+from plot_performance import PLOTS, draw  # noqa: E402
+
+CURVE = [[float(q), 10.0 + q] for q in (0, 50, 90, 99, 99.9)]
+REPORTS = {
+    "overhead": {"curves": {"direct": CURVE, "own": CURVE, "through": CURVE}},
+    "saturation": {"curves": {"alone": CURVE, "accepted": CURVE}},
+    "soak": {"looks": [[10, 180.0, 600.0], [20, 181.0, 610.0]]},
+    "growth": {
+        "pages": [{"pages": 1, "p50": 40.0}, {"pages": 10, "p50": 300.0}],
+        "clients": [
+            {"clients": 1, "p50": 40.0, "p99": 50.0, "answered_per_s": 25.0},
+            {"clients": 4, "p50": 90.0, "p99": 120.0, "answered_per_s": 45.0},
+        ],
+    },
+    "peers": {"engines": {"ours (x)": {"exact": 0.9, "ocr_s": 0.4}}},
+}
+
+
+def test_requests_come_when_they_are_due_whether_or_not_others_were_answered() -> None:
+    async def all_at_once() -> list[int]:
+        everybody = asyncio.Barrier(5)  # nobody is answered before all have asked
+
+        async def call() -> httpx.Response:
+            await everybody.wait()
+            return httpx.Response(200, content=b"{}")
+
+        replies = await on_schedule(call, [0.0, 0.0, 0.001, 0.002, 0.003])
+        return [reply.status for reply in replies]
+
+    assert asyncio.run(asyncio.wait_for(all_at_once(), 30)) == [200] * 5
+
+
+def test_a_request_that_is_sent_late_has_waited_since_it_was_due() -> None:
+    async def call() -> httpx.Response:
+        return httpx.Response(200)
+
+    replies = asyncio.run(on_schedule(call, [-5.0, 0.0]))
+    assert replies[0].latency_s >= 5.0
+    assert replies[0].late_s >= 5.0
+
+
+def test_what_does_not_answer_is_counted() -> None:
+    async def call() -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    (reply,) = asyncio.run(on_schedule(call, [0.0]))
+    assert (reply.status, reply.body) == (0, b"")
+
+
+def test_clients_of_a_closed_loop_are_never_more_than_asked_for() -> None:
+    running = most = asked = 0
+
+    async def call() -> httpx.Response:
+        nonlocal running, most, asked
+        running, asked = running + 1, asked + 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        return httpx.Response(200)
+
+    replies = asyncio.run(kept_busy(call, 3, 0.01))
+    assert most == 3
+    assert len(replies) == asked
+
+
+def test_moments_are_even_or_by_chance_at_the_same_rate() -> None:
+    assert moments(4, 1, None) == [0.0, 0.25, 0.5, 0.75]
+    random = moments(100, 100, seed=3)
+    assert random == sorted(random) == moments(100, 100, seed=3)
+    assert len(random) == pytest.approx(10_000, rel=0.05)
+    assert random[0] > 0 and random[-1] < 100
+
+
+def test_the_difference_of_quantiles_has_an_interval_around_it() -> None:
+    base = [[float(10 * block + i) for i in range(20)] for block in range(6)]
+    shifted = [[value + 3 for value in block] for block in base]
+    assert difference(shifted, base, 50) == {"value": 3.0, "low": 3.0, "high": 3.0}
+    slower = [[value * (1 + 0.1 * at) for value in block] for at, block in enumerate(base)]
+    found = difference(slower, base, 50)
+    assert found["low"] <= found["value"] <= found["high"]
+    assert found["low"] < found["high"]
+
+
+def test_the_slope_is_megabytes_for_a_thousand_documents_and_no_outlier_moves_it() -> None:
+    at = list(range(0, 1000, 10))
+    memory = [200 + 0.002 * number for number in at]
+    memory[50] += 500  # a look in the middle of a worker's replacement
+    assert slope(at, memory)["value"] == pytest.approx(2.0)
+
+
+def test_quantiles_of_nothing_and_of_something() -> None:
+    assert spread([]) == {"n": 0}
+    assert spread([1.0, 2.0, 3.0]) == {
+        "n": 3, "p50": 2.0, "p90": 2.8, "p95": 2.9, "p99": 2.98, "max": 3.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("what", sorted(PLOTS))
+def test_a_plot_is_the_same_bytes_for_the_same_figures(what: str, tmp_path: Path) -> None:
+    first, second = tmp_path / "1.svg", tmp_path / "2.svg"
+    draw(what, REPORTS[what], first)
+    draw(what, REPORTS[what], second)
+    assert first.read_bytes() == second.read_bytes()
+    assert 1_000 < first.stat().st_size < 60_000
