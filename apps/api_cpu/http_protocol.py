@@ -17,6 +17,7 @@ from apps.api_cpu.request_context import (
     is_request_id,
     new_request_id,
 )
+from apps.api_cpu.security_headers import SECURITY_HEADERS
 from apps.api_cpu.wire import dump
 from lib.errors import Error, Kind
 
@@ -82,6 +83,7 @@ class EnvelopeProtocol(H11Protocol):
             (b"content-length", str(len(body)).encode()),
             (b"x-request-id", request_id.encode()),
             (b"connection", b"close"),
+            *((name.lower().encode(), text.encode()) for name, text in SECURITY_HEADERS.items()),
         ]
         for event in (
             h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),

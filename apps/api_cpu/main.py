@@ -21,6 +21,7 @@ from apps.api_cpu.auth.store import KeyStore
 from apps.api_cpu.batches.endpoints import SHOWN_MODELS as BATCH_MODELS
 from apps.api_cpu.batches.endpoints import UPLOAD_PATHS
 from apps.api_cpu.batches.endpoints import router as batches
+from apps.api_cpu.browser_access import CorsMiddleware, HostMiddleware, OwnPageMiddleware
 from apps.api_cpu.corrections.endpoints import SHOWN_MODELS as CORRECTION_MODELS
 from apps.api_cpu.corrections.endpoints import router as corrections
 from apps.api_cpu.db.engine import Durability, Schema, open_database
@@ -46,7 +47,6 @@ from apps.api_cpu.metrics.middleware import MetricsMiddleware
 from apps.api_cpu.metrics.registry import Metrics
 from apps.api_cpu.middleware import (
     BodyLimitMiddleware,
-    LocalHostMiddleware,
     RequestMiddleware,
     SlowBodyMiddleware,
 )
@@ -54,8 +54,9 @@ from apps.api_cpu.pages.endpoints import router as pages
 from apps.api_cpu.rate_limits import RateLimit
 from apps.api_cpu.runs.endpoints import SHOWN_MODELS as RUN_MODELS
 from apps.api_cpu.runs.endpoints import router as runs
+from apps.api_cpu.security_headers import security_headers
 from apps.api_cpu.services import Services, build_services
-from apps.api_cpu.settings import Settings, is_loopback
+from apps.api_cpu.settings import Settings
 from apps.api_cpu.shutdown import Shutdown
 from apps.api_cpu.stations import Reader, build_reader
 from apps.api_cpu.tasks.endpoints import router as tasks
@@ -119,9 +120,8 @@ def create_app(
     )
     app.add_middleware(SlowBodyMiddleware, patience_s=settings.body_patience_s)
     app.state.access_limits = build_access_limits(settings)
-    if not settings.asks_for_keys and is_loopback(settings.host):
-        app.add_middleware(LocalHostMiddleware)
-    app.add_middleware(RequestMiddleware)
+    _rule_browsers(app, settings)
+    app.add_middleware(RequestMiddleware, security_headers=security_headers(settings.hsts_seconds))
     app.state.metrics = metrics = Metrics()
     app.state.metrics_token = settings.metrics_token
     app.add_middleware(MetricsMiddleware, metrics=metrics)
@@ -131,6 +131,17 @@ def create_app(
     mount_page(app)
     openapi.install(app, _MODELS)
     return app
+
+
+def _rule_browsers(app: FastAPI, settings: Settings) -> None:
+    """Which web pages may use the server."""
+    origins, names = settings.page_origins, settings.host_names
+    if not settings.asks_for_keys:
+        app.add_middleware(OwnPageMiddleware, origins=origins)
+    if names is not None:
+        app.add_middleware(HostMiddleware, names=names)
+    if origins:
+        app.add_middleware(CorsMiddleware, origins=origins)
 
 
 def build_access_limits(settings: Settings) -> AccessLimits:

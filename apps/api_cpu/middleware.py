@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
 from collections.abc import Mapping
 
@@ -15,20 +14,10 @@ from apps.api_cpu.errors import error_response, internal_error, invalid
 from apps.api_cpu.request_context import (
     RequestContext,
     attach,
-    context_in,
     is_request_id,
     new_request_id,
 )
 from lib.errors import Error, Kind
-
-_SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
 
 _LONGEST_METHOD = 20
 # Bytes a second: slower than any connection that a document can be sent over.
@@ -38,8 +27,9 @@ _SLOWEST_BODY = 10 * 1024
 class RequestMiddleware:
     """Outermost: gives each request its id, answers what nobody else did, and logs one line."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, security_headers: Mapping[str, str]) -> None:
         self._app = app
+        self._security_headers = security_headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -60,7 +50,7 @@ class RequestMiddleware:
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = context.request_id
                 headers.update(context.headers)
-                for name, value in _SECURITY_HEADERS.items():
+                for name, value in self._security_headers.items():
                     headers.setdefault(name, value)
             await send(message)
 
@@ -86,31 +76,6 @@ class RequestMiddleware:
                 status=status,
                 ms=round((time.monotonic() - started) * 1000),
             )
-
-
-class LocalHostMiddleware:
-    """Refuses a `Host` that is a name on the network: for a server on loopback without keys.
-
-    A page on the web can have its own name resolve to this machine (DNS rebinding), and its scripts
-    would then be the local admin. They cannot choose the header.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] == "http" and not _names_this_machine(
-            Headers(scope=scope).get("host", "")
-        ):
-            error = Error(
-                "bad_request",
-                Kind.BAD_REQUEST,
-                "Without keys, this server answers only to an IP address or `localhost`.",
-            )
-            await error_response(error, context_in(scope).request_id)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
 
 
 class BodyLimitMiddleware:
@@ -215,18 +180,6 @@ def _too_many_bodies() -> Error:
 def body_too_large(limit: int) -> Error:
     """413 with the limit in bytes."""
     return Error("payload_too_large", Kind.TOO_LARGE, "The request is too large.", {"limit": limit})
-
-
-def _names_this_machine(host: str) -> bool:
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    name = name.lower().rstrip(".")
-    if name in {"", "localhost"} or name.endswith(".localhost"):
-        return True
-    try:
-        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        return False
-    return True
 
 
 def _is_method(text: str) -> bool:

@@ -49,7 +49,9 @@ _OWN_PREFIXES = (
     "DUPLICATES_",
     "BATCH_",
     "API_KEY_",
+    "CORS_",
     "EXTRACT_",
+    "HSTS_",
     "INFERENCE_",
     "JOB_",
     "METRICS_",
@@ -63,6 +65,8 @@ _OWN_PREFIXES = (
 )
 # Kubernetes adds variables named after every service of a namespace, such as OCR_PORT_8000_TCP.
 _SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT(_\d+_(TCP|UDP)(_\w+)?)?$")
+_ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_HOST_NAME = re.compile(r"[a-z0-9._-]+")
 # Extractions that wait for a model at once: a GPU answers many together almost as fast as one.
 _WAITING_FOR_MODEL = 16
 # A client that polls twenty jobs a second is not stopped; one that loops is.
@@ -215,6 +219,20 @@ class Settings(BaseSettings):
         description="Wrong API keys from one address (IPv6: /64) a minute; more get 429 instead of "
         "401. A valid key passes all the same. 0 is no limit.",
     )
+    cors_origins: str = Field(
+        description="Origins of web pages that may call the API from a browser, comma-separated: "
+        "`https://app.example.org`. Default: only the server's own page."
+    )
+    allowed_hosts: str = Field(
+        description="Host names, comma-separated, that the server answers to besides `localhost` "
+        "and IP addresses. Default: every name; none on loopback without keys."
+    )
+    hsts_seconds: int = Field(
+        ge=0,
+        le=2**31,
+        description="Behind TLS: seconds for which browsers are told to come by https only "
+        "(`Strict-Transport-Security`), such as 31536000. 0 tells them nothing.",
+    )
     webhook_allow_private: bool = Field(
         description="Let a `callback_url` lead to private, loopback and link-local addresses, and "
         "be http: for receivers in the operator's own network, and for trying it out."
@@ -364,6 +382,20 @@ class Settings(BaseSettings):
         AddressBook(value)
         return value
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _names_origins(cls, value: str) -> str:
+        if not all(map(_ORIGIN.fullmatch, _items(value))):
+            raise ValueError("an origin is http(s)://host or http(s)://host:port, and never *")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _names_hosts(cls, value: str) -> str:
+        if not all(map(_HOST_NAME.fullmatch, _items(value))):
+            raise ValueError("a host name has no scheme, no port and no *")
+        return value
+
     @field_validator("vllm_api_key")
     @classmethod
     def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
@@ -428,6 +460,22 @@ class Settings(BaseSettings):
     def asks_for_keys(self) -> bool:
         """Whether callers need an API key."""
         return not is_loopback(self.host) if self.auth_enabled is None else self.auth_enabled
+
+    @property
+    def page_origins(self) -> frozenset[str]:
+        """Origins of other pages that may call the API, as browsers spell them."""
+        ports = {"https": ":443", "http": ":80"}
+        return frozenset(
+            item.removesuffix(ports[item.partition(":")[0]]) for item in _items(self.cors_origins)
+        )
+
+    @property
+    def host_names(self) -> frozenset[str] | None:
+        """Names that the server answers to besides this machine's; None for every name."""
+        is_open = self.asks_for_keys or not is_loopback(self.host)
+        if is_open and not self.allowed_hosts:
+            return None
+        return frozenset(_items(self.allowed_hosts))
 
     @property
     def requests_per_minute(self) -> int:
@@ -549,6 +597,11 @@ class Settings(BaseSettings):
     def max_upload_bytes(self) -> int:
         """Size of the largest document in bytes."""
         return self.max_upload_mb * 1024 * 1024
+
+
+def _items(text: str) -> list[str]:
+    """What is between the commas, in lower case."""
+    return [item.strip().rstrip("/").lower() for item in text.split(",") if item.strip()]
 
 
 def _usable_cores() -> int:
