@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # them would compile all it imports again, which is half of the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test peer check format docs clean
+.PHONY: run test audit peer check format docs clean
 
 $(VENV)/.installed: requirements-cpu.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with venv is needed (on Debian: apt install python3-venv), or name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -33,6 +33,11 @@ test: check
 	$(BIN)/pytest -q -n 3 --dist loadfile -m "slow and not gpu and not peer and not s3_peer" tests
 	scripts/bootstrap_s3_peer.sh test
 	scripts/bootstrap_vllm_peer.sh test
+	$(BIN)/python scripts/audit_dependencies.py
+
+# The locked packages against the known advisories (pip-audit); says so where those cannot be reached.
+audit: $(VENV)/.installed
+	$(BIN)/python scripts/audit_dependencies.py --strict
 
 # A real vLLM on the CPU (2.5 GB, once): the contract suite of inference servers against it.
 peer: $(VENV)/.installed

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import PEPPER, RECEIPT, Place
+from api_place import PEPPER, RECEIPT, Place
 from route_table import EXAMPLES, ROUTES
 
 from apps.api_cpu.settings import Settings, SettingsError, load_settings

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from conftest import PEPPER, RECEIPT, Place
+from api_place import PEPPER, RECEIPT, Place
 from route_table import ROUTES, Reach, Route
 from webhook_receiver import PATIENCE_S, receiving
 

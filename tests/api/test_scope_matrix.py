@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from conftest import PEPPER, RECEIPT, Place
+from api_place import PEPPER, RECEIPT, Place
 from route_table import EXAMPLES, ROUTES, UNLISTED, Reach, Route
 from starlette.routing import Mount
 from starlette.routing import Route as Served
