@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hostile_case import OPENS, UNREADABLE, Hostile, half
+from hostile_files import FILES
 from hostile_images import IMAGES, encoded, picture
 from hostile_others import OTHERS
 from hostile_pdfs import PDFS
@@ -12,7 +13,7 @@ from hostile_structures import STRUCTURES
 
 def hostile_documents() -> tuple[Hostile, ...]:
     """All of them."""
-    cases = (*PDFS, *STRUCTURES, *IMAGES, *PICTURES, *_XMLS, *OTHERS, *_OTHERS)
+    cases = (*PDFS, *STRUCTURES, *IMAGES, *PICTURES, *_XMLS, *OTHERS, *_OTHERS, *FILES)
     return tuple(Hostile(*case) for case in cases)
 
 
