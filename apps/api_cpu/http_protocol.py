@@ -1,4 +1,6 @@
-"""HTTP/1.1 as we speak it: our envelope for what is not HTTP, and no connection held for ever."""
+"""HTTP/1.1 as we speak it: our envelope for what is not HTTP, no connection held for ever, and no
+more connections than there is room for.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from apps.api_cpu.errors import envelope
+from apps.api_cpu.errors import error_response
 from apps.api_cpu.request_context import (
     context_in,
     has_context,
@@ -18,7 +20,6 @@ from apps.api_cpu.request_context import (
     new_request_id,
 )
 from apps.api_cpu.security_headers import SECURITY_HEADERS
-from apps.api_cpu.wire import dump
 from lib.errors import Error, Kind
 
 
@@ -35,13 +36,22 @@ class EnvelopeProtocol(H11Protocol):
     stall_s = 60.0
     """Seconds for a client to take what was written before more is."""
 
+    most_connections = 512
+    """Connections open at once; one more is told 503 before it has asked anything."""
+    refused_s = 1.0
+    """Seconds for a client to take that."""
+
+    _refused = False
     _patience: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request, but not for long."""
         super().connection_made(transport)
-        self._wait_at_most(self.head_s)
+        if len(self.connections) > self.most_connections:
+            self._refuse()
+        else:
+            self._wait_at_most(self.head_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timers."""
@@ -51,6 +61,8 @@ class EnvelopeProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Go on; once a request has begun it is not the protocol that times it."""
+        if self._refused:
+            return
         super().data_received(data)
         if self._is_serving:
             self._wait_at_most(None)
@@ -75,23 +87,28 @@ class EnvelopeProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer 400 and close the connection; `msg` is uvicorn's own text and is not sent."""
-        request_id = self._request_id()
         error = Error("bad_request", Kind.BAD_REQUEST, "The request is not valid HTTP.")
-        body = dump(envelope(error, request_id))
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            (b"x-request-id", request_id.encode()),
-            (b"connection", b"close"),
-            *((name.lower().encode(), text.encode()) for name, text in SECURITY_HEADERS.items()),
-        ]
+        status, headers, body = _plain(error, self._request_id())
         for event in (
-            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Response(status_code=status, headers=headers, reason=b"Bad Request"),
             h11.Data(data=body),
             h11.EndOfMessage(),
         ):
             self.transport.write(self.conn.send(event))
         self.transport.close()
+
+    def _refuse(self) -> None:
+        """Say that there are too many, and hear nothing. Without the end that the client sees, its
+        request would meet a closed connection, which may take the answer away from it.
+        """
+        self._refused = True
+        status, headers, body = _plain(_too_many_connections(), new_request_id())
+        head = [f"HTTP/1.1 {status} Service Unavailable".encode()]
+        head += [b"%s: %s" % header for header in headers]
+        self.transport.write(b"\r\n".join(head) + b"\r\n\r\n" + body)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._wait_at_most(self.refused_s)
 
     @property
     def _is_serving(self) -> bool:
@@ -119,3 +136,28 @@ class EnvelopeProtocol(H11Protocol):
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
+
+
+def protocol_with(most_connections: int) -> type[EnvelopeProtocol]:
+    """The protocol for a server that holds so many connections."""
+    return type("Protocol", (EnvelopeProtocol,), {"most_connections": most_connections})
+
+
+def _plain(error: Error, request_id: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Status, headers and body of an answer that no request leads to."""
+    response = error_response(error, request_id)
+    named = {b"content-type", b"content-length", b"retry-after"}
+    headers = [header for header in response.raw_headers if header[0] in named]
+    headers += [(b"x-request-id", request_id.encode()), (b"connection", b"close")]
+    headers += [(name.lower().encode(), text.encode()) for name, text in SECURITY_HEADERS.items()]
+    return response.status_code, headers, bytes(response.body)
+
+
+def _too_many_connections() -> Error:
+    return Error(
+        "inference_unavailable",
+        Kind.UNAVAILABLE,
+        "Too many connections are open.",
+        {"reason": "overloaded", "retry_after_s": 5},
+        retryable=True,
+    )

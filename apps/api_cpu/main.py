@@ -31,7 +31,7 @@ from apps.api_cpu.evals.endpoints import SHOWN_MODELS as EVAL_MODELS
 from apps.api_cpu.evals.endpoints import router as evals
 from apps.api_cpu.exports.endpoints import router as exports
 from apps.api_cpu.exports.service import ExportService
-from apps.api_cpu.extractions.admission import Admission
+from apps.api_cpu.extractions.admission import Admission, AdmissionLimits
 from apps.api_cpu.extractions.endpoints import SHOWN_MODELS
 from apps.api_cpu.extractions.endpoints import router as extractions
 from apps.api_cpu.health.endpoints import router as health
@@ -40,8 +40,8 @@ from apps.api_cpu.inputs.endpoints import SHOWN_MODELS as INPUT_MODELS
 from apps.api_cpu.inputs.endpoints import router as inputs
 from apps.api_cpu.jobs.endpoints import SHOWN_MODELS as JOB_MODELS
 from apps.api_cpu.jobs.endpoints import router as jobs
-from apps.api_cpu.jobs.events import Streams
 from apps.api_cpu.jobs.events import router as job_events
+from apps.api_cpu.jobs.watchers import Watchers
 from apps.api_cpu.metrics.endpoints import router as metrics_page
 from apps.api_cpu.metrics.middleware import MetricsMiddleware
 from apps.api_cpu.metrics.registry import Metrics
@@ -174,7 +174,7 @@ def _start(
         opened.callback(readiness.stop)
         services.housekeeping.start()
         opened.callback(services.housekeeping.stop)
-        admission = Admission(settings.concurrency, settings.extract_queue)
+        admission = Admission(_admission_limits(settings))
         opened.callback(admission.shut_down)
         state = app.state
         state.keys = keys
@@ -198,7 +198,7 @@ def _start(
         state.upload_receiver = services.upload_receiver
         state.jobs = services.jobs.service
         state.extract_jobs = services.jobs.extract_jobs
-        state.streams = Streams()
+        state.watchers = Watchers(settings.jobs_watched_per_key)
         state.promises = services.jobs.promises
         state.job_machinery = services.jobs
         state.webhooks = services.webhooks.service
@@ -210,6 +210,15 @@ def _start(
         if keys is not None and not keys.all():
             logs.warning("there are no API keys yet: make one with `ocr keys create`")
         return opened.pop_all().close
+
+
+def _admission_limits(settings: Settings) -> AdmissionLimits:
+    return AdmissionLimits(
+        running=settings.concurrency,
+        waiting=settings.extract_queue,
+        per_owner=settings.extract_per_key,
+        shares=settings.asks_for_keys,
+    )
 
 
 def _offer_what_is_kept(state: State, services: Services) -> None:

@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from apps.api_cpu import console, logs
 from apps.api_cpu.artifacts.stores.build import check_artifact_store
-from apps.api_cpu.http_protocol import EnvelopeProtocol
+from apps.api_cpu.http_protocol import protocol_with
 from apps.api_cpu.main import create_app
 from apps.api_cpu.settings import Settings
 from apps.api_cpu.stations import build_reader, check_configs
@@ -48,7 +48,7 @@ class Server(uvicorn.Server):
                 app,
                 host=settings.host,
                 port=settings.port,
-                http=EnvelopeProtocol,
+                http=protocol_with(settings.max_connections),
                 ws="none",
                 loop="asyncio",
                 log_config=None,

@@ -201,6 +201,12 @@ class Settings(BaseSettings):
     sync_deadline_s: float = Field(
         gt=0, le=3600, description="Seconds after which a synchronous request fails with 504."
     )
+    max_connections: int = Field(
+        ge=8,
+        le=100_000,
+        description="Connections that may be open at once; one more is told 503. Each is an open "
+        "file of the process (`ulimit -n`), beside some hundred others.",
+    )
     body_patience_s: float = Field(
         gt=0,
         le=3600,
@@ -269,6 +275,12 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="Documents of one key that may wait in jobs; more are answered 429.",
     )
+    jobs_watched_per_key: int = Field(
+        ge=1,
+        le=256,
+        description="Streams of events and waits for the end of a job (`?wait=`) that one key may "
+        "have open; more get 429.",
+    )
     jobs_keep_days: int = Field(
         ge=1,
         le=36500,
@@ -293,6 +305,12 @@ class Settings(BaseSettings):
     )
     extract_queue: int = Field(
         ge=0, le=10_000, description="Extractions that may wait for their turn; one more gets 503."
+    )
+    extract_per_key: int | None = Field(
+        ge=1,
+        le=10_000,
+        description="Extractions of one key that may run and wait at once; more get 429. Default: "
+        "half of `EXTRACT_QUEUE`, less while others wait too; without keys all of it.",
     )
     inference_backend: Literal["cpu", "mock", "vllm"] = Field(
         description="Who reads fields: `cpu`, inside the server; `vllm`, a model on a GPU server; "

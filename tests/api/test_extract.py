@@ -166,7 +166,7 @@ def test_one_too_many_is_sent_away(make_place: Any) -> None:
     assert place.pipeline.entered.wait(10)
     answer = place.client.post("/v1/extract", json={"image_base64": B64, "request_id": "late"})
     assert answer.status_code == 503
-    assert answer.headers["retry-after"] == "5"
+    assert int(answer.headers["retry-after"]) >= 1
     assert answer.json()["error"]["code"] == "inference_unavailable"
     assert place.client.get("/v1/extracts/late").status_code == 503
     place.pipeline.release.set()

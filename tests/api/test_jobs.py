@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from api_place import RECEIPT, Place
 
 from apps.api_cpu.auth.roles import Role
-from apps.api_cpu.jobs.events import Streams
+from apps.api_cpu.jobs.watchers import Watchers
 
 WAIT = {"wait": 20}
 
@@ -285,7 +286,33 @@ def test_events_of_a_strangers_job_are_not_told(locked: Place) -> None:
 
 
 def test_more_streams_than_a_server_holds_are_refused(place: Place) -> None:
-    place.app.state.streams = Streams(most=0)
+    place.app.state.watchers = Watchers(1, most=0)
     accepted = _accept(place)
     answer = place.client.get(accepted["poll_url"] + "/events")
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "rate_limited")
+
+
+def test_a_key_has_so_many_streams_and_waits_at_once(make_place: Any) -> None:
+    place = make_place(jobs_watched_per_key=1)
+    address = _accept(place, b"wait")["poll_url"]
+    ended: list[Any] = []
+    waiting = threading.Thread(
+        target=lambda: ended.append(place.client.get(address, params={"wait": 60}))
+    )
+    waiting.start()
+    watchers: Watchers = place.app.state.watchers
+    while not watchers.open:
+        assert waiting.is_alive()
+        waiting.join(0.01)
+    for answer in (
+        place.client.get(address, params={"wait": 60}),
+        place.client.get(address + "/events"),
+    ):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (429, "rate_limited")
+        assert int(answer.headers["retry-after"]) >= 1
+    assert place.client.get(address).status_code == 200, "who does not wait holds nothing"
+    place.pipeline.release.set()
+    waiting.join(60)
+    assert ended[0].json()["status"] == "succeeded"
+    assert watchers.open == 0
+    assert place.client.get(address + "/events").status_code == 200

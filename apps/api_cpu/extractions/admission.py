@@ -1,11 +1,16 @@
-"""How many extractions run and wait: a bounded queue before a bounded number of threads."""
+"""How many extractions run and wait: threads, and before them a bounded queue fair between keys."""
 
 from __future__ import annotations
 
 import asyncio
+import weakref
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
+from typing import Any, Generic, TypeVar
 
 from apps.api_cpu.shutdown import shutting_down
 from lib.domain.deadline import Deadline
@@ -13,15 +18,33 @@ from lib.errors import Error, Kind
 
 T = TypeVar("T")
 
-# Stations notice a passed deadline themselves and say more about it; this is for when they do not.
-_GRACE_S = 1.0
+# Choudhury and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", 1998:
+# who has as many waiting as there are places free gets no more. Alone one has half of the queue,
+# and several that are greedy leave room for who comes new.
+# Weight of the newest duration in the mean that waits are foreseen from.
+_NEWEST = 0.2
+_LONGEST_ADVICE_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionLimits:
+    """`running` at once and `waiting` before them; `per_owner` of one owner, both together.
+
+    `shares` keeps room in the queue for other owners; without it one may have all of it.
+    """
+
+    running: int
+    waiting: int
+    per_owner: int | None = None
+    shares: bool = True
 
 
 class Admitted(Generic[T]):
     """Work that has a place, and has perhaps begun."""
 
-    def __init__(self, future: asyncio.Future[T]) -> None:
+    def __init__(self, future: asyncio.Future[T], leave: Callable[[Error], bool]) -> None:
         self._future: asyncio.Future[T] | None = future
+        self._leave = leave
 
     async def ends_within(self, seconds: float) -> bool:
         """Wait for its end, at most so long; whether it has ended."""
@@ -29,6 +52,12 @@ class Admitted(Generic[T]):
             return True
         await asyncio.wait({self._future}, timeout=seconds)
         return self._future.done()
+
+    def leave(self, reason: Error) -> bool:
+        """Give its place in the queue to others: it has ended, with `reason`. False when it was
+        begun, and goes on.
+        """
+        return self._leave(reason)
 
     def result(self) -> T:
         """What it returned, once; raises what it raised."""
@@ -41,62 +70,90 @@ class Admitted(Generic[T]):
             del future  # else a failure holds itself and its document, see `Shutdown.unless_cut`
 
 
-class Admission:
-    """Runs blocking work off the event loop. All methods but `work` belong to the event loop."""
+@dataclass(slots=True, eq=False, weakref_slot=True)
+class _Place:
+    """One extraction in the queue or on a thread."""
 
-    def __init__(self, running: int, waiting: int) -> None:
-        self._limit = running + waiting
-        self._threads = ThreadPoolExecutor(running, thread_name_prefix="extract")
-        self._slots = running
-        self._admitted = 0
+    owner: str
+    work: Callable[[], Any]
+    deadline: Deadline
+    future: asyncio.Future[Any]
+    began_at: float = 0.0
+
+
+class Admission:
+    """Runs blocking work off the event loop, to which all methods belong.
+
+    A thread that is free goes to the owner with the fewest extractions running, of those to the one
+    whose turn was longest ago; each owner's are begun in their order.
+    """
+
+    def __init__(self, limits: AdmissionLimits) -> None:
+        self._limits = limits
+        self._threads = ThreadPoolExecutor(limits.running, thread_name_prefix="extract")
+        self._waiting: dict[str, deque[_Place]] = {}
+        self._running: Counter[str] = Counter()
+        self._last_turn: dict[str, int] = {}
+        self._turn = 0
+        self._mean_s = 0.0
         self._closing = False
 
     @property
     def slots(self) -> int:
         """How many may run at once."""
-        return self._slots
+        return self._limits.running
 
     @property
     def running(self) -> int:
         """How many extractions have a thread."""
-        return min(self._admitted, self._slots)
+        return self._running.total()
 
     @property
     def queued(self) -> int:
         """How many wait for one."""
-        return self._admitted - self.running
+        return sum(len(places) for places in self._waiting.values())
 
-    async def run(self, work: Callable[[], T], deadline: Deadline) -> T:
-        """The result of `work()`.
-
-        Raises what it raises and what `admit` does; `inference_timeout` when the deadline passes.
-        Work that has begun then goes on, unobserved, and keeps its thread until it ends.
-        """
-        admitted = self.admit(work, deadline)
-        if not await admitted.ends_within(deadline.remaining() + _GRACE_S):
-            raise timed_out()
-        return admitted.result()
-
-    def admit(self, work: Callable[[], T], deadline: Deadline) -> Admitted[T]:
-        """Give `work` a place; it is not begun after the deadline.
-
-        Raises `inference_unavailable` when too many wait already, `shutting_down` after `close`.
-        """
+    def require_room(self, owner: str) -> None:
+        """Raise what `admit` would raise now."""
         if self._closing:
             raise shutting_down()
-        if self._admitted >= self._limit:
-            raise Error(
-                "inference_unavailable",
-                Kind.UNAVAILABLE,
-                "Too many extractions are waiting.",
-                {"retry_after_s": 5},
-                retryable=True,
-            )
-        self._admitted += 1
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._threads, self._begin, work, deadline)
-        future.add_done_callback(self._left)
-        return Admitted(future)
+        waiting, running = len(self._waiting.get(owner, ())), self._running[owner]
+        most = self._limits.per_owner
+        if most is not None and waiting + running >= most:
+            raise self._too_many_of_owner(most)
+        if self.running < self.slots:
+            return
+        free = self._limits.waiting - self.queued
+        if free <= 0:
+            raise self.overloaded()
+        if self._limits.shares and waiting >= free:
+            raise self._too_many_of_owner(waiting + running)
+
+    def answers_within(self, owner: str, seconds: float) -> bool:
+        """Whether an extraction that `owner` brings now can be expected to end in that time.
+
+        Foreseen from the mean duration of the last ones and from whose turn it is before.
+        """
+        if self.running < self.slots:
+            return True
+        mine = len(self._waiting.get(owner, ()))
+        ahead = sum(
+            len(places) if each == owner else min(len(places), mine + 1)
+            for each, places in self._waiting.items()
+        )
+        return self._mean_s * (1 + (ahead + 1) / self.slots) <= seconds
+
+    def admit(self, work: Callable[[], T], deadline: Deadline, owner: str) -> Admitted[T]:
+        """Give `work` a place; it is not begun after the deadline.
+
+        Raises `inference_unavailable` when too many wait already, `rate_limited` when too many of
+        this owner do, `shutting_down` after `close`.
+        """
+        self.require_room(owner)
+        place = _Place(owner, work, deadline, asyncio.get_running_loop().create_future())
+        self._waiting.setdefault(owner, deque()).append(place)
+        self._fill()
+        return Admitted(place.future, partial(self._left, weakref.ref(place)))
 
     def close(self) -> None:
         """Refuse what has not begun; what runs goes on. May be called from a signal handler."""
@@ -107,17 +164,94 @@ class Admission:
         self.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _begin(self, work: Callable[[], T], deadline: Deadline) -> T:
-        if self._closing:
-            raise shutting_down()
-        if deadline.passed:
-            raise timed_out()
-        return work()
+    def _fill(self) -> None:
+        """Begin what there is a thread for."""
+        while self._waiting and self.running < self.slots:
+            owner = min(
+                self._waiting,
+                key=lambda each: (self._running[each], self._last_turn.get(each, 0)),
+            )
+            place = self._waiting[owner].popleft()
+            if not self._waiting[owner]:
+                del self._waiting[owner]
+            refusal = self._refusal(place)
+            if refusal is not None:
+                _tell(place, None, refusal)
+                continue
+            self._begin(place)
 
-    def _left(self, future: asyncio.Future[T]) -> None:
-        self._admitted -= 1
-        if not future.cancelled():
-            future.exception()
+    def _begin(self, place: _Place) -> None:
+        loop = asyncio.get_running_loop()
+        self._turn += 1
+        self._last_turn[place.owner] = self._turn
+        self._running[place.owner] += 1
+        place.began_at = loop.time()
+        running = loop.run_in_executor(self._threads, place.work)
+        running.add_done_callback(lambda ended: self._ended(place, ended))
+
+    def _refusal(self, place: _Place) -> Error | None:
+        if self._closing:
+            return shutting_down()
+        return timed_out() if place.deadline.passed else None
+
+    def _ended(self, place: _Place, ended: asyncio.Future[Any]) -> None:
+        self._running[place.owner] -= 1
+        if not self._running[place.owner]:
+            del self._running[place.owner]
+            if place.owner not in self._waiting:
+                del self._last_turn[place.owner]
+        took = asyncio.get_running_loop().time() - place.began_at
+        self._mean_s = took if not self._mean_s else self._mean_s + _NEWEST * (took - self._mean_s)
+        if ended.cancelled():
+            _tell(place, None, shutting_down())
+        else:
+            failure = ended.exception()
+            _tell(place, None if failure else ended.result(), failure)
+        self._fill()
+
+    def _left(self, place_of: weakref.ref[_Place], reason: Error) -> bool:
+        place = place_of()
+        places = self._waiting.get(place.owner, ()) if place is not None else ()
+        if place is None or place not in places:
+            return False
+        self._waiting[place.owner].remove(place)
+        if not self._waiting[place.owner]:
+            del self._waiting[place.owner]
+        _tell(place, None, reason)
+        return True
+
+    def _advice_s(self) -> int:
+        """Seconds in which what waits now will be read, as a mean."""
+        return max(1, min(_LONGEST_ADVICE_S, ceil(self._mean_s * (self.queued + 1) / self.slots)))
+
+    def overloaded(self) -> Error:
+        """503: who comes now would wait too long."""
+        return Error(
+            "inference_unavailable",
+            Kind.UNAVAILABLE,
+            "Too many extractions are waiting.",
+            {"reason": "overloaded", "retry_after_s": self._advice_s()},
+            retryable=True,
+        )
+
+    def _too_many_of_owner(self, limit: int) -> Error:
+        return Error(
+            "rate_limited",
+            Kind.RATE_LIMITED,
+            "Too many extractions of this API key are running and waiting.",
+            {"limit": limit, "retry_after_s": self._advice_s()},
+            retryable=True,
+        )
+
+
+def _tell(place: _Place, result: Any, failure: BaseException | None) -> None:
+    if place.future.done():
+        return
+    if failure is None:
+        place.future.set_result(result)
+    else:
+        place.future.set_exception(failure)
+        place.future.exception()  # who asked may have gone
 
 
 def timed_out() -> Error:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from functools import partial
-from typing import TypeVar
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -13,9 +12,9 @@ from starlette.responses import Response
 from apps.api_cpu.artifacts.store import extract_key
 from apps.api_cpu.auth.endpoints import ExtractCaller
 from apps.api_cpu.auth.roles import Caller
-from apps.api_cpu.extractions.admission import Admission
+from apps.api_cpu.extractions.admission import Admission, Admitted, timed_out
 from apps.api_cpu.extractions.body import receive
-from apps.api_cpu.extractions.departure import canceled_when_left
+from apps.api_cpu.extractions.departure import told_of_departure
 from apps.api_cpu.extractions.draft import Draft
 from apps.api_cpu.extractions.prefer import Preference, preference_of
 from apps.api_cpu.extractions.promise import MovableWork, Promise, Promises
@@ -26,7 +25,7 @@ from apps.api_cpu.extractions.schemas import (
     ExtractRequest,
     ExtractResponse,
 )
-from apps.api_cpu.extractions.service import ExtractionService
+from apps.api_cpu.extractions.service import ExtractionService, caller_left
 from apps.api_cpu.idempotency.once import Attempt, Made, once
 from apps.api_cpu.idempotency.store import Answer
 from apps.api_cpu.openapi import IDEMPOTENCY_KEY, answers, promised
@@ -38,7 +37,10 @@ from lib.errors import Error, Kind
 from lib.pipelines.field_reading import CPU
 
 router = APIRouter(tags=["extractions"])
-T = TypeVar("T")
+
+# Stations notice a passed deadline themselves and say more about it; this is for when they do not.
+_GRACE_S = 1.0
+_SMALL_BODY = 64 * 1024
 
 _REF = "#/components/schemas/"
 REQUEST_BODY = {
@@ -94,6 +96,7 @@ SHOWN_MODELS = (ExtractRequest, ExtractForm, ExtractResponse)
     responses=answers(
         ExtractResponse,
         *FAILURES,
+        "rate_limited",
         "too_many_jobs",
     )
     | promised(Accepted),
@@ -139,8 +142,12 @@ async def _extract(
     state = request.app.state
     admission: Admission = state.admission
     promises: Promises = state.promises
+    owner = draft.caller.key_id
     prefers = preference_of(request)
     deadline = Deadline.after(state.sync_deadline_s)
+    is_later = prefers.respond_async and not prefers.patience_s
+    if not is_later and _announces_much(request):
+        admission.require_room(owner)
     # The body is not given a name here: it need not stay in memory while its document is read.
     order = await run_in_threadpool(
         service.understand,
@@ -153,27 +160,61 @@ async def _extract(
         await run_in_threadpool(service.release, draft.request_id, draft.caller)
     if prefers.respond_async:
         await run_in_threadpool(promises.require_callback, order.options.callback_url)
-    if prefers.respond_async and not prefers.patience_s:
+    if not is_later:
+        admission.require_room(owner)
+        is_later = not admission.answers_within(owner, deadline.remaining())
+    if is_later and prefers.wait:
+        raise admission.overloaded()
+    if is_later:
         return _promised(await run_in_threadpool(promises.accept, draft, order), prefers)
     if prefers.wait:
         reading = partial(service.extract, draft, order, deadline)
-        return WireResponse(await _while_here(request, draft, admission.run(reading, deadline)))
+        admitted = admission.admit(reading, deadline, owner)
+        if await _ends(request, draft, admitted, deadline.remaining() + _GRACE_S):
+            return WireResponse(admitted.result())
+        admitted.leave(timed_out())
+        raise timed_out()
     patience_s = deadline.remaining()
     if prefers.respond_async:
         patience_s = min(patience_s, prefers.patience_s)
     work = MovableWork(service, draft, order, promises.deadline())
-    admitted = admission.admit(work.run, work.deadline)
-    if await _while_here(request, draft, admitted.ends_within(patience_s)):
+    return await _read_or_promised(request, work, patience_s, prefers)
+
+
+async def _read_or_promised(
+    request: Request, work: MovableWork, patience_s: float, prefers: Preference
+) -> WireResponse:
+    """The answer, or a promise of it once the patience is over."""
+    admission: Admission = request.app.state.admission
+    promises: Promises = request.app.state.promises
+    admitted = admission.admit(work.run, work.deadline, work.draft.caller.key_id)
+    if await _ends(request, work.draft, admitted, patience_s):
         return WireResponse(admitted.result())
-    return _promised(await run_in_threadpool(promises.adopt, work), prefers)
+    promise = await run_in_threadpool(promises.adopt, work)
+    admitted.leave(timed_out())  # the job has it
+    return _promised(promise, prefers)
 
 
-async def _while_here(request: Request, draft: Draft, waiting: Awaitable[T]) -> T:
-    """What is waited for; where a model is asked, it is told when the caller leaves meanwhile."""
-    if request.app.state.backend == CPU:
-        return await waiting
-    async with canceled_when_left(request, draft.cancellation):
-        return await waiting
+def _announces_much(request: Request) -> bool:
+    """Whether its body is worth a refusal before it has come; a small one is here already, and
+    names an id that the refusal should have.
+    """
+    length = request.headers.get("content-length", "")
+    return not length.isdigit() or int(length[:20]) > _SMALL_BODY
+
+
+async def _ends(request: Request, draft: Draft, admitted: Admitted[Any], patience_s: float) -> bool:
+    """Whether it ends in so many seconds. Who leaves meanwhile leaves the queue; what was begun
+    goes on, but a model that is asked is told.
+    """
+    asks_model = request.app.state.backend != CPU
+
+    def left() -> None:
+        if not admitted.leave(caller_left()) and asks_model:
+            draft.cancellation.set()
+
+    async with told_of_departure(request, left):
+        return await admitted.ends_within(patience_s)
 
 
 def _promised(promise: Promise, prefers: Preference) -> WireResponse:

@@ -145,7 +145,7 @@ class ExtractionService:
                 compare=options.compare,
             )
         except Canceled:
-            raise _caller_left() from None
+            raise caller_left() from None
         except Error as error:
             if error.details.get("reason") == "model_unknown" and _wanted_model(options):
                 raise invalid("debug.model", "no inference server serves it") from None
@@ -363,7 +363,7 @@ def _asking(draft: Draft, options: ExtractRequest) -> Asking:
     )
 
 
-def _caller_left() -> Error:
+def caller_left() -> Error:
     """For the artifact alone: whoever asked hears nothing any more."""
     return Error(
         "inference_timeout",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -23,6 +24,7 @@ from apps.api_cpu.jobs.extract_job import ExtractJobs
 from apps.api_cpu.jobs.rows import Job, Status
 from apps.api_cpu.jobs.schemas import JobPage, JobView, accepted, poll_url, shown
 from apps.api_cpu.jobs.service import JobService
+from apps.api_cpu.jobs.watchers import Watchers
 from apps.api_cpu.openapi import IDEMPOTENCY_KEY, answers, errors, promised
 from apps.api_cpu.request_context import context_of, new_request_id
 from apps.api_cpu.shutdown import Shutdown
@@ -129,7 +131,7 @@ def list_jobs(
     "/v1/jobs/{job_id}",
     summary="One job",
     response_class=WireResponse,
-    responses=answers(JobView, *_SEEN),
+    responses=answers(JobView, *_SEEN, "rate_limited"),
 )
 async def get_job(
     request: Request,
@@ -143,7 +145,9 @@ async def get_job(
     job has ended, or after so many seconds as it is then.
     """
     service: JobService = request.app.state.jobs
-    job = await service.ended(job_id, caller, wait)
+    watchers: Watchers = request.app.state.watchers
+    with watchers.counted(caller.key_id) if wait else nullcontext():
+        job = await service.ended(job_id, caller, wait)
     return WireResponse(await run_in_threadpool(_view, service, job))
 
 

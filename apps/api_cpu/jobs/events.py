@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Request
@@ -15,9 +15,10 @@ from apps.api_cpu.auth.endpoints import ExtractCaller
 from apps.api_cpu.jobs.rows import Job, JobItem
 from apps.api_cpu.jobs.schemas import shown
 from apps.api_cpu.jobs.service import JobService
+from apps.api_cpu.jobs.watchers import Watchers
 from apps.api_cpu.openapi import errors
 from apps.api_cpu.wire import dump
-from lib.errors import Error, Kind
+from lib.errors import Error
 
 router = APIRouter(tags=["jobs"])
 
@@ -26,37 +27,8 @@ _PING_S = 15
 _SEND_TIMEOUT_S = 30.0
 # A stream is taken up again where it ended: no connection stays for ever.
 _LONGEST_S = 900.0
-_MOST_STREAMS = 256
 _ITEMS_AT_ONCE = 100
 _LARGEST_ID = 10**9
-
-
-class Streams:
-    """Counts the streams of this process; used on the event loop."""
-
-    def __init__(self, most: int = _MOST_STREAMS) -> None:
-        self._most = most
-        self._open = 0
-
-    def require_room(self) -> None:
-        """Raise `rate_limited` when there are too many."""
-        if self._open >= self._most:
-            raise Error(
-                "rate_limited",
-                Kind.RATE_LIMITED,
-                "Too many streams of events are open; poll the job instead.",
-                {"limit": self._most, "retry_after_s": 10},
-                retryable=True,
-            )
-
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """One more, for a block."""
-        self._open += 1
-        try:
-            yield
-        finally:
-            self._open -= 1
 
 
 @router.get(
@@ -96,11 +68,11 @@ async def job_events(
     browsers send themselves: no item is missed, and none is sent twice.
     """
     service: JobService = request.app.state.jobs
-    streams: Streams = request.app.state.streams
+    watchers: Watchers = request.app.state.watchers
     job = await run_in_threadpool(service.one, job_id, caller)
-    streams.require_room()
+    watchers.require_room(caller.key_id)
     return EventSourceResponse(
-        _events(service, streams, job, _number(last_event_id)),
+        _events(service, watchers, caller.key_id, job, _number(last_event_id)),
         ping=_PING_S,
         sep="\n",
         send_timeout=_SEND_TIMEOUT_S,
@@ -108,10 +80,10 @@ async def job_events(
 
 
 async def _events(
-    service: JobService, streams: Streams, job: Job, after: int
+    service: JobService, watchers: Watchers, key_id: str, job: Job, after: int
 ) -> AsyncIterator[ServerSentEvent]:
     end = time.monotonic() + _LONGEST_S
-    with streams.counted(), suppress(Error):  # after an error the reader comes back to here
+    with suppress(Error), watchers.counted(key_id):  # after an error the reader comes back to here
         now: Job | None = job
         while now is not None:
             view = await run_in_threadpool(_view, service, now)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import uvicorn
@@ -18,6 +20,7 @@ _LONG_ANSWER = b"x" * (64 << 20)  # more than the sockets' buffers take
 
 class _Impatient(EnvelopeProtocol):
     head_s = linger_s = stall_s = 0.3
+    most_connections = 8
 
 
 async def _app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,8 +36,8 @@ async def _app(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[tuple[str, int]]:
+@contextmanager
+def _serving() -> Iterator[tuple[str, int]]:
     config = uvicorn.Config(
         _app, port=0, http=_Impatient, ws="none", lifespan="off", log_config=None
     )
@@ -47,6 +50,12 @@ def address() -> Iterator[tuple[str, int]]:
     server.should_exit = True
     thread.join(10)
     assert not thread.is_alive(), "an open connection kept the server from stopping"
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[tuple[str, int]]:
+    with _serving() as address:
+        yield address
 
 
 def _drip(connection: socket.socket, drop: bytes) -> bytes:
@@ -113,3 +122,39 @@ def test_a_request_that_is_served_is_not_timed(address: tuple[str, int]) -> None
             chunk = connection.recv(65536)
             assert chunk
             received += chunk
+
+
+def test_one_connection_too_many_is_told_so_and_room_comes_back() -> None:
+    with _serving() as address:
+        held = [_begun(address) for _ in range(_Impatient.most_connections)]
+        with socket.create_connection(address, timeout=10) as one_more:
+            one_more.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            received = b""
+            while chunk := one_more.recv(65536):
+                received += chunk
+        head, _, body = received.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+        assert b"retry-after: 5" in head.lower()
+        error = json.loads(body)["error"]
+        assert error["code"] == "inference_unavailable"
+        assert error["request_id"]
+        for connection in held:
+            connection.close()
+        while not _answers(address):
+            pass
+
+
+def _begun(address: tuple[str, int]) -> socket.socket:
+    """A connection that the server serves and that is not timed."""
+    connection = socket.create_connection(address, timeout=10)
+    connection.sendall(
+        b"POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+    )
+    assert connection.recv(65536).startswith(b"HTTP/1.1 100")
+    return connection
+
+
+def _answers(address: tuple[str, int]) -> bool:
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        return connection.recv(65536).startswith(b"HTTP/1.1 200")

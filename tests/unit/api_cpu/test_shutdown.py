@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from apps.api_cpu.extractions.admission import Admission
+from apps.api_cpu.extractions.admission import Admission, AdmissionLimits
 from apps.api_cpu.shutdown import Shutdown
 from lib.domain.deadline import Deadline
 from lib.errors import Error, Kind
@@ -70,9 +70,11 @@ async def _through_shutdown(work: Callable[[], None]) -> None:
 
 
 async def _through_admission(work: Callable[[], None]) -> None:
-    admission = Admission(1, 0)
+    admission = Admission(AdmissionLimits(1, 0))
     try:
-        await admission.run(work, Deadline.after(10))
+        admitted = admission.admit(work, Deadline.after(10), "me")
+        assert await admitted.ends_within(10)
+        admitted.result()
     finally:
         admission.shut_down()
 
