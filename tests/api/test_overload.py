@@ -10,15 +10,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PEPPER, RECEIPT, FakePipeline, Place, fake_reader
+from api_place import PEPPER, RECEIPT, FakePipeline, Place, fake_reader
 
 from apps.api_cpu.auth.roles import LOCAL_ADMIN
 from apps.api_cpu.main import create_app
 from apps.api_cpu.server import Server
-from apps.api_cpu.settings import Settings
+from apps.api_cpu.settings import Settings, load_settings
 from lib.errors import Error
 
 B64 = base64.b64encode(RECEIPT).decode()
@@ -177,8 +178,8 @@ def test_what_would_wait_too_long_becomes_a_job_or_is_refused_at_once(
 class Wire:
     """The same server on a socket."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.app = create_app(settings, lambda _settings: fake_reader())
+    def __init__(self, settings: Settings, pipeline: FakePipeline) -> None:
+        self.app = create_app(settings, lambda _settings: fake_reader(pipeline))
         listening = threading.Event()
         self.port = 0
 
@@ -203,15 +204,13 @@ class Wire:
 
 
 @pytest.fixture
-def wired(
-    make_place: Callable[..., Place], tmp_path: Any
-) -> Iterator[Callable[..., tuple[Wire, FakePipeline]]]:
-    pipeline = make_place().pipeline
+def wired(tmp_path: Path) -> Iterator[Callable[..., tuple[Wire, FakePipeline]]]:
+    pipeline = FakePipeline()
     wires: list[Wire] = []
 
     def make(**settings: Any) -> tuple[Wire, FakePipeline]:
         given = {"data_root": tmp_path / "wired", "ocr_workers": 1, "port": 0} | settings
-        wires.append(Wire(Settings(**given)))
+        wires.append(Wire(load_settings(**given), pipeline))
         return wires[-1], pipeline
 
     yield make

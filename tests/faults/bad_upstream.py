@@ -29,6 +29,8 @@ GOOD_BODY = json.dumps(
     }
 ).encode()
 
+MODELS_BODY = b'{"object": "list", "data": [{"id": "m", "object": "model"}]}'
+
 
 def answer(
     body: bytes = GOOD_BODY, status: str = "200 OK", *headers: str, length: int | None = None
@@ -105,10 +107,14 @@ def gzip_bomb() -> Step:
 
 
 class BadServer:
-    """Serves the script, one step a request whatever the connection; the last step for good."""
+    """Serves the script, one step a request whatever the connection; the last step for good.
 
-    def __init__(self, script: Sequence[Step]) -> None:
+    With `probed` it answers every GET as a server in good health does, and the script the others.
+    """
+
+    def __init__(self, script: Sequence[Step], *, probed: bool = False) -> None:
         self._script = list(script)
+        self._probed = probed
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -124,6 +130,12 @@ class BadServer:
     def address(self) -> str:
         """Its base URL."""
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def play(self, *script: Step) -> None:
+        """Serve this from the next request on."""
+        with self._lock:
+            self._script = list(script)
+            self.requests.clear()
 
     def end(self) -> None:
         """Stop listening and let every step go on."""
@@ -144,6 +156,9 @@ class BadServer:
         with connection:
             try:
                 while (request := _read_request(connection)) is not None:
+                    if self._probed and request.startswith(b"GET"):
+                        answer(MODELS_BODY)(connection, self._over)
+                        continue
                     with self._lock:
                         self.requests.append(request)
                         if request.startswith(b"POST"):
@@ -182,9 +197,9 @@ def _read_request(connection: socket.socket) -> bytes | None:
 
 
 @contextmanager
-def bad_server(*script: Step) -> Iterator[BadServer]:
+def bad_server(*script: Step, probed: bool = False) -> Iterator[BadServer]:
     """A server with this script, ended with the block."""
-    server = BadServer(script)
+    server = BadServer(script, probed=probed)
     try:
         yield server
     finally:

@@ -9,20 +9,16 @@ import traceback
 import anyio
 import pytest
 from bad_upstream import (
-    GOOD_BODY,
     BadServer,
-    Step,
     answer,
     bad_server,
     drip,
-    endless,
-    gzip_bomb,
     hang,
-    raw,
     refusing_address,
     then_close,
     then_reset,
 )
+from upstream_faults import FAULTS, OK_HEAD, SERVER_ERROR, Fault
 
 from lib.domain.cancellation import Canceled, Cancellation
 from lib.domain.deadline import Deadline
@@ -48,10 +44,6 @@ SETTINGS = ClientSettings(
     breaker=BreakerPolicy(threshold=50),
     max_body_bytes=1 << 20,
 )
-OK_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
-CHUNK = b"10000\r\n" + b" " * 65536 + b"\r\n"
-SERVER_ERROR = b'{"error": {"message": "EngineCore", "type": "InternalServerError", "code": 500}}'
 
 
 def ask(
@@ -81,113 +73,37 @@ def failing(server: BadServer, **how: float) -> Error:
     return failed.value
 
 
-RETRIED = {
-    "reset before the answer": (then_reset(), "reset"),
-    "closed without an answer": (then_close(), "reset"),
-    "reset in the headers": (then_reset(raw(OK_HEAD)), "reset"),
-    "reset in the body": (then_reset(answer(GOOD_BODY, length=9999)), "reset"),
-    "closed in the body": (then_close(answer(GOOD_BODY, length=9999)), "reset"),
-    "cut chunk": (
-        then_close(raw(OK_HEAD + b"Transfer-Encoding: chunked\r\n\r\nffff\r\n{")),
-        "reset",
-    ),
-    "not HTTP": (then_close(raw(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")), "reset"),
-    "300 kB header": (then_close(raw(OK_HEAD + b"X: " + b"a" * 300_000 + b"\r\n\r\n")), "reset"),
-    "500": (answer(SERVER_ERROR, "500 Internal Server Error"), "server_error"),
-    "500 in HTML": (answer(b"<html>", "500 Internal Server Error"), "server_error"),
-    "502 of a proxy": (answer(b"<html>", "502 Bad Gateway"), "server_error"),
-    "503": (answer(b"", "503 Service Unavailable"), "busy"),
-    "503, Retry-After in seconds": (
-        answer(b"", "503 Service Unavailable", "Retry-After: 86400"),
-        "busy",
-    ),
-    "429, Retry-After as a date": (
-        answer(b"", "429 Too Many Requests", "Retry-After: Wed, 21 Oct 2026 07:28:00 GMT"),
-        "busy",
-    ),
-    "503, Retry-After is nonsense": (
-        answer(b"", "503 Service Unavailable", "Retry-After: -soon"),
-        "busy",
-    ),
-    "200 in HTML": (answer(b"<html>please wait</html>"), "not_the_protocol"),
-    "200, empty": (answer(b""), "not_the_protocol"),
-    "cut JSON": (answer(GOOD_BODY[:-20]), "not_the_protocol"),
-    "invalid UTF-8": (answer(GOOD_BODY.replace(b"fine", b"\xff\xfe")), "not_the_protocol"),
-    "NaN": (answer(GOOD_BODY.replace(b'"index": 0', b'"index": NaN')), "not_the_protocol"),
-    "200,000 [": (answer(b"[" * 200_000), "not_the_protocol"),
-    "5,000-digit integer": (
-        answer(GOOD_BODY.replace(b'"index": 0', b'"index": ' + b"9" * 5000)),
-        "not_the_protocol",
-    ),
-    "no choices": (answer(b'{"choices": []}'), "not_the_protocol"),
-    "gzip bomb": (gzip_bomb(), "not_the_protocol"),
-    "204": (raw(b"HTTP/1.1 204 No Content\r\n\r\n"), "not_the_protocol"),
-}
+RETRIED = {name: fault for name, fault in FAULTS.items() if fault.attempts > 1}
+FINAL = {name: fault for name, fault in FAULTS.items() if fault.attempts == 1}
 
 
-@pytest.mark.parametrize(("step", "reason"), RETRIED.values(), ids=RETRIED)
-def test_what_passes_is_tried_again(step: Step, reason: str) -> None:
-    with bad_server(step, answer()) as server:
+@pytest.mark.parametrize("fault", RETRIED.values(), ids=RETRIED)
+def test_what_passes_is_tried_again(fault: Fault) -> None:
+    with bad_server(fault.step, answer()) as server:
         given = ask(server.address)
         assert given.text == "fine"
-        assert given.call.failed_attempts == (reason,)
+        assert given.call.failed_attempts == (fault.reason,)
         assert given.call.prompt_tokens == 3
         assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize(("step", "reason"), RETRIED.values(), ids=RETRIED)
-def test_what_stays_fails_after_three_attempts(step: Step, reason: str) -> None:
-    with bad_server(step) as server:
+@pytest.mark.parametrize("fault", RETRIED.values(), ids=RETRIED)
+def test_what_stays_fails_after_three_attempts(fault: Fault) -> None:
+    with bad_server(fault.step) as server:
         error = failing(server)
-        assert error.details["reason"] == reason
-        assert error.code == (
-            "inference_bad_output" if reason == "not_the_protocol" else "inference_unavailable"
-        )
+        assert (error.code, error.details["reason"]) == (fault.code, fault.reason)
         assert error.retryable
         if error.code == "inference_unavailable":
             assert error.details["retry_after_s"] >= 1
         assert len(server.requests) == len(error.details["attempts"])
-        assert error.details["attempts"].count(reason) == 3
+        assert error.details["attempts"].count(fault.reason) == fault.attempts
 
 
-FINAL = {
-    "hang": (hang, "inference_timeout", "timeout"),
-    "headers dripped": (drip(b"HTTP/1.1 200 OK\r\nX:"), "inference_timeout", "timeout"),
-    "body dripped": (
-        drip(OK_HEAD + b"Content-Length: 99999\r\n\r\n"),
-        "inference_timeout",
-        "timeout",
-    ),
-    "504": (answer(b"", "504 Gateway Timeout"), "inference_timeout", "timeout"),
-    "redirect to the metadata address": (
-        answer(b"", "307 Temporary Redirect", "Location: http://169.254.169.254/latest/"),
-        "inference_unavailable",
-        "redirect",
-    ),
-    "401, the error a string": (
-        answer(b'{"error": "Unauthorized"}', "401 Unauthorized"),
-        "inference_unavailable",
-        "key_refused",
-    ),
-    "403": (answer(b"<html>", "403 Forbidden"), "inference_unavailable", "key_refused"),
-    "an endless answer": (
-        endless(OK_HEAD + CHUNKED, CHUNK),
-        "inference_bad_output",
-        "answer_too_large",
-    ),
-    "an endless error": (
-        endless(b"HTTP/1.1 400 Bad Request\r\n" + CHUNKED, CHUNK),
-        "inference_bad_output",
-        "request_refused",
-    ),
-}
-
-
-@pytest.mark.parametrize(("step", "code", "reason"), FINAL.values(), ids=FINAL)
-def test_what_no_repetition_helps_is_asked_once(step: Step, code: str, reason: str) -> None:
-    with bad_server(step) as server:
+@pytest.mark.parametrize("fault", FINAL.values(), ids=FINAL)
+def test_what_no_repetition_helps_is_asked_once(fault: Fault) -> None:
+    with bad_server(fault.step) as server:
         error = failing(server)
-        assert (error.code, error.details["reason"]) == (code, reason)
+        assert (error.code, error.details["reason"]) == (fault.code, fault.reason)
         assert len(server.requests) == 1
 
 

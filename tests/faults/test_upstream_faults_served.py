@@ -1,0 +1,235 @@
+"""A bad inference server behind the whole service: status, code, artifact, and an end in time."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bad_upstream import BadServer, answer, bad_server, hang, refusing_address
+from starlette.testclient import TestClient
+from upstream_faults import FAULTS, SERVER_ERROR, Fault, documented
+
+from apps.api_cpu.main import create_app
+from apps.api_cpu.settings import CONFIGS, Settings, load_settings
+from apps.api_cpu.stations import Reader
+from lib.domain.cancellation import Cancellation
+from lib.domain.deadline import Deadline
+from lib.domain.document import Line, PageImage, Word
+from lib.domain.geometry import Polygon
+from lib.domain.source import SourcePage, TextLayer
+from lib.inference.addresses import AddressBook
+from lib.inference.async_client import ClientSettings
+from lib.inference.blocking_client import BlockingInferenceClient
+from lib.inference.breaker import BreakerPolicy
+from lib.inference.client import Circuit
+from lib.inference.exchange import Secret, Timeouts
+from lib.inference.retry import RetryPolicy
+from lib.kie.cpu_extractor import build_cpu_extractor
+from lib.kie.models.card_files import load_cards
+from lib.kie.models.model_extractor import ModelReader
+from lib.pipelines.extract import Stations
+from lib.pipelines.field_reading import ModelStation
+from lib.pipelines.tasks import load_tasks
+
+# Nothing here may hang: the bound is pytest's, well above what a request is allowed to take.
+pytestmark = pytest.mark.timeout(120)
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = {"image_base64": "JVBERi0xLjQK", "task_id": "invoice_fields_v1"}
+PATIENT = ClientSettings(
+    timeouts=Timeouts(read_s=60),
+    retry=RetryPolicy(
+        first_pause_s=0.001, longest_pause_s=0.002, longest_retry_after_s=0.01, reserve=1e6
+    ),
+    breaker=BreakerPolicy(threshold=1_000_000),
+    max_body_bytes=1 << 20,
+)
+# For what never answers: given up by the client's time-outs, long before the request's deadline.
+HASTY = replace(PATIENT, timeouts=Timeouts(connect_s=2, read_s=0.5, write_s=0.5, pool_s=0.5))
+ENDLESS = {"hang", "headers dripped", "body dripped"}
+
+
+class _Opened:
+    """An invoice of one page with a text layer, and a picture that needs no rendering."""
+
+    mime_type, page_count, einvoice = "application/pdf", 1, None
+
+    def page(self, number: int, deadline: Deadline) -> SourcePage:
+        text = ("INVOICE", "Number", "R-17", "Date", "2026-03-17", "Total", "EUR", "119.00")
+        lines = tuple(
+            Line(
+                tuple(
+                    Word(word, Polygon.from_box(0.1 * x, 0.05 * y, 0.1 * x + 0.08, 0.05 * y + 0.02))
+                    for x, word in enumerate(text)
+                )
+            )
+            for y in range(1, 8)
+        )
+        return SourcePage(number, 620, 877, TextLayer(lines, 0.0, 0.0, 0.0))
+
+    def image(self, number: int, deadline: Deadline) -> PageImage:
+        return PageImage(62, 88, bytes(62 * 88 * 3))
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def __enter__(self) -> _Opened:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+
+class _Loader:
+    def open(
+        self, data: bytes, deadline: Deadline, cancellation: Cancellation | None = None
+    ) -> _Opened:
+        return _Opened()
+
+
+class Service:
+    """The server in this process; its model is at an address that misbehaves."""
+
+    def __init__(
+        self, folder: Path, address: str, how: ClientSettings = PATIENT, deadline_s: float = 100.0
+    ) -> None:
+        self.settings = load_settings(
+            data_root=folder / "data", ocr_workers=1, sync_deadline_s=deadline_s
+        )
+        self.inference = BlockingInferenceClient(AddressBook(address), Secret(""), how)
+        self.client = TestClient(create_app(self.settings, self._reader), "http://localhost")
+        self.client.__enter__()
+
+    def close(self) -> None:
+        """End it."""
+        self.client.__exit__(None, None, None)
+
+    def extract(self, **headers: str) -> Any:
+        """The answer to one document, waited for."""
+        given = {"Prefer": "wait"} | headers
+        return self.client.post("/v1/extract", json=DOCUMENT, headers=given)
+
+    def artifact(self, answered: Any) -> dict[str, Any]:
+        """What was kept of a request that failed."""
+        rel = answered.json()["error"]["details"]["artifact_rel"]
+        text = (self.settings.artifacts_folder / rel).read_text(encoding="utf-8")
+        kept: dict[str, Any] = json.loads(text)
+        return kept
+
+    def _reader(self, settings: Settings) -> Reader:
+        rules = build_cpu_extractor()
+        cards = load_cards(CONFIGS / "models", CONFIGS / "prompts")
+        model = ModelStation("vllm", ModelReader(cards, self.inference, "mock-chat", rules))
+        tasks = load_tasks(CONFIGS / "tasks")
+        stations = Stations(_Loader(), None, rules, tasks, model)  # type: ignore[arg-type]
+        return Reader(stations, lambda: True, self.inference.close)
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[BadServer]:
+    with bad_server(answer(), probed=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def service(upstream: BadServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    made = Service(tmp_path_factory.mktemp("served"), upstream.address)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def hasty(upstream: BadServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    made = Service(tmp_path_factory.mktemp("hasty"), upstream.address, HASTY)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(("name", "fault"), FAULTS.items(), ids=FAULTS)
+def test_every_fault_has_its_answer_and_its_artifact(
+    service: Service, hasty: Service, upstream: BadServer, name: str, fault: Fault
+) -> None:
+    service = hasty if name in ENDLESS else service
+    upstream.play(fault.step)
+    answered = service.extract()
+    assert answered.status_code == fault.status, answered.text
+    error = answered.json()["error"]
+    assert (error["code"], error["details"]["reason"]) == (fault.code, fault.reason)
+    assert error["details"]["attempts"].count(fault.reason) == fault.attempts
+    assert ("retry-after" in answered.headers) == (fault.status == 503)
+    artifact = service.artifact(answered)
+    assert (artifact["status"], artifact["error"]["code"]) == (fault.status, fault.code)
+    (call,) = artifact["inference"]["calls"]
+    assert (call["error"], call["problem"]) == (fault.code, fault.reason)
+    assert upstream.address not in answered.text
+    assert "169.254" not in answered.text
+
+
+def test_a_refused_connection_has_its_answer_and_its_artifact(tmp_path: Path) -> None:
+    service = Service(tmp_path, refusing_address())
+    try:
+        answered = service.extract()
+        assert answered.status_code == 503
+        error = answered.json()["error"]
+        assert (error["code"], error["details"]["reason"]) == ("inference_unavailable", "connect")
+        assert error["details"]["attempts"] == ["connect"] * 3
+        assert service.artifact(answered)["error"]["code"] == "inference_unavailable"
+    finally:
+        service.close()
+
+
+def test_the_deadline_of_the_request_is_the_end_of_everything(
+    tmp_path: Path, upstream: BadServer
+) -> None:
+    upstream.play(hang)
+    patient = ClientSettings(timeouts=Timeouts(read_s=600))
+    service = Service(tmp_path, upstream.address, patient, deadline_s=5)
+    try:
+        answered = service.extract()
+        assert answered.status_code == 504
+        error = answered.json()["error"]
+        assert (error["code"], error["details"]["reason"]) == ("inference_timeout", "timeout")
+        assert service.artifact(answered)["error"]["code"] == "inference_timeout"
+        assert upstream.broken_off.wait(30), "nobody waits for that answer any more"
+    finally:
+        service.close()
+
+
+def test_a_server_that_keeps_failing_is_left_alone_then_tried_once(
+    tmp_path: Path, upstream: BadServer
+) -> None:
+    policy = BreakerPolicy(threshold=3, first_pause_s=2, longest_pause_s=2)
+    once = replace(PATIENT, retry=RetryPolicy(max_attempts=1), breaker=policy)
+    upstream.play(answer(SERVER_ERROR, "500 Internal Server Error"))
+    service = Service(tmp_path, upstream.address, once)
+    try:
+        reasons = [_reason(service.extract()) for _ in range(3)]
+        assert reasons == ["server_error"] * 3
+        asked = len(upstream.requests)
+        # Open: until the pause is over nobody asks, and the answer comes without the server.
+        while (reason := _reason(service.extract())) != "server_error":
+            assert reason == "all_down"
+            assert len(upstream.requests) == asked
+        assert len(upstream.requests) == asked + 1, "the trial was one request"
+        upstream.play(answer())
+        while service.inference.snapshot().upstreams[0].circuit is not Circuit.CLOSED:
+            # What this server says is no extraction, but it is an answer: the circuit closes.
+            assert _reason(service.extract()) != "server_error"
+            time.sleep(0.01)
+    finally:
+        service.close()
+
+
+def _reason(answered: Any) -> str:
+    reason: str = answered.json()["error"]["details"]["reason"]
+    return reason
+
+
+def test_the_documentation_has_every_row() -> None:
+    page = (ROOT / "docs" / "inference.md").read_text(encoding="utf-8")
+    assert documented() in page, documented()
