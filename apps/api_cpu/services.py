@@ -29,6 +29,7 @@ from apps.api_cpu.debug.service import DebugService
 from apps.api_cpu.duplicates.service import DuplicateService
 from apps.api_cpu.duplicates.store import DocumentIndex
 from apps.api_cpu.evals.run_evaluation import RunEvaluation
+from apps.api_cpu.extractions.reuse import Reuse
 from apps.api_cpu.extractions.service import ExtractionService, Observer
 from apps.api_cpu.extractions.store import ExtractIndex
 from apps.api_cpu.housekeeping import Housekeeping
@@ -44,6 +45,9 @@ from apps.api_cpu.jobs.store import JobStore
 from apps.api_cpu.jobs.telling import job_to_tell
 from apps.api_cpu.pages.cache import ImageCache
 from apps.api_cpu.pages.service import PageService
+from apps.api_cpu.result_cache.fingerprint import fingerprint
+from apps.api_cpu.result_cache.service import CacheLimits, ResultCache
+from apps.api_cpu.result_cache.store import CachedAnswerIndex
 from apps.api_cpu.runs.service import RunService
 from apps.api_cpu.runs.store import RunIndex
 from apps.api_cpu.settings import Settings
@@ -113,6 +117,7 @@ def build_services(
     opened.callback(vendors_engine.dispose)
     memory = VendorService(VendorStore(vendors_engine))
     duplicates = _open_duplicates(settings, opened)
+    answers = _open_result_cache(settings, reader, store, CachedAnswerIndex(index_engine))
     artifacts = ArtifactService(store)
     index = ExtractIndex(index_engine, settings.sync_deadline_s * _LEASE_FACTOR)
     inputs = InputStore(store, InputIndex(index_engine))
@@ -124,11 +129,12 @@ def build_services(
         settings.max_upload_bytes,
         memory if settings.vendor_memory else NoVendorMemory(),
         duplicates,
+        Reuse(answers, observer),
         observer,
         pipeline=reader.extract,
     )
     correction_index = CorrectionIndex(index_engine)
-    corrections = CorrectionService(store, index, correction_index, tasks, memory)
+    corrections = CorrectionService(store, index, correction_index, tasks, memory, answers)
     run_index = RunIndex(index_engine)
     jobs_engine = open_database(settings.jobs_database, Schema.JOBS, Durability.POWER_LOSS)
     opened.callback(jobs_engine.dispose)
@@ -159,7 +165,7 @@ def build_services(
     idempotency = Idempotency(IdempotencyStore(index_engine))
     opened.callback(idempotency.close)
     in_jobs = JobEraser(jobs_engine).forget
-    erasers = (images.forget, duplicates.forget, idempotency.forget, in_jobs)
+    erasers = (images.forget, duplicates.forget, answers.forget, idempotency.forget, in_jobs)
     archive = build_archive(store, indexes, inputs, memory, settings.retention_days, erasers)
     policy = build_callback_policy(settings)
     opened.callback(policy.close)
@@ -191,6 +197,7 @@ def build_services(
                 "old jobs": partial(jobs.service.forget_old, settings.jobs_keep_days),
                 "unheld inputs": inputs.sweep,
                 "remembered documents": duplicates.sweep,
+                "answers that are given again": answers.sweep,
                 "uploads that never came": uploads.sweep,
                 "old webhooks": webhooks.service.purge,
                 "retention": archive.retention.purge,
@@ -236,6 +243,19 @@ def _open_artifact_index(settings: Settings, opened: ExitStack) -> ArtifactIndex
     engine = open_database(settings.index_database, Schema.INDEX, Durability.CRASH)
     opened.callback(engine.dispose)
     return ArtifactIndex(engine)
+
+
+def _open_result_cache(
+    settings: Settings, reader: Reader, store: ArtifactStore, index: CachedAnswerIndex
+) -> ResultCache:
+    limits = CacheLimits(settings.result_cache_hours * 3600.0, settings.result_cache_max_answers)
+    return ResultCache(
+        index,
+        store,
+        limits,
+        fingerprint(settings) if settings.result_cache_hours else "",
+        lambda: reader.stations.ocr.engine_name,
+    )
 
 
 def _open_duplicates(settings: Settings, opened: ExitStack) -> DuplicateService:

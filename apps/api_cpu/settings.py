@@ -55,6 +55,7 @@ _OWN_PREFIXES = (
     "INFERENCE_",
     "JOB_",
     "METRICS_",
+    "RESULT_",
     "JOBS_",
     "RETENTION_",
     "S3_",
@@ -354,6 +355,15 @@ class Settings(BaseSettings):
         le=3650,
         description="Days for which what was read of a document is remembered, per API key, to "
         "say when it comes again; 0 remembers nothing.",
+    )
+    result_cache_hours: float = Field(
+        ge=0,
+        le=24,
+        description="Hours for which a document that the same key sends again with the same "
+        "options gets the answer that it got, without being read; 0: never. docs/result_cache.md.",
+    )
+    result_cache_max_answers: int = Field(
+        ge=1, le=10_000_000, description="With `RESULT_CACHE_HOURS`: most answers that are known."
     )
     ocr_engine: Literal["ppocr", "paddle"] = Field(
         description="OCR engine: PP-OCR from RapidOCR's wheel, or PaddleOCR where it is installed."

@@ -21,6 +21,9 @@ CPU = "cpu"
 EINVOICE = "einvoice"
 """Who answers where no model is asked: the rules, or the XML of an e-invoice."""
 
+FALLBACK = "fallback_cpu:"
+"""What the warning begins with where the rules answered for a model that is away."""
+
 # Nobody answered: another reader may. A model that answers nonsense is a fault to be seen instead.
 _AWAY = frozenset({"inference_unavailable", "inference_timeout"})
 # Of the time left, what the rules keep for themselves where they may have to answer.
@@ -97,7 +100,7 @@ def read_fields(
         if not model.falls_back or error.code not in _AWAY or deadline.passed:
             raise
         reason = error.details.get("reason", "no reason given")
-        warning = f"fallback_cpu:{error.code}: the model could not be asked ({reason})"
+        warning = f"{FALLBACK}{error.code}: the model could not be asked ({reason})"
         reading = document.finish(rules)
         return FieldsRead(document.task, reading, CPU, extractor.name, (warning,))
 

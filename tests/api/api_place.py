@@ -186,8 +186,8 @@ def fake_reader(pipeline: Pipeline, loader: ProcessLoader | None = None) -> Read
     """A reader with that pipeline; its other stations are never asked."""
 
     class _Named:
-        name = "fake"
+        name = engine_name = "fake"
 
-    stations = Stations(loader=loader, ocr=None, extractor=_Named(), tasks=TASKS)  # type: ignore[arg-type]
+    stations = Stations(loader=loader, ocr=_Named(), extractor=_Named(), tasks=TASKS)  # type: ignore[arg-type]
     close = loader.close if loader is not None else lambda: None
     return Reader(stations, is_ready=lambda: True, close=close, extract=pipeline)

@@ -45,6 +45,9 @@ class Artifact(WireShape):
     status: int = Field(description="HTTP status of the answer.")
     response: dict[str, Any] | None
     error: dict[str, Any] | None
+    cached_from: dict[str, Any] | None = Field(
+        default=None, description="The extraction whose answer this is, where nothing was read."
+    )
     input: dict[str, Any] | None
     options: dict[str, Any] | None
     task: dict[str, Any] | None

@@ -15,6 +15,7 @@ from apps.api_cpu.corrections.store import CorrectionIndex
 from apps.api_cpu.errors import invalid
 from apps.api_cpu.extractions.store import ExtractIndex, require_visible
 from apps.api_cpu.request_context import new_request_id
+from apps.api_cpu.result_cache.service import ResultCache
 from apps.api_cpu.vendors.service import VendorService
 from apps.api_cpu.wire import dump, load_stored, timestamp
 from lib.domain.task import FieldSpec, FieldType, Task
@@ -50,6 +51,7 @@ class CorrectionService:
         index: CorrectionIndex,
         tasks: Mapping[str, Task],
         vendors: VendorService,
+        answers: ResultCache,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
@@ -57,6 +59,7 @@ class CorrectionService:
         self._index = index
         self._tasks = tasks
         self._vendors = vendors
+        self._answers = answers
         self._clock = clock
 
     def add(
@@ -87,6 +90,8 @@ class CorrectionService:
             "comment": comment,
             "artifact_rel": artifact_rel,
         }
+        # What a person found wrong is not given again, also where the vendor is not in it.
+        self._answers.forget_document(extraction.owner_key_id, extraction.input["sha256"])
         self._store.put(artifact_rel, dump(artifact))
         self._index.add(correction_id, request_id, artifact_rel)
         self._remember(extraction, fields)

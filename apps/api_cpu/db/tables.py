@@ -346,3 +346,16 @@ uploads = Table(
     Column("token_sha256", String(64), nullable=False),
     Column("expires_at", Float, nullable=False),
 )
+
+# Which extraction has answered which question, `cache_key`; the answer itself is in its artifact.
+# `created_at` in Unix seconds.
+cached_answers = Table(
+    "cached_answers",
+    metadata,
+    Column("cache_key", String(64), primary_key=True),
+    Column("owner_key_id", String(12), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("request_id", String(128), nullable=False),
+    Column("artifact_rel", String(200), nullable=False),
+    Column("created_at", Float, nullable=False),
+)

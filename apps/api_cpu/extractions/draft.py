@@ -32,7 +32,8 @@ class Draft:
     """Grows from the moment that a caller is authorised; at the end an artifact is made of it.
 
     `accepted`: its id was taken when a job was accepted, so an earlier attempt may have answered
-    it already; `attempt` is the number of this one and `vain` are those before it.
+    it already; `attempt` is the number of this one and `vain` are those before it. `reused` is the
+    artifact of the extraction whose answer is given again, where nothing was read.
     """
 
     context: RequestContext
@@ -49,6 +50,7 @@ class Draft:
     task: Task | None = None
     attempt_started_at: datetime | None = None
     extraction: Extraction | None = None
+    reused: Mapping[str, Any] | None = None
     image_sha256: str | None = None
     image_size: int | None = None
     input_ref: str | None = None
@@ -94,7 +96,7 @@ def _artifact(
     response: Mapping[str, Any] | None,
     error: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    extraction = draft.extraction
+    read = _read(draft)
     return {
         "request_id": draft.request_id,
         "owner_key_id": draft.caller.key_id,
@@ -103,20 +105,58 @@ def _artifact(
         "status": status,
         "response": response,
         "error": error,
-        "input": _input(draft),
+        "cached_from": _cached_from(draft),
+        "input": _input(draft, read.mime_type),
         "options": _options(draft),
-        "task": None if draft.task is None else _task(draft.task, extraction),
-        "backend": None if extraction is None else extraction.backend,
-        "model": None if extraction is None else extraction.model,
+        "task": None if draft.task is None else _task(draft.task, read.task_id),
+        "backend": read.backend,
+        "model": read.model,
         "attempts": _attempts(draft, error),
         "timings_ms": draft.timings_ms(),
-        "ocr_words": [
-            {"page": page.number, "words": words_shown(page)}
-            for page in (extraction.pages if extraction else ())
-        ],
+        "ocr_words": read.words,
         "inference": _inference(draft.journal),
         RAW_MODEL_TEXT: draft.journal.raw_text,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What an artifact says of a document that was read, now or before."""
+
+    mime_type: str | None = None
+    task_id: str | None = None
+    backend: str | None = None
+    model: str | None = None
+    words: Sequence[Mapping[str, Any]] = ()
+
+
+def _read(draft: Draft) -> _Read:
+    extraction, reused = draft.extraction, draft.reused
+    if extraction is not None:
+        return _Read(
+            extraction.mime_type,
+            extraction.task_id,
+            extraction.backend,
+            extraction.model,
+            [{"page": page.number, "words": words_shown(page)} for page in extraction.pages],
+        )
+    if reused is not None:
+        return _Read(
+            reused["input"]["mime_type"],
+            reused["task"]["ran"],
+            reused["backend"],
+            reused["model"],
+            reused["ocr_words"],
+        )
+    return _Read()
+
+
+def _cached_from(draft: Draft) -> dict[str, Any] | None:
+    """Which extraction gave the answer, where nothing was read."""
+    if draft.reused is None:
+        return None
+    names = ("request_id", "created_at", "artifact_rel")
+    return {name: draft.reused["response"][name] for name in names}
 
 
 def _inference(journal: Journal) -> dict[str, Any] | None:
@@ -150,14 +190,14 @@ def _inference(journal: Journal) -> dict[str, Any] | None:
     }
 
 
-def _input(draft: Draft) -> dict[str, Any] | None:
+def _input(draft: Draft, mime_type: str | None) -> dict[str, Any] | None:
     if draft.submission is None:
         return None
     options = draft.submission.options
     return {
         "sha256": draft.image_sha256,
         "size_bytes": draft.image_size,
-        "mime_type": draft.extraction.mime_type if draft.extraction else None,
+        "mime_type": mime_type,
         "claimed_mime_type": options.mime_type,
         "filename": options.filename,
         "image_base64_len": draft.submission.base64_length,
@@ -175,9 +215,8 @@ def _options(draft: Draft) -> dict[str, Any] | None:
     )
 
 
-def _task(task: Task, extraction: Extraction | None) -> dict[str, Any]:
-    hashes = _hashes(task)
-    return {"id": task.id, "ran": extraction.task_id if extraction else None, **hashes}
+def _task(task: Task, ran: str | None) -> dict[str, Any]:
+    return {"id": task.id, "ran": ran, **task_hashes(task)}
 
 
 def _attempts(draft: Draft, error: Mapping[str, Any] | None) -> list[dict[str, Any]]:
@@ -201,7 +240,7 @@ def _built() -> str:
 
 # A request may name a model, but no task of its own: there are as many as files.
 @lru_cache(maxsize=64)
-def _hashes(task: Task) -> Mapping[str, str]:
+def task_hashes(task: Task) -> Mapping[str, str]:
     """SHA-256 of the task's definition and of its results' schema."""
     return {
         "sha256": hashlib.sha256(repr(task).encode()).hexdigest(),

@@ -307,6 +307,11 @@ class ExtractResponse(_Shown):
         default_factory=list,
         description="Earlier requests of the same key that this document may be again.",
     )
+    cached_from: str | None = Field(
+        default=None,
+        description="The extraction whose answer was given again; only where nothing was read, "
+        "with `RESULT_CACHE_HOURS`.",
+    )
     input_ref: str | None = Field(description="Where the document is kept, if it is.")
     timings_ms: dict[str, int] = Field(
         description="Per station. `store` is known only to the first answer, not to its artifact."

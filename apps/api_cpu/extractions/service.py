@@ -14,7 +14,13 @@ from apps.api_cpu.duplicates.service import DuplicateService
 from apps.api_cpu.errors import internal_error, invalid
 from apps.api_cpu.extractions.body import Received, parse, understand
 from apps.api_cpu.extractions.draft import Draft, artifact_of_failure, artifact_of_response
-from apps.api_cpu.extractions.response import shown
+from apps.api_cpu.extractions.reuse import (
+    INPUT_NOT_KEPT,
+    NO_ARTIFACT,
+    Answer,
+    Reuse,
+    answer_of,
+)
 from apps.api_cpu.extractions.schemas import ExtractRequest
 from apps.api_cpu.extractions.store import ExtractIndex, require_visible
 from apps.api_cpu.inputs.content import Content
@@ -24,16 +30,11 @@ from apps.api_cpu.vendors.service import VendorMemory
 from apps.api_cpu.wire import dump, load_stored, timestamp
 from lib.domain.cancellation import Canceled
 from lib.domain.deadline import Deadline
-from lib.domain.extraction import Extraction, Hints
+from lib.domain.extraction import Hints
 from lib.domain.task import Task
 from lib.errors import Error, Kind
 from lib.kie.models.sight import Asking
 from lib.pipelines.extract import Pipeline, Stations, extract
-
-INPUT_NOT_KEPT = (
-    "input_not_kept: the store did not take the document; `persist_inputs` was not done"
-)
-NO_ARTIFACT = "artifact_not_kept: the store failed while the document was read; keep this answer"
 
 
 def utc_now() -> datetime:
@@ -65,6 +66,10 @@ class Observer(Protocol):
         """A document was read."""
         ...
 
+    def looked_up(self, *, found: bool) -> None:
+        """See `Counting`."""
+        ...
+
     def failed(self, code: str) -> None:
         """A document was not read."""
         ...
@@ -82,6 +87,7 @@ class ExtractionService:
         max_bytes: int,
         vendors: VendorMemory,
         duplicates: DuplicateService,
+        reuse: Reuse,
         observer: Observer | None = None,
         clock: Callable[[], datetime] = utc_now,
         pipeline: Pipeline = extract,
@@ -93,6 +99,7 @@ class ExtractionService:
         self._max_bytes = max_bytes
         self._vendors = vendors
         self._duplicates = duplicates
+        self._reuse = reuse
         self._observer = observer
         self._clock = clock
         self._pipeline = pipeline
@@ -131,13 +138,29 @@ class ExtractionService:
         self._store.require_room(len(order.data or b"") if options.persist_inputs else 0)
         self._reserve(draft)
         data = self._stored_input(draft, options) if order.data is None else order.data
-        draft.attempt_started_at = self._clock()
+        draft.attempt_started_at = moment = self._clock()
+        revision = self._vendors.revision(draft.caller.key_id)
+        question = self._reuse.question(draft, order.task, options, revision, moment.date())
         try:
-            extraction = draft.extraction = self._pipeline(
+            known = self._reuse.known(draft, question)
+            answer = known or self._read(draft, order, data, deadline)
+        finally:
+            if options.persist_inputs and not draft.accepted:
+                self._persist(draft, options, data)
+        response = self._finish(draft, options, answer)
+        if known is None:
+            self._reuse.keep(question, response)
+            self._note(draft, response)
+        return response
+
+    def _read(self, draft: Draft, order: Order, data: bytes, deadline: Deadline) -> Answer:
+        options = order.options
+        try:
+            draft.extraction = self._pipeline(
                 data,
                 order.task,
                 self._stations,
-                self._hints(options, draft.caller),
+                self._hints(draft, options),
                 deadline,
                 page_selection=options.pages,
                 stopwatch=draft.stopwatch,
@@ -150,14 +173,15 @@ class ExtractionService:
             if error.details.get("reason") == "model_unknown" and _wanted_model(options):
                 raise invalid("debug.model", "no inference server serves it") from None
             raise
-        finally:
-            if options.persist_inputs and not draft.accepted:
-                self._persist(draft, options, data)
-        response = self._finish(draft, options, extraction)
-        self._vendors.seen(draft.caller.key_id, extraction.reading.fields, draft.image_sha256 or "")
+        return answer_of(draft.extraction, options)
+
+    def _note(self, draft: Draft, response: Mapping[str, Any]) -> None:
+        """Tell who counts and remembers what was read."""
+        if draft.extraction is not None:
+            fields = draft.extraction.reading.fields
+            self._vendors.seen(draft.caller.key_id, fields, draft.image_sha256 or "")
         if self._observer is not None:
             self._observer.answered(response)
-        return response
 
     def fail(self, draft: Draft, exc: Exception) -> Error:
         """The error to answer with; its artifact is written, unless the id was taken already."""
@@ -289,20 +313,18 @@ class ExtractionService:
             owner, moment = draft.caller.key_id, draft.created_at
             draft.input_ref = self._inputs.hold(content, owner, moment, KEPT)
 
-    def _finish(
-        self, draft: Draft, options: ExtractRequest, extraction: Extraction
-    ) -> dict[str, Any]:
+    def _finish(self, draft: Draft, options: ExtractRequest, answer: Answer) -> dict[str, Any]:
         debug = options.debug
         response: dict[str, Any] = {
             "request_id": draft.request_id,
             "created_at": timestamp(draft.created_at),
-            **shown(extraction, with_words=debug is not None and debug.include_words),
-            "warnings": [*extraction.warnings, *extraction.reading.warnings, *draft.warnings],
+            **answer.shown,
+            "warnings": [*answer.shown["warnings"], *draft.warnings],
             "input_ref": draft.input_ref,
             "timings_ms": draft.timings_ms(),
             "artifact_rel": draft.artifact_rel,
         }
-        self._note_duplicates(draft, response, extraction)
+        self._note_duplicates(draft, response, answer)
         if debug is not None and debug.include_raw:
             response["raw_model_text"] = draft.journal.raw_text
         with draft.stopwatch.station("store"):
@@ -317,27 +339,24 @@ class ExtractionService:
                 response["warnings"] = [*response["warnings"], NO_ARTIFACT]
         return response | {"timings_ms": draft.timings_ms()}
 
-    def _note_duplicates(
-        self, draft: Draft, response: dict[str, Any], extraction: Extraction
-    ) -> None:
-        words = (word.text for page in extraction.pages for word in page.words)
+    def _note_duplicates(self, draft: Draft, response: dict[str, Any], answer: Answer) -> None:
         found = self._duplicates.meet(
             draft.request_id,
             draft.caller.key_id,
             draft.image_sha256 or "",
-            extraction.reading.result,
-            words,
+            response["result"],
+            answer.words,
         )
         response["duplicates"] = [duplicate.shown for duplicate in found]
         response["warnings"] += [f"duplicate:{duplicate.request_id}" for duplicate in found]
 
-    def _hints(self, options: ExtractRequest, caller: Caller) -> Hints:
+    def _hints(self, draft: Draft, options: ExtractRequest) -> Hints:
         return Hints(
-            received_on=self._clock().date(),
+            received_on=(draft.attempt_started_at or self._clock()).date(),
             language=options.language,
             currency=options.currency_hint,
             date_order=options.date_order_hint,
-            vendors=self._vendors.book(caller.key_id),
+            vendors=self._vendors.book(draft.caller.key_id),
             max_error_rate=options.max_error_rate,
         )
 

@@ -62,6 +62,13 @@ class Metrics:
             "ocr_duplicates", "Documents that seem to have come before.", registry=registry
         )
 
+        self._cache = Counter(
+            "ocr_result_cache",
+            "Documents that may have been answered before: hit, if they were, or miss.",
+            ["outcome"],
+            registry=registry,
+        )
+
     def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
         """A gauge that is looked up whenever it is asked for."""
         Gauge(f"ocr_{name}", description, registry=self._registry).set_function(value)
@@ -78,6 +85,10 @@ class Metrics:
         for reason in response["review_reasons"]:
             self._reasons.labels(reason.partition(":")[0]).inc()
         self._duplicates.inc(bool(response["duplicates"]))
+
+    def looked_up(self, *, found: bool) -> None:
+        """A document may have been answered before: whether it was."""
+        self._cache.labels("hit" if found else "miss").inc()
 
     def failed(self, code: str) -> None:
         """A document was not read."""

@@ -33,6 +33,10 @@ class VendorMemory(Protocol):
         """The vendors that this key knows."""
         ...
 
+    def revision(self, key_id: str) -> int | None:
+        """Another one whenever the book is another; None where it cannot be looked up."""
+        ...
+
     def seen(self, key_id: str, fields: Mapping[str, FieldValue], sha256: str) -> None:
         """Take note of what a document of this key says of its vendor."""
         ...
@@ -44,6 +48,10 @@ class NoVendorMemory:
     def book(self, key_id: str) -> VendorBook:
         """An empty book."""
         return VendorBook()
+
+    def revision(self, key_id: str) -> int | None:
+        """Always the same."""
+        return 0
 
     def seen(self, key_id: str, fields: Mapping[str, FieldValue], sha256: str) -> None:
         """Nothing is kept."""
@@ -79,6 +87,14 @@ class VendorService:
             while len(self._books) > _BOOKS:
                 self._books.popitem(last=False)
         return held[1]
+
+    def revision(self, key_id: str) -> int | None:
+        """See `VendorMemory.revision`."""
+        try:
+            return self._store.revision(key_id)
+        except Error as error:
+            logs.warning("the vendor memory is not available", key_id=key_id, code=error.code)
+            return None
 
     def seen(self, key_id: str, fields: Mapping[str, FieldValue], sha256: str) -> None:
         """See `VendorMemory.seen`: only a name and address that are both sure count."""

@@ -1,0 +1,1 @@
+"""Answers that were given before, where the same is asked again; docs/result_cache.md."""
