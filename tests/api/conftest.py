@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,27 @@ from typing import Any
 import pytest
 from api_place import PEPPER, FakePipeline, Place
 
+from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.settings import load_settings
 
 
+@pytest.fixture(scope="session")
+def new_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The databases that a first start makes: migrated once here, and copied for each server."""
+    settings = load_settings(data_root=tmp_path_factory.mktemp("new_databases"))
+    for location, schema in (
+        (settings.auth_database, Schema.KEYS),
+        (settings.index_database, Schema.INDEX),
+        (settings.vendors_database, Schema.VENDORS),
+        (settings.duplicates_database, Schema.DUPLICATES),
+        (settings.jobs_database, Schema.JOBS),
+    ):
+        open_database(location, schema, Durability.CRASH).dispose()
+    return settings.data_root
+
+
 @pytest.fixture
-def make_place(tmp_path: Path) -> Iterator[Callable[..., Place]]:
+def make_place(tmp_path: Path, new_databases: Path) -> Iterator[Callable[..., Place]]:
     """Builds servers: keyword arguments are settings."""
     pipeline = FakePipeline()
     entered: list[Place] = []
@@ -21,6 +38,8 @@ def make_place(tmp_path: Path) -> Iterator[Callable[..., Place]]:
     def make(**settings: Any) -> Place:
         given = {"data_root": tmp_path / "data", "ocr_workers": 1} | settings
         place = Place(load_settings(**given), pipeline)
+        if not place.settings.data_root.exists():
+            shutil.copytree(new_databases, place.settings.data_root)
         place.client.__enter__()
         entered.append(place)
         return place

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from importlib.metadata import version
 from typing import Protocol
 
@@ -67,7 +68,12 @@ class HttpSender:
         """`tls`: how certificates are checked; by default as the system and certifi do."""
         self._policy = policy
         self._total_s = total_s
-        self._tls = tls or _tls()
+        self._given_tls = tls
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        # Made for the first message: to read the certificates is a tenth of the server's start.
+        return self._given_tls or _system_tls()
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Sent:
         """Resolve, check, connect to what was checked, and read no more than the status."""
@@ -156,7 +162,7 @@ def _is_of_tls(failure: httpx.ConnectError) -> bool:
     return False
 
 
-def _tls() -> ssl.SSLContext:
+def _system_tls() -> ssl.SSLContext:
     context = httpx.create_ssl_context()
     context.load_default_certs()
     return context
