@@ -15,6 +15,17 @@ settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "everyday")
 
 
+# What is slow on a quiet machine may take many times as long on a busy one.
+_SLOW_TIMEOUT_S = 480
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests have more time before they are ended, unless they say how much."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_SLOW_TIMEOUT_S))
+
+
 @pytest.fixture(autouse=True)
 def _pixel_limit_of_one_test() -> Iterator[None]:
     """A decoder sets Pillow's limit for its process; here many tests share one."""

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from server_process import PATIENCE_S, ServerProcess
+
+# Playwright's own is 5 s, which a busy machine needs to draw a page.
+expect.set_options(timeout=PATIENCE_S * 1000)
 
 
 @pytest.fixture

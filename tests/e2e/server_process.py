@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from apps.api_cpu.settings import variable_names
 
@@ -19,7 +20,9 @@ OCR = Path(sys.executable).with_name("ocr")
 ROOT = Path(__file__).resolve().parents[2]
 RECEIPT = ROOT / "samples" / "receipt_photo.jpg"
 SCAN = ROOT / "samples" / "invoice_scan.pdf"
-PATIENCE_S = 60.0
+# Ten times what anything takes here on a quiet machine: only a test that fails waits so long.
+PATIENCE_S = 120.0
+_LONGEST_PAUSE_S = 0.25
 
 
 def environment(data_root: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -31,13 +34,28 @@ def environment(data_root: Path, more: Mapping[str, str] | None = None) -> dict[
 
 def eventually(probe: Callable[[], Any], what: str) -> Any:
     """The first true result of `probe`; fails when it takes too long."""
-    end = time.monotonic() + PATIENCE_S
+    end, pause = time.monotonic() + PATIENCE_S, 0.01
     while time.monotonic() < end:
         found = probe()
         if found:
             return found
-        time.sleep(0.02)
+        time.sleep(pause)
+        # Not at once again and again: what is waited for needs the processor too.
+        pause = min(pause * 1.5, _LONGEST_PAUSE_S)
     raise AssertionError(f"waited {PATIENCE_S:.0f} s in vain: {what}")
+
+
+def ocr_workers_of(pid: int) -> list[psutil.Process]:
+    """The processes of a server or worker that read pages."""
+    children = psutil.Process(pid).children(recursive=True)
+    return [child for child in children if "lib.ocr.worker" in _command_of(child)]
+
+
+def _command_of(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # a decoder that has done its work
+        return ""
 
 
 class ServerProcess:
@@ -69,6 +87,20 @@ class ServerProcess:
     def wait_ready(self) -> None:
         """Wait until documents can be read."""
         eventually(lambda: self.health()["status"] == "ok", "a ready server")
+
+    def ocr_workers(self) -> list[psutil.Process]:
+        """Its processes that read pages: suspended, they make no progress."""
+        return ocr_workers_of(self.process.pid)
+
+    def ended_job(self, url: str) -> dict[str, Any]:
+        """The job at this address, once it has ended."""
+
+        def look() -> dict[str, Any] | None:
+            job: dict[str, Any] = self.client.get(url, params={"wait": 30}).json()
+            return job if job["finished_at"] else None
+
+        found: dict[str, Any] = eventually(look, f"the end of {url}")
+        return found
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; the exit status."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from server_process import OCR, ROOT, ServerProcess, environment, eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 Start = Callable[..., ServerProcess]
 EINVOICE = (ROOT / "samples" / "invoice_xrechnung.xml").read_bytes()
 DOCUMENTS = 150

@@ -11,16 +11,11 @@ from typing import Any
 
 import psutil
 import pytest
-from server_process import RECEIPT, ServerProcess, eventually
+from server_process import PATIENCE_S, RECEIPT, ServerProcess, eventually
 
 pytestmark = pytest.mark.slow
 Start = Callable[..., ServerProcess]
 ONE = {"OCR_WORKERS": "1"}
-
-
-def _workers(server: ServerProcess) -> list[psutil.Process]:
-    children = psutil.Process(server.process.pid).children()
-    return [child for child in children if "lib.ocr.worker" in " ".join(child.cmdline())]
 
 
 def _accept(server: ServerProcess, **fields: str) -> str:
@@ -30,15 +25,15 @@ def _accept(server: ServerProcess, **fields: str) -> str:
     return str(answer.headers["location"])
 
 
-def _job(server: ServerProcess, url: str, wait: float = 0) -> dict[str, Any]:
-    body: dict[str, Any] = server.client.get(url, params={"wait": wait}).json()
+def _job(server: ServerProcess, url: str) -> dict[str, Any]:
+    body: dict[str, Any] = server.client.get(url).json()
     return body
 
 
 def _in_the_middle(server: ServerProcess, **fields: str) -> tuple[str, psutil.Process]:
     """A job whose document is being read, by an OCR worker that makes no progress."""
     server.wait_ready()
-    (worker,) = _workers(server)
+    (worker,) = server.ocr_workers()
     worker.suspend()
     url = _accept(server, **fields)
     eventually(lambda: _job(server, url)["status"] == "running", "a running job")
@@ -47,7 +42,7 @@ def _in_the_middle(server: ServerProcess, **fields: str) -> tuple[str, psutil.Pr
 
 def _ended_once(server: ServerProcess, url: str, folder: Path) -> dict[str, Any]:
     """The job's artifact, of which there is one; the job has succeeded."""
-    job = eventually(lambda: (j := _job(server, url, 30))["finished_at"] and j, "the job's end")
+    job = server.ended_job(url)
     assert (job["status"], job["progress"]["done"]) == ("succeeded", 1), job
     files = list((folder / "artifacts" / "extracts").rglob("*.json"))
     assert [file.name for file in files] == [Path(job["result_rel"]).name]
@@ -81,8 +76,7 @@ def test_who_was_stopped_for_longer_than_the_lease_records_nothing(
     log = tmp_path / "server.log"
     eventually(lambda: "this worker lost its lease" in log.read_text(), "the loss to be noticed")
     stopped.wait_ready()
-    again = _accept(stopped)
-    assert _job(stopped, again, 30)["status"] == "succeeded"
+    assert stopped.ended_job(_accept(stopped))["status"] == "succeeded"
     assert [attempt["number"] for attempt in artifact["attempts"]] == [1, 2]
     assert _job(third, url)["attempts"] == 2
 
@@ -91,7 +85,7 @@ def test_a_server_that_is_told_to_end_hands_its_document_back(start: Start, tmp_
     first = start(**ONE, SHUTDOWN_GRACE_S="0.5")
     url, worker = _in_the_middle(first)
     first.stop()
-    gone, alive = psutil.wait_procs([worker], timeout=10)
+    gone, alive = psutil.wait_procs([worker], timeout=PATIENCE_S)
     assert (len(gone), alive) == (1, [])
     second = start(**ONE)
     artifact = _ended_once(second, url, tmp_path)
@@ -103,19 +97,19 @@ def test_a_cancel_frees_the_worker_that_reads(start: Start) -> None:
     server = start(**ONE)
     url, worker = _in_the_middle(server, request_id="canceled")
     assert server.client.post(url + "/cancel").status_code == 202
-    job = eventually(lambda: (j := _job(server, url, 10))["finished_at"] and j, "the cancel")
+    job = server.ended_job(url)
     assert (job["status"], job["progress"]["canceled"]) == ("canceled", 1)
     with suppress(psutil.NoSuchProcess):  # killed with its page, unless it had not got it yet
         worker.resume()
     kept = server.client.get("/v1/extracts/canceled")
     assert (kept.status_code, kept.json()["error"]["code"]) == (409, "canceled")
-    assert _job(server, _accept(server), 30)["status"] == "succeeded"
+    assert server.ended_job(_accept(server))["status"] == "succeeded"
 
 
 def test_a_request_that_takes_too_long_goes_on_as_a_job(start: Start, tmp_path: Path) -> None:
     server = start(**ONE, SYNC_DEADLINE_S="0.5")
     server.wait_ready()
-    (worker,) = _workers(server)
+    (worker,) = server.ocr_workers()
     worker.suspend()
     with RECEIPT.open("rb") as file:
         answer = server.client.post("/v1/extract", files={"file": file})

@@ -44,9 +44,7 @@ def test_no_view_has_a_serious_finding(
     page = visit(served, color_scheme=looks, **device)
     found = found_in(page, "empty")
     page.set_input_files("#files", [str(file) for file in FILES])
-    expect(page.locator(".documents li:is(.fine, .open, .failed)")).to_have_count(
-        len(FILES), timeout=120_000
-    )
+    expect(page.locator(".documents li:is(.fine, .open, .failed)")).to_have_count(len(FILES))
     found += found_in(page, "documents")
     page.locator(".documents li", has_text="invoice_scan").locator("a").click()
     page.locator(".sheet img").first.wait_for()

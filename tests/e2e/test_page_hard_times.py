@@ -15,6 +15,7 @@ from server_process import OCR, ROOT, SCAN, ServerProcess, environment
 
 pytestmark = pytest.mark.slow
 DIGITAL = ROOT / "samples" / "invoice_digital.pdf"
+EINVOICE = ROOT / "samples" / "invoice_xrechnung.xml"
 PEPPER = "a pepper for these tests only"
 PAGES = 40
 Visit = Callable[..., Page]
@@ -43,9 +44,7 @@ def _upload(page: Page, *files: Path) -> None:
 
 
 def _done(page: Page, count: int) -> None:
-    expect(page.locator(".documents li:is(.fine, .open, .failed)")).to_have_count(
-        count, timeout=120_000
-    )
+    expect(page.locator(".documents li:is(.fine, .open, .failed)")).to_have_count(count)
 
 
 def test_forty_pages(served: ServerProcess, visit: Visit, tmp_path: Path) -> None:
@@ -82,6 +81,7 @@ def test_zoom_and_turning_keep_boxes_on_their_words(served: ServerProcess, visit
     page.keyboard.press("+")
     page.keyboard.press("r")
     row.locator("input").focus()
+    expect(page.locator(".overlay .box.lit")).to_be_in_viewport()
     box = page.locator(".overlay .box.lit").bounding_box()
     after = page.locator(".sheet").bounding_box()
     assert before is not None
@@ -169,10 +169,15 @@ def test_a_server_killed_in_the_middle_is_waited_for(start: Start, visit: Visit)
         port = free.getsockname()[1]
     server = start(port=port)
     server.wait_ready()
+    workers = server.ocr_workers()
+    for worker in workers:
+        worker.suspend()  # so that the scan is still being read when the server dies
     page = visit(server)
     _upload(page, SCAN, DIGITAL)
     expect(page.locator(".documents li[data-status=reading]").first).to_be_visible()
     server.stop(signal.SIGKILL)
+    for worker in workers:
+        worker.kill()
     expect(page.locator(".banner")).to_be_visible()
     expect(page.locator(".banner")).to_contain_text("goes on by itself")
     again = start(port=port)
@@ -184,6 +189,35 @@ def test_a_server_killed_in_the_middle_is_waited_for(start: Start, visit: Visit)
     _done(page, 2)
     page.locator(".documents li", has_text=SCAN.name).locator("a").click()
     page.locator(".sheet img").first.wait_for()
+
+
+def test_what_is_dropped_before_the_server_has_answered_is_sent(
+    served: ServerProcess, visit: Visit
+) -> None:
+    page = visit(served)
+    held: dict[str, Route] = {}
+
+    def hold(route: Route) -> None:
+        held[route.request.url.rpartition("/")[2]] = route
+
+    page.route("**/v1/me", hold)
+    page.route("**/v1/extract_async", hold)
+    page.reload()
+    page.locator("body.ready").wait_for()
+    page.evaluate(
+        """(text) => {
+          const dropped = new DataTransfer();
+          dropped.items.add(new File([text], "dropped.xml"));
+          dispatchEvent(new DragEvent("drop", { dataTransfer: dropped }));
+        }""",
+        EINVOICE.read_text(encoding="utf-8"),
+    )
+    page.wait_for_function("() => sessionStorage.getItem('documents')?.includes('sending')")
+    held["me"].continue_()
+    expect(page.locator(".documents li")).to_have_attribute("data-status", "sending")
+    held["extract_async"].continue_()
+    _done(page, 1)
+    expect(page.locator(".documents li.failed")).to_have_count(0)
 
 
 def test_what_got_lost_is_sent_again_under_the_same_key(

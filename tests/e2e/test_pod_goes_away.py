@@ -9,7 +9,7 @@ import pytest
 from mock_process import ROOT, MockProcess
 from server_process import ServerProcess, eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 Start = Callable[..., ServerProcess]
 INVOICE = (ROOT / "samples" / "invoice_digital.pdf").read_bytes()

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from server_process import OCR, RECEIPT, SCAN, ServerProcess, environment, eventually
+from server_process import OCR, PATIENCE_S, RECEIPT, SCAN, ServerProcess, environment, eventually
 
 from apps.api_cpu.extractions.schemas import ExtractResponse
 
@@ -65,18 +65,22 @@ def test_a_photo_is_read_kept_and_found_again_after_a_restart(start: Start) -> N
 
 
 def test_an_id_whose_server_was_killed_is_free_after_the_lease(start: Start) -> None:
-    server = start(SYNC_DEADLINE_S="15")
+    other = start(OCR_WORKERS="1")
+    # An id is leased for twice the deadline.
+    server = start(OCR_WORKERS="1", SYNC_DEADLINE_S="8")
     server.wait_ready()
+    (worker,) = server.ocr_workers()
+    worker.suspend()
     thread, outcome = _in_background(server, request_id="cut-off")
     server.stop(signal.SIGKILL)
+    worker.kill()
     thread.join()
     assert isinstance(outcome[0], httpx.HTTPError)
-    restarted = start(SYNC_DEADLINE_S="15")
-    assert restarted.client.get("/v1/extracts/cut-off").status_code == 404
+    assert other.client.get("/v1/extracts/cut-off").status_code == 404
     statuses: list[int] = []
 
     def retried() -> bool:
-        statuses.append(_send(restarted, RECEIPT, request_id="cut-off").status_code)
+        statuses.append(_send(other, RECEIPT, request_id="cut-off").status_code)
         return statuses[-1] != 409
 
     eventually(retried, "the end of the lease")
@@ -121,9 +125,9 @@ def test_a_client_that_leaves_disturbs_nobody(start: Start) -> None:
         b"Transfer-Encoding: gzip\r\n\r\n",
     ],
 )
-def test_what_is_not_http_gets_the_envelope(shared: ServerProcess, sent: bytes) -> None:
-    host, port = urlsplit(shared.url).hostname, urlsplit(shared.url).port
-    with socket.create_connection((host, port), timeout=20) as connection:
+def test_what_is_not_http_gets_the_envelope(served: ServerProcess, sent: bytes) -> None:
+    host, port = urlsplit(served.url).hostname, urlsplit(served.url).port
+    with socket.create_connection((host, port), timeout=PATIENCE_S) as connection:
         connection.sendall(sent)
         received = b""
         try:
@@ -136,16 +140,7 @@ def test_what_is_not_http_gets_the_envelope(shared: ServerProcess, sent: bytes) 
     error = json.loads(body)["error"]
     assert error["code"] in {"bad_request", "validation_error"}
     assert f"x-request-id: {error['request_id']}".encode() in head.lower()
-    assert shared.health()["storage"]["ready"]
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """One server for tests that leave it as it was."""
-    server = ServerProcess(tmp_path_factory.mktemp("shared"))
-    yield server
-    server.stop()
-    server.client.close()
+    assert served.health()["storage"]["ready"]
 
 
 def test_keys_made_on_the_command_line_open_the_server(start: Start, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from s3_places import Place
 from server_process import OCR, ROOT, ServerProcess, environment, eventually
 
 pytest_plugins = ["s3_places"]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 Start = Callable[..., ServerProcess]
 INVOICE = ROOT / "samples" / "invoice_xrechnung.xml"

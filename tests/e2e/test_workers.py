@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from peers import Peer
-from server_process import OCR, ROOT, ServerProcess, environment, eventually
+from server_process import (
+    OCR,
+    PATIENCE_S,
+    ROOT,
+    ServerProcess,
+    environment,
+    eventually,
+    ocr_workers_of,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -24,6 +33,7 @@ class WorkerProcess:
 
     def __init__(self, folder: Path, more: dict[str, str]) -> None:
         self.log = folder / "worker.log"
+        self.suspended: list[psutil.Process] = []
         self.process = subprocess.Popen(
             [OCR, "worker"],
             env=environment(folder, more),
@@ -39,7 +49,7 @@ class WorkerProcess:
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; the exit status."""
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -56,6 +66,9 @@ def start_worker(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
     for worker in workers:
         worker.process.kill()
         worker.process.wait()
+        for reading in worker.suspended:
+            with suppress(psutil.NoSuchProcess):
+                reading.kill()
         assert worker.process.stdout is not None
         worker.process.stdout.close()
 
@@ -87,13 +100,23 @@ def _submit(server: ServerProcess, document: Path, **options: Any) -> str:
     return job_id
 
 
-def _ended(server: ServerProcess, job_id: str) -> dict[str, Any]:
-    def look() -> dict[str, Any] | None:
-        job: dict[str, Any] = server.client.get(f"/v1/jobs/{job_id}").json()
-        return job if job["status"] in {"succeeded", "failed", "canceled"} else None
+def _begun(server: ServerProcess, worker: WorkerProcess) -> str:
+    """A job whose document the worker is reading, without making any progress."""
+    (reading,) = eventually(lambda: ocr_workers_of(worker.process.pid), "an OCR worker")
+    reading.suspend()
+    worker.suspended.append(reading)
+    job_id = _submit(server, SCAN)
+    eventually(lambda: _job(server, job_id)["status"] == "running", "a start")
+    return job_id
 
-    found: dict[str, Any] = eventually(look, f"the end of {job_id}")
-    return found
+
+def _job(server: ServerProcess, job_id: str) -> dict[str, Any]:
+    job: dict[str, Any] = server.client.get(f"/v1/jobs/{job_id}").json()
+    return job
+
+
+def _ended(server: ServerProcess, job_id: str) -> dict[str, Any]:
+    return server.ended_job(f"/v1/jobs/{job_id}")
 
 
 def test_a_worker_reads_what_the_server_accepts(
@@ -119,10 +142,7 @@ def test_a_killed_workers_documents_are_read_by_another(
 ) -> None:
     server = start(**setup, JOBS_MAX_CONCURRENCY="0")
     worker = start_worker(**setup)
-    job_id = _submit(server, SCAN)
-    eventually(
-        lambda: server.client.get(f"/v1/jobs/{job_id}").json()["status"] == "running", "a start"
-    )
+    job_id = _begun(server, worker)
     worker.process.kill()
     start_worker(**setup)
     job = _ended(server, job_id)
@@ -134,14 +154,9 @@ def test_a_worker_that_is_told_to_end_hands_back_what_it_has_no_time_for(
 ) -> None:
     server = start(**setup, JOBS_MAX_CONCURRENCY="0")
     worker = start_worker(**setup, SHUTDOWN_GRACE_S="0")
-    job_id = _submit(server, SCAN)
-    eventually(
-        lambda: server.client.get(f"/v1/jobs/{job_id}").json()["status"] == "running", "a start"
-    )
-    started = time.monotonic()
+    job_id = _begun(server, worker)
     assert worker.end() == 0
-    assert time.monotonic() - started < 20
-    assert server.client.get(f"/v1/jobs/{job_id}").json()["status"] == "queued"
+    assert _job(server, job_id)["status"] == "queued"
     start_worker(**setup)
     assert _ended(server, job_id)["status"] == "succeeded"
 

@@ -34,7 +34,7 @@ from lib.inference.secret import Secret
 from lib.inference.wire import ChatRequest, Message
 
 # Nothing here may hang: the bound is pytest's, well above what the client is allowed to take.
-pytestmark = pytest.mark.timeout(20)
+pytestmark = pytest.mark.timeout(60)
 
 KEY = "very-secret-key"
 REQUEST = ChatRequest(model="m", messages=(Message(role="user", content="total?"),))

@@ -7,6 +7,7 @@ import { isPassing, isUnsettled, sleep, upload } from "/static/server.js";
 
 const SENT_AT_ONCE = 2;
 const TRY_AGAIN_MS = 3000;
+const beforeReload = [...documents.all];
 let sending = 0;
 
 /** Have files read, each as a document of this tab. */
@@ -27,9 +28,9 @@ export async function cancel(entry) {
   else documents.update(entry, { status: "canceled" });
 }
 
-/** After a reload: what the server has goes on; what was not sent yet is gone. */
+/** After a reload, once: what the server has goes on; what was not sent yet is gone. */
 export function resume() {
-  for (const entry of documents.all) {
+  for (const entry of beforeReload.splice(0)) {
     if (entry.status === "reading" && entry.jobId) follow(entry);
     else if (["waiting", "sending", "reading"].includes(entry.status)) failed(entry, { code: "file_gone" });
   }
