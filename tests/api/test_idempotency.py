@@ -8,17 +8,18 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from api_place import RECEIPT, Place
+from api_place import RECEIPT, Place, reading
 from httpx import Response
 
 from apps.api_cpu.auth.roles import Role
 from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.extractions.store import ExtractIndex
 from apps.api_cpu.idempotency.fingerprint import fingerprint_for
-from apps.api_cpu.idempotency.service import Idempotency
+from apps.api_cpu.idempotency.service import LARGEST_BODY, Idempotency
 from apps.api_cpu.idempotency.store import IdempotencyStore
 
 KEY_NAME = "Idempotency-Key"
@@ -215,15 +216,19 @@ def test_batches_and_evaluations_are_made_once(place: Place) -> None:
 
 
 def test_a_large_answer_comes_from_its_artifact(place: Place) -> None:
+    read = reading()
+    result = dict(read.reading.result) | {"vendor_name": "A long name " * 8_000}
+    large = replace(read, reading=replace(read.reading, result=result))
+    place.pipeline.answer = lambda: large
     folder = place.settings.data_root / "many"
     folder.mkdir(parents=True)
-    for number in range(500):
-        (folder / f"{number:04}-{'long' * 55}.pdf").write_bytes(RECEIPT)
+    for number in range(4):
+        (folder / f"{number}.pdf").write_bytes(RECEIPT)
     sent = {"images_dir": "many"}
     first, second = (
         place.client.post("/v1/batch_extract", json=sent, headers=KEY) for _ in range(2)
     )
-    assert len(first.content) > 256 * 1024
+    assert len(first.content) > LARGEST_BODY
     assert second.headers["Idempotent-Replayed"] == "true"
     assert second.json() == first.json()
 
