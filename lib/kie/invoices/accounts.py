@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from lib.domain.extraction import Candidate
@@ -31,6 +32,7 @@ _OWN_BLOCK = 0.1
 _LESS_TELLING = 0.2
 _PERSONAL = frozenset({"stnr", "idnr", "codice_fiscale"})  # only where no VAT id is printed
 _TAX_LABELS = ("vendor_tax_id", "customer_tax_id")
+_POSTCODE = re.compile(r"(?:.* )?\d{4,5}-\d{3}")  # of Brazil or Portugal: no phone number is grouped so
 _NOT_TAX = frozenset({"siret", "siren", "uen", "cvr", "orgnr", "ytunnus", "bn"})
 
 
@@ -143,6 +145,8 @@ def _contacts(
         labelled = any(label.field == field for label in _near_labels(reading, span.cell))
         plain = span.cell.index in vendor and not reading.labels.opening(span.cell)
         if field == "vendor_phone" and not (labelled or match.valid or plain):
+            continue
+        if field == "vendor_phone" and not labelled and _POSTCODE.fullmatch(span.text):
             continue
         score = 0.7 + _LABELLED * labelled - 0.5 * (span.cell.index in customer)
         found.append(reading.mentions.candidate([span], score))

@@ -26,8 +26,11 @@ _POSTAL_LINES = (
     re.compile(r"^\d{5}[^\W\d_a-z][^\W\d_A-Z]{2,}"),  # the space lost
 )
 _SEPARATORS = re.compile(r"\s+[|•●·∙*■▪.–—-]\s+|\s*[|•●·]\s*|\s{2,}|, ")
+_STRONG_SEPARATORS = re.compile(r"\s*[|•●·]\s*|\s{2,}")
 _POSTAL_INSIDE = re.compile(r"\d{4,6} [^\W\d_]{3,}")
 _HOUSE_NUMBER = re.compile(r"^\d+\b|[ .]\d{1,4} ?[a-zA-Z]?$")
+_HOUSE_NUMBER_AT_END = re.compile(r"[^\W\d_]{3,}.*?[ .,]\d{1,4} ?[a-zA-Z]?,?$")
+_CODE_SIGN = re.compile(r"(?:[A-Z]\. ?){2,3}\d")  # "C.P. 26546"
 _COUNTRY = 20  # letters of its name
 _SPLIT_GAP = 2.5  # letter heights
 _LONGEST_LINE = 11  # words: longer lines are sentences
@@ -77,9 +80,20 @@ def is_postal_line(text: str) -> bool:
 
 
 def one_line_parts(cell: Cell) -> list[Span]:
-    """The parts of a sender's one-line address, without separators."""
+    """The parts of a sender's one-line address, without separators.
+
+    At commas too, but where they stand between a post code and its town: "1 High St | 16001, X".
+    """
+    parts = _parts(cell, _SEPARATORS)
+    if any(is_postal_line(part.text) for part in parts[1:]):
+        return parts
+    strong = _parts(cell, _STRONG_SEPARATORS)
+    return strong if any(is_postal_line(part.text) for part in strong[1:]) else parts
+
+
+def _parts(cell: Cell, separators: re.Pattern[str]) -> list[Span]:
     parts, start = [], 0
-    for match in _SEPARATORS.finditer(cell.text):
+    for match in separators.finditer(cell.text):
         parts.append(Span(cell, start, match.start()))
         start = match.end()
     parts.append(Span(cell, start, len(cell.text)))
@@ -106,7 +120,9 @@ def _one_line_block(reading: Reading, cell: Cell) -> AddressBlock | None:
         return None
     parts = one_line_parts(cell)
     if not any(is_postal_line(part.text) for part in parts[1:]):
-        return _without_separators(reading, cell)
+        parts = _street_and_town(cell)
+        if not parts or reading.labels.opening(cell):
+            return _without_separators(reading, cell)
     if is_street(reading, parts[0]):
         above = [*reversed(_run(reading, cell, -1, _GAP_BELOW, 3))] or _centred_above(reading, cell)
         below = _run(reading, cell, 1, _GAP_BELOW, _LINES_BELOW)
@@ -115,9 +131,25 @@ def _one_line_block(reading: Reading, cell: Cell) -> AddressBlock | None:
     return AddressBlock((cell,), cell, (), tuple(parts)) if len(parts) > 2 else None
 
 
+def _street_and_town(cell: Cell) -> list[Span]:
+    """Both where nothing but a space parts them: a house number ends the street before a post code.
+
+    "Marktplatz 145a 45398 Falkenstadt".
+    """
+    for start in cell.word_starts[2:]:
+        before, rest = Span(cell, 0, start - 1), Span(cell, start, len(cell.text))
+        house = _HOUSE_NUMBER_AT_END.search(before.text)
+        opens = rest.text[:1].isdigit() or _CODE_SIGN.match(rest.text)
+        if house and opens and is_postal_line(rest.text):
+            return [before, rest]
+    return []
+
+
 def town_parts(cell: Cell) -> list[Span]:
     """The parts of a one-line address up to its town and country; empty for any other line."""
     parts = one_line_parts(cell)
+    if len(parts) == 1:
+        parts = _street_and_town(cell)
     town = next((i for i, part in enumerate(parts) if i and is_postal_line(part.text)), None)
     if town is None:
         return []

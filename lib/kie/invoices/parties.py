@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from lib.domain.extraction import Candidate
 from lib.kie.invoices.address_blocks import (
@@ -54,6 +56,9 @@ _SMALL_WORDS = 2
 _NAME_PERSON_STREET_TOWN = 4  # lines of a block with somebody's name below the company's
 _MOST_NAMES = 50  # of one role that are compared with the rest of the document
 _WINDOW_GAP, _WINDOW_INDENT = 6.0, 8.0  # letter heights
+_BARS = re.compile(r"[\s,]*[|•●·∙■▪][\s,]*")
+_STATE = re.compile(r"[A-Z]{2}\b")
+_DASH = re.compile(r"\s+[-–—]\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ def _party(
 ) -> Party:
     lines = name_and_street(reading, block.lines)
     spans = [without_label(reading, line) for line in lines if line is not block.postal]
-    spans += _town(reading, block.postal, alone=not spans)
+    spans += _town(reading, block.postal)
     if block.below and is_country(reading, block.below[0]):
         spans.append(block.below[0].span)
     spans = [span for span in spans if any(c.isalnum() for c in span.text)]
@@ -150,12 +155,9 @@ def _party(
     )
 
 
-def _town(reading: Reading, postal: Cell, *, alone: bool) -> list[Span]:
-    """The line with the post code up to its town and country, as printed; `alone`: in its parts."""
-    parts = town_parts(postal)
-    if alone or not parts:
-        return parts or [without_label(reading, postal)]
-    return [Span(postal, parts[0].start, parts[-1].end)]
+def _town(reading: Reading, postal: Cell) -> list[Span]:
+    """The line with the post code up to its town and country, in its parts."""
+    return town_parts(postal) or [without_label(reading, postal)]
 
 
 def _from_labels(reading: Reading) -> Iterator[Party]:
@@ -227,9 +229,22 @@ def _addresses(reading: Reading, parties: Sequence[Party], role: Role) -> list[C
     for party in sorted(parties, key=lambda p: -p.score):
         if party.role != role or not party.address:
             continue
-        raw = ", ".join(span.text.strip(" ,") for span in party.address)
+        raw = _joined(party.address)
         found.append(reading.mentions.candidate(party.address, party.score, party.label, raw))
     return found
+
+
+def _joined(spans: Sequence[Span]) -> str:
+    """Lines and parts of an address with commas between them.
+
+    Bars and dots that a one-line address is set with are no part of it; a dash before a state is.
+    """
+    text = spans[0].text.strip(" ,")
+    for before, span in pairwise(spans):
+        between = before.cell.text[before.end : span.start] if before.cell is span.cell else ""
+        text += " - " if _DASH.fullmatch(between) and _STATE.match(span.text) else ", "
+        text += span.text.strip(" ,")
+    return _BARS.sub(", ", text).strip(" ,")
 
 
 def _stands_under(reading: Reading, sender: Cell, block: AddressBlock) -> bool:

@@ -28,8 +28,8 @@ def name_spans(reading: Reading, cell: Cell) -> list[Span]:
     span = Span(cell, start, len(cell.text)).stripped()
     text = span.text
     letters = sum(c.isalpha() for c in text)
-    if not reading.outside_table(cell):
-        return []
+    if not reading.outside_table(cell) or (start and text[:1] == "/"):
+        return []  # "Client / Company:" is a label of two words
     if cell.text.rstrip().endswith(":") or reading.labels.leading_cues(cell) & _OTHER_LABELS:
         return []
     if text.count(",") >= 2 and any(c.isdigit() for c in text):
@@ -41,6 +41,8 @@ def name_spans(reading: Reading, cell: Cell) -> list[Span]:
     ):
         return []
     if is_postal_line(text) or sum(c.isdigit() for c in text) > letters:
+        return []
+    if any(reading.identifiers(find, cell) for find in (find_emails, find_urls)):
         return []
     return [span]
 
@@ -134,4 +136,6 @@ def without_label(reading: Reading, cell: Cell) -> Span:
         if label.field in ROLE_FIELDS and is_set_off(label)
     ]
     start = max((label.span.end for label in labels), default=0)
+    if start and cell.text[start:].lstrip().startswith("/"):
+        start = len(cell.text)  # "Client / Company": another word for the same
     return Span(cell, start, len(cell.text)).stripped()

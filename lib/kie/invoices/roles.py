@@ -72,9 +72,12 @@ def _role_label(reading: Reading, cell: Cell) -> FieldLabel | None:
 
 
 def is_set_off(label: FieldLabel) -> bool:
-    """Whether a label is one and not the beginning of a name: "Lieferant GmbH" is a name."""
+    """Whether a label is one and not the beginning of a name: "Lieferant GmbH" is a name.
+
+    "Cliente / Razón social" goes on with another word for the same.
+    """
     behind = label.cell.text[label.span.end :].lstrip()
-    return label.alone or behind[:1] == ":" or " " in label.span.text
+    return label.alone or behind[:1] in (":", "/") or " " in label.span.text
 
 
 def _role_above(reading: Reading, cell: Cell, reach: int) -> FieldLabel | None:

@@ -75,7 +75,9 @@ _OWN_NUMBER = (
 )
 _TITLE_NUMBER = re.compile(rf"(?:(?: [^\W\d_]+){{0,2}}\s*{_SIGN})?\s*[:.]?\s*{_OWN_NUMBER}")
 _SIGNED_NUMBER = re.compile(rf"\s*{_SIGN}\s*[:.]?\s*{_OWN_NUMBER}")
-_POSTCODE = re.compile(r"\d{5}-\d{3}")  # Brazil's; no phone number is grouped so
+# Post codes of Brazil and Portugal, and numbers of documents with a check digit behind a hyphen: no
+# phone number is grouped so.
+_NO_PHONE_GROUPS = re.compile(r"\d{4,5}-\d{3}|\d{2,}-\d{4,}-\d")
 _SHORT_LABEL = re.compile(r"(?:^|[\s(])(?:[PT]\)?|[Pp]h|[Tt]f|H/P)[.:]?\s*$")
 _FAX_LABEL = re.compile(r"(?:^|[\s(])(?:F|[Ff]x|FX)[.:]?\s*$")
 _AREA_CODE = re.compile(r"\(0?\d{2,4}\)|^\+|^0\d{1,4}[\s\-/]|^\d{3}[-. ]\d{3}[-. ]\d{4}$")
@@ -149,7 +151,7 @@ def find_vendor_phone(mentions: Mentions) -> tuple[Candidate, ...]:
         if _overlaps(span, taken) or not 7 <= sum(c.isdigit() for c in span.text) <= 15:
             continue
         names = _names_before(mentions, span)
-        if _POSTCODE.fullmatch(span.text) and "vendor_phone" not in names:
+        if _NO_PHONE_GROUPS.fullmatch(span.text) and "vendor_phone" not in names:
             continue
         before, rest = cell.text[: span.start], cell.text[: span.start] + cell.text[span.end :]
         groups = re.findall(r"\d+", span.text)
