@@ -33,6 +33,7 @@ _LESS_TELLING = 0.2
 _PERSONAL = frozenset({"stnr", "idnr", "codice_fiscale"})  # only where no VAT id is printed
 _TAX_LABELS = ("vendor_tax_id", "customer_tax_id")
 _POSTCODE = re.compile(r"(?:.* )?\d{4,5}-\d{3}")  # of Brazil or Portugal: no phone number is grouped so
+_SHORT_LABEL = re.compile(r"(?:^|[\s|·(])(?:T|P|Ph|Tf)[.:]\s*$")
 _NOT_TAX = frozenset({"siret", "siren", "uen", "cvr", "orgnr", "ytunnus", "bn"})
 
 
@@ -143,6 +144,8 @@ def _contacts(
         if "fax" in cues or (field == "vendor_phone" and _is_other_number(reading, span)):
             continue
         labelled = any(label.field == field for label in _near_labels(reading, span.cell))
+        if field == "vendor_phone":
+            labelled |= bool(_SHORT_LABEL.search(span.cell.text[: span.start]))
         plain = span.cell.index in vendor and not reading.labels.opening(span.cell)
         if field == "vendor_phone" and not (labelled or match.valid or plain):
             continue

@@ -86,6 +86,8 @@ class LineItems:
                 end = starts[index + 1][0].first_row if index + 1 < len(starts) else None
                 rows = [r for r in page.rows if r.index >= start and (end is None or r.index < end)]
                 body = read_body(reader, header, rows, sums)
+                if items and body.items and not any(map(_says_what, body.items)):
+                    continue  # sums in boxes: "Subtotal", "Service tax", "Total"
                 if header.page_number == page.page.number:
                     covered |= set(range(header.first_row, header.last_row + 1))
                 items.extend(body.items)
@@ -157,6 +159,11 @@ class LineItems:
 
     def _candidate(self, spans: Sequence[Span]) -> Candidate:
         return self._mentions.candidate(spans, _SCORE)
+
+
+def _says_what(item: Item) -> bool:
+    """Whether an item's description has words."""
+    return any(c.isalpha() for piece in item.description for c in piece.span.text)
 
 
 def _legend(layout: Layout, mentions: Mentions, covered: set[int]) -> dict[str, Span]:

@@ -10,25 +10,28 @@ from decimal import Decimal
 from lib.domain.extraction import Candidate
 from lib.kie.invoices.labels import FieldLabel
 from lib.kie.invoices.reading import Found, Reading
+from lib.kie.invoices.sum_strips import in_strip, money
 from lib.kie.invoices.taxes import TaxLine
-from lib.kie.layout import Cell, Span
+from lib.kie.layout import Span
 from lib.kie.mentions import AmountMention
 
 SUM_FIELDS = (
     "subtotal", "discount_total", "shipping", "tax_total", "total", "amount_paid", "amount_due",
 )  # fmt: skip
 
+_EXTRAS = frozenset({"shipping", "discount_total"})
+
 _RIGHT, _BELOW = 0.9, 0.75
 _SHARED = 0.06  # a label that several sums have says less about each
 _LOWER = 0.04  # of two equal labels the later one is the sum
 _AGREES = 0.08  # net + tax = gross
 _OTHER_TEXT = 12  # letters of a cell that is no amount
+_LEADING_WORDS = 6  # letters before a tax: "of which", "A ="
 _APART = 20  # letters between a label and its amount in one line
 _NOT_PRINTED_DUE = 0.45  # nothing says that a part was paid: the total is due
 _OTHERS = 0.15
 _IS_NET = 0.3  # the net amount of such a triple is not the total
 _DUE_AS_TOTAL = 0.2
-_STRIP, _STRIP_REACH, _STRIP_GAP = 2, 3, 3.5  # labels; rows and letter heights to their amounts
 _MOST_OF_FIELD = 60  # labels of one sum that are looked at
 _MOST_COMPARED = 20  # of each sum that arithmetic is tried on
 _CENT = Decimal("0.015")
@@ -73,6 +76,8 @@ def _of_field(reading: Reading, field: str) -> Iterator[_Sum]:
     for label in reading.labels.of(field):
         if not reading.outside_table(label.cell) or label.strength < 0.3:
             continue
+        if field in _EXTRAS and _is_carried(reading, label):
+            continue
         names = {
             other.field
             for other in reading.labels.in_cell(label.cell)
@@ -83,16 +88,30 @@ def _of_field(reading: Reading, field: str) -> Iterator[_Sum]:
         if right:
             yield _Sum(field, right[-1], label.strength * _RIGHT - doubt, label)
         elif label.alone or _only_rate_behind(label):
-            below = _in_strip(reading, label) or (_below(reading, label) if label.alone else None)
+            below = in_strip(reading, label) or (_below(reading, label) if label.alone else None)
             if below:
                 yield _Sum(field, below, label.strength * _BELOW - doubt, label)
+
+
+def _is_carried(reading: Reading, label: FieldLabel) -> bool:
+    """Whether a row is printed again on the page before or after it: a sum that is carried over.
+
+    "Transport" is freight, and what stands at a page's end.
+    """
+    own = reading.layout.row_of(label.cell)
+    text = " ".join(cell.text for cell in own.cells)
+    near = {own.page_number - 1, own.page_number + 1}
+    return any(
+        row.page_number in near and text == " ".join(cell.text for cell in row.cells)
+        for row in reading.layout.rows
+    )
 
 
 def amounts_right_of(reading: Reading, label: FieldLabel) -> list[AmountMention]:
     """Money behind the label in its cell and row, up to the next label of a sum."""
     inside = [
         a
-        for a in _money(reading, label.cell)
+        for a in money(reading, label.cell)
         if a.span.start >= label.span.end
         and sum(c.isalpha() for c in label.cell.text[label.span.end : a.span.start]) <= _APART
     ]
@@ -104,7 +123,7 @@ def amounts_right_of(reading: Reading, label: FieldLabel) -> list[AmountMention]
             break
         if sum(c.isalpha() for c in cell.text) > _OTHER_TEXT:
             break
-        found.extend(_money(reading, cell))
+        found.extend(money(reading, cell))
     return found
 
 
@@ -120,60 +139,25 @@ def _until_next_label(
     return [amount for amount in amounts if amount.span.start < end]
 
 
-def _money(reading: Reading, cell: Cell) -> list[AmountMention]:
-    """Amounts of a cell that may be sums; whole numbers only where the cell holds nothing else."""
-    amounts = [a for a in reading.mentions.amounts(cell) if not a.match.percent]
-    money = [a for a in amounts if a.is_money]
-    if money or len(amounts) != 1:
-        return money
-    rest = cell.text[: amounts[0].span.start] + cell.text[amounts[0].span.end :]
-    return amounts if not any(c.isalnum() for c in rest) else []
-
-
 def _below(reading: Reading, label: FieldLabel) -> AmountMention | None:
     box = label.span.box
     height = reading.layout.page_of(label.cell).letter_height
     for cell in reading.layout.below(box, label.cell.row, reach=2):
         if cell.box.y0 - box.y1 > 3 * height or not reading.outside_table(cell):
             return None
-        under = [a for a in _money(reading, cell) if a.box.overlap_x(box) > 0]
+        under = [a for a in money(reading, cell) if a.box.overlap_x(box) > 0]
         return under[0] if under else None
     return None
 
 
 def _only_rate_behind(label: FieldLabel) -> bool:
-    """Whether what follows the label in its cell is a rate: "VAT 20 %", "IVA 21% included"."""
-    behind = label.cell.text[label.span.end :]
-    return label.leads and "%" in behind and sum(c.isalpha() for c in behind) <= _OTHER_TEXT
-
-
-def _in_strip(reading: Reading, label: FieldLabel) -> AmountMention | None:
-    """The amount in the box that a label heads, where sums stand side by side in a strip.
-
-    Boxes reach from one label to the next; their amounts may stand at the other end.
-    """
-    row = reading.layout.row_of(label.cell)
-    headed = [c for c in row.cells if any(x.leads for x in reading.labels.in_cell(c))]
-    if len(headed) < _STRIP:
-        return None
-    height = reading.layout.page_of(label.cell).letter_height
-    right = next(iter(row.cells_right_of(label.cell)), None)
-    end = right.box.x0 if right else float("inf")
-    for below in reading.layout.rows[row.index + 1 : row.index + 1 + _STRIP_REACH]:
-        near = below.box.y0 - row.box.y1 <= _STRIP_GAP * height
-        if below.page_number != row.page_number or not near:
-            return None
-        if any(reading.labels.opening(cell) for cell in below.cells):
-            return None
-        inside = [
-            amount
-            for cell in below.cells
-            for amount in _money(reading, cell)
-            if label.cell.box.x0 - height <= amount.box.x0 and amount.box.x1 < end + height
-        ]
-        if inside:
-            return inside[0]
-    return None
+    """Whether what follows the label in its cell is a rate: "VAT 20 %", "w tym VAT 23%"."""
+    before, behind = label.cell.text[: label.span.start], label.cell.text[label.span.end :]
+    return (
+        "%" in behind
+        and sum(c.isalnum() for c in before) <= _LEADING_WORDS
+        and sum(c.isalpha() for c in behind) <= _OTHER_TEXT
+    )
 
 
 def _exclusive(sums: Sequence[_Sum]) -> list[_Sum]:
@@ -211,7 +195,8 @@ def _agreeing(sums: Sequence[_Sum]) -> list[_Sum]:
             for gross in by_field["total"]:
                 distinct = len({net.amount, tax.amount, gross.amount}) == 3
                 off = net.amount.value + tax.amount.value - gross.amount.value
-                if distinct and tax.amount.value and abs(off) <= _CENT:
+                untaxed = not tax.amount.value and gross.label.span != net.label.span
+                if distinct and (tax.amount.value or untaxed) and abs(off) <= _CENT:
                     raised |= {id(net), id(tax), id(gross)}
                     nets.add(id(net.amount))
     judged = []

@@ -10,6 +10,7 @@ from itertools import takewhile
 
 from lib.domain.extraction import Candidate
 from lib.kie.invoices.reading import Reading
+from lib.kie.invoices.sum_strips import in_strip
 from lib.kie.layout import Row, Span
 from lib.kie.mentions import AmountMention
 
@@ -41,9 +42,25 @@ def find_tax_lines(reading: Reading) -> list[TaxLine]:
         line = _whole_line(reading, row) or _labelled_line(reading, row)
         if line:
             unique.setdefault((line.rate_value, line.amount.value), line)
+    for line in _in_strips(reading):
+        unique.setdefault((line.rate_value, line.amount.value), line)
     found = [line if line.base else _with_base(reading, line) for line in unique.values()]
     complete = [line for line in found if line.base]
     return complete or found
+
+
+def _in_strips(reading: Reading) -> Iterator[TaxLine]:
+    """Taxes that stand in boxes under their rates: "VAT 20 %", "A = VAT 20 % on 205.50"."""
+    for label in reading.labels.of(*_TAX_FIELDS):
+        if not label.clear or not reading.outside_table(label.cell):
+            continue
+        named = reading.mentions.amounts(label.cell)
+        rate = next((a for a in named if a.match.percent and 0 <= a.value <= _LARGEST_RATE), None)
+        tax = in_strip(reading, label) if rate else None
+        if rate and tax:
+            bases = (a for a in named if a.is_exact and not a.match.percent)
+            base = next((a for a in bases if _is_share(a, rate.value, tax)), None)
+            yield TaxLine(rate.span, rate.value, base, tax)
 
 
 def _with_base(reading: Reading, line: TaxLine) -> TaxLine:
