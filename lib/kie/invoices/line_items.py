@@ -167,13 +167,22 @@ def _says_what(item: Item) -> bool:
 
 
 def _legend(layout: Layout, mentions: Mentions, covered: set[int]) -> dict[str, Span]:
-    """Letters that stand for tax rates in the lines, and where the sums say for which."""
+    """Letters that stand for tax rates in the lines, and where the sums say for which.
+
+    At the start of a row, or of a box in a strip of sums.
+    """
     found: dict[str, Span] = {}
     for row in layout.rows:
-        match = _LETTER.match(row.cells[0].text) if row.index not in covered else None
-        rates = [amount for amount in mentions.row_amounts(row) if amount.match.percent]
-        if match and rates:
-            found.setdefault(match[1], rates[0].span)
+        if row.index in covered:
+            continue
+        for cell in row.cells:
+            match = _LETTER.match(cell.text)
+            amounts = mentions.amounts(cell)
+            if match and cell is row.cells[0]:
+                amounts = mentions.row_amounts(row)
+            rates = [amount for amount in amounts if amount.match.percent]
+            if match and rates:
+                found.setdefault(match[1], rates[0].span)
     return found
 
 

@@ -324,7 +324,10 @@ def _options(slot: _Slot, mentions: Mentions, labels: Labels) -> tuple[str, ...]
     for name in sorted(slot.names):
         names.setdefault(name)
     found = list(names)[:_LARGEST_OPTIONS]
-    # "Price" may head the line's amount too where another price stands left of it.
+    # "Price" may head the line's amount too where another price stands left of it, and "VAT" the
+    # tax where the rate has a column of its own.
+    if "tax_rate" in found and "%" not in text:
+        found.append("tax_amount")
     return tuple(dict.fromkeys([*found, *(["amount"] if set(found) & set(_PRICES) else [])]))
 
 

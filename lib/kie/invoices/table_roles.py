@@ -97,7 +97,7 @@ def _factors(
     roles: Mapping[str, str], numbers: Mapping[str, Sequence[Decimal | None]], order: Sequence[str]
 ) -> dict[str, str]:
     """Roles by key so that quantity x unit price is the amount on most lines; none where it is."""
-    if roles.keys() >= set(_FACTORS) and _share(_FACTORS, numbers, roles) >= _TRUSTED:
+    if roles.keys() >= set(_FACTORS) and _share(_FACTORS, numbers) >= _TRUSTED:
         return {}
     numeric = [key for key in order if sum(n is not None for n in numbers[key])][:_MOST_NUMERIC]
     best: tuple[float, int, tuple[str, ...]] = (0.0, 0, ())
@@ -114,14 +114,11 @@ def _factors(
     return dict(zip(best[2], _FACTORS, strict=True))
 
 
-def _share(
-    triple: Sequence[str],
-    numbers: Mapping[str, Sequence[Decimal | None]],
-    roles: Mapping[str, str] | None = None,
-) -> float:
-    """Of the lines with all three numbers the share whose product holds; 0 where few have them."""
+def _share(triple: Sequence[str], numbers: Mapping[str, Sequence[Decimal | None]]) -> float:
+    """Of the lines with all three numbers the share whose product holds, less a discount that is
+    printed; 0 where few have them."""
     rows = list(_rows(triple, numbers))
-    discounts = numbers.get("discount", ()) if roles else ()
+    discounts = () if "discount" in triple else numbers.get("discount", ())
     held = 0
     for index, (quantity, price, amount) in rows:
         less = discounts[index] if index < len(discounts) else None
