@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from lib.domain.extraction import Candidate
+from lib.kie.invoices.address_blocks import town_parts
 from lib.kie.invoices.key_values import Hit, as_candidates, identifier_spans, text_spans
 from lib.kie.invoices.labels import FieldLabel
 from lib.kie.invoices.parties import Party
@@ -32,7 +33,7 @@ _OWN_BLOCK = 0.1
 _LESS_TELLING = 0.2
 _PERSONAL = frozenset({"stnr", "idnr", "codice_fiscale"})  # only where no VAT id is printed
 _TAX_LABELS = ("vendor_tax_id", "customer_tax_id")
-_POSTCODE = re.compile(r"(?:.* )?\d{4,5}-\d{3}")  # of Brazil or Portugal: no phone number is grouped so
+_POSTCODE = re.compile(r"(?:.* )?\d{4,5}-\d{3}")  # Brazil, Portugal: no phone is grouped so
 _SHORT_LABEL = re.compile(r"(?:^|[\s|·(])(?:T|P|Ph|Tf)[.:]\s*$")
 _NOT_TAX = frozenset({"siret", "siren", "uen", "cvr", "orgnr", "ytunnus", "bn"})
 
@@ -149,11 +150,16 @@ def _contacts(
         plain = span.cell.index in vendor and not reading.labels.opening(span.cell)
         if field == "vendor_phone" and not (labelled or match.valid or plain):
             continue
-        if field == "vendor_phone" and not labelled and _POSTCODE.fullmatch(span.text):
+        if field == "vendor_phone" and not labelled and _is_postal(span):
             continue
         score = 0.7 + _LABELLED * labelled - 0.5 * (span.cell.index in customer)
         found.append(reading.mentions.candidate([span], score))
     return _ranked(found)
+
+
+def _is_postal(span: Span) -> bool:
+    """Whether a number is a post code, or one of a one-line address."""
+    return bool(_POSTCODE.fullmatch(span.text) or town_parts(span.cell))
 
 
 def _near_labels(reading: Reading, cell: Cell) -> list[FieldLabel]:

@@ -309,8 +309,8 @@ def _breaks(reading: Reading, cell: Cell, *, below: bool = False) -> bool:
     """Whether a line can't belong to an address: a heading, a sentence, a title, a sum."""
     if len(cell.line.words) > _LONGEST_LINE or len(one_line_parts(cell)) >= 4:
         return True
-    if reading.mentions.dates(cell):
-        return True
+    if reading.mentions.dates(cell) and "street" not in reading.labels.leading_cues(cell):
+        return True  # but "rue du 8 mai 1945"
     if below and "contact" in reading.labels.leading_cues(cell):
         return True
     if not below and _is_contact(reading, cell):
