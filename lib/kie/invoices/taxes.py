@@ -45,8 +45,8 @@ def find_tax_lines(reading: Reading) -> list[TaxLine]:
     for line in _in_strips(reading):
         unique.setdefault((line.rate_value, line.amount.value), line)
     found = [line if line.base else _with_base(reading, line) for line in unique.values()]
-    complete = [line for line in found if line.base]
-    return complete or found
+    complete = {line.rate_value for line in found if line.base}
+    return [line for line in found if line.base or line.rate_value not in complete]
 
 
 def _in_strips(reading: Reading) -> Iterator[TaxLine]:
