@@ -12,6 +12,7 @@ from lib.domain.deadline import Deadline
 from lib.domain.document import Page
 from lib.domain.geometry import Polygon
 from lib.domain.page_images import EncodedImage, ImageLimits
+from lib.domain.tracing import NO_SPAN, Span
 from lib.errors import Error, Kind
 from lib.inference.client import Call, ChatAnswer, Snapshot, TiltAnswers
 from lib.inference.wire import AnswersRequest, ChatRequest, FinishReason, QuestionAnswer
@@ -44,6 +45,7 @@ class ScriptedClient:
         *,
         cancellation: Cancellation | None = None,
         request_id: str | None = None,
+        span: Span = NO_SPAN,
     ) -> ChatAnswer:
         self.deadlines.append(deadline)
         reply = self._next(request, cancellation)
@@ -57,6 +59,7 @@ class ScriptedClient:
         *,
         cancellation: Cancellation | None = None,
         request_id: str | None = None,
+        span: Span = NO_SPAN,
     ) -> TiltAnswers:
         reply = self._next(request, cancellation)
         if isinstance(reply, TiltAnswers):

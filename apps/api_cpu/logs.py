@@ -6,17 +6,23 @@ import logging
 import re
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
+from apps.api_cpu.request_context import RequestContext
 from apps.api_cpu.wire import dump, timestamp
 
 if TYPE_CHECKING:
     from loguru import Message, Record
 
 API_KEY_SHAPE = re.compile(r"ocr_[0-9a-f]{12}_[A-Za-z0-9_-]{20,}")
+# Whatever is logged on behalf of a request or a job says whose it is.
+_working_for: ContextVar[RequestContext | None] = ContextVar("working_for", default=None)
 _BEARER = re.compile(r"(?i)(bearer\s+|x-api-key\W+)\S+")
 
 
@@ -27,7 +33,7 @@ def set_up_logging(level: str, style: str | None) -> None:
     """
     as_text = sys.stderr.isatty() if style is None else style == "text"
     logger.remove()
-    logger.configure(patcher=_mask)
+    logger.configure(patcher=_complete)
     sink = _write_text if as_text else _write_json
     logger.add(sink, level=level, backtrace=False, diagnose=False, catch=True)
     logging.basicConfig(handlers=[_Forward()], level=level, force=True)
@@ -41,6 +47,16 @@ def set_up_logging(level: str, style: str | None) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # It quotes the bytes that it does not like.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def within(context: RequestContext) -> Iterator[None]:
+    """Have every record of the block, and of threads begun in it, say whose work it is."""
+    token = _working_for.set(context)
+    try:
+        yield
+    finally:
+        _working_for.reset(token)
 
 
 def info(message: str, **fields: object) -> None:
@@ -75,7 +91,19 @@ def masked(text: str) -> str:
     return _BEARER.sub(r"\1***", API_KEY_SHAPE.sub("ocr_***", text))
 
 
-def _mask(record: Record) -> None:
+def _complete(record: Record) -> None:
+    """Add the ids of the work, which may have become known since it began, and mask keys."""
+    context = _working_for.get()
+    if context is not None:
+        ids = {
+            "request_id": context.request_id,
+            "job_id": context.job_id,
+            "key_id": context.key_id,
+            "trace_id": context.span.trace_id,
+        }
+        for name, value in ids.items():
+            if value is not None:
+                record["extra"].setdefault(name, value)
     record["message"] = masked(record["message"])
     for name, value in record["extra"].items():
         if isinstance(value, str):

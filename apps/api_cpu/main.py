@@ -60,6 +60,9 @@ from apps.api_cpu.settings import Settings
 from apps.api_cpu.shutdown import Shutdown
 from apps.api_cpu.stations import Reader, build_reader
 from apps.api_cpu.tasks.endpoints import router as tasks
+from apps.api_cpu.tracing.build import build_tracer
+from apps.api_cpu.tracing.middleware import TracingMiddleware
+from apps.api_cpu.tracing.tracer import NoTracer
 from apps.api_cpu.vendors.endpoints import router as vendors
 from apps.api_cpu.web.endpoints import mount as mount_page
 from apps.api_cpu.webhooks.endpoints import SHOWN_MODELS as WEBHOOK_MODELS
@@ -121,6 +124,8 @@ def create_app(
     app.add_middleware(SlowBodyMiddleware, patience_s=settings.body_patience_s)
     app.state.access_limits = build_access_limits(settings)
     _rule_browsers(app, settings)
+    app.state.tracer = NoTracer()
+    app.add_middleware(TracingMiddleware)
     app.add_middleware(RequestMiddleware, security_headers=security_headers(settings.hsts_seconds))
     app.state.metrics = metrics = Metrics()
     app.state.metrics_token = settings.metrics_token
@@ -166,7 +171,11 @@ def _start(
 ) -> Callable[[], None]:
     """Open everything and put it where the endpoints find it; returns what closes it again."""
     with ExitStack() as opened:
-        services = build_services(settings, opened, make_reader, observer=app.state.metrics)
+        tracer = app.state.tracer = build_tracer(settings)
+        opened.callback(tracer.stop)
+        services = build_services(
+            settings, opened, make_reader, observer=app.state.metrics, tracer=tracer
+        )
         reader = services.reader
         keys = build_keys(settings)
         readiness = Readiness(services.store, reader.is_ready)

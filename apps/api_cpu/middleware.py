@@ -54,28 +54,29 @@ class RequestMiddleware:
                     headers.setdefault(name, value)
             await send(message)
 
-        try:
-            if id_is_good:
-                await self._app(scope, receive, send_with_headers)
-            else:
-                bad_id = invalid("X-Request-ID", "must match the pattern of request ids")
-                answer = error_response(bad_id, context.request_id)
-                await answer(scope, receive, send_with_headers)
-        except Exception as exc:  # noqa: BLE001 the 500 handler: nothing may leave without an envelope
-            logs.unexpected(exc, request_id=context.request_id, path=route_of(scope))
-            if status == 0:
-                answer = error_response(internal_error(), context.request_id)
-                await answer(scope, receive, send_with_headers)
-        finally:
-            logs.info(
-                "request",
-                request_id=context.request_id,
-                key_id=context.key_id,
-                method=scope["method"] if _is_method(scope["method"]) else "?",
-                path=route_of(scope),
-                status=status,
-                ms=round((time.monotonic() - started) * 1000),
-            )
+        with logs.within(context):
+            try:
+                if id_is_good:
+                    await self._app(scope, receive, send_with_headers)
+                else:
+                    bad_id = invalid("X-Request-ID", "must match the pattern of request ids")
+                    answer = error_response(bad_id, context.request_id)
+                    await answer(scope, receive, send_with_headers)
+            except Exception as exc:  # noqa: BLE001 the 500 handler: nothing may leave without an envelope
+                logs.unexpected(exc, request_id=context.request_id, path=route_of(scope))
+                if status == 0:
+                    answer = error_response(internal_error(), context.request_id)
+                    await answer(scope, receive, send_with_headers)
+            finally:
+                logs.info(
+                    "request",
+                    request_id=context.request_id,
+                    key_id=context.key_id,
+                    method=method_of(scope),
+                    path=route_of(scope),
+                    status=status,
+                    ms=round((time.monotonic() - started) * 1000),
+                )
 
 
 class BodyLimitMiddleware:
@@ -182,8 +183,10 @@ def body_too_large(limit: int) -> Error:
     return Error("payload_too_large", Kind.TOO_LARGE, "The request is too large.", {"limit": limit})
 
 
-def _is_method(text: str) -> bool:
-    return text.isalpha() and len(text) <= _LONGEST_METHOD
+def method_of(scope: Scope) -> str:
+    """The method as it was sent, where it is a word."""
+    sent = str(scope["method"])
+    return sent if sent.isalpha() and len(sent) <= _LONGEST_METHOD else "?"
 
 
 def route_of(scope: Scope) -> str:

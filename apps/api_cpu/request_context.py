@@ -11,6 +11,8 @@ from typing import cast
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from lib.domain.tracing import NO_SPAN, Span
+
 REQUEST_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 _REQUEST_ID = re.compile(REQUEST_ID_PATTERN.removesuffix("$") + r"\Z")
 _STATE_KEY = "request_context"
@@ -20,11 +22,14 @@ _STATE_KEY = "request_context"
 class RequestContext:
     """Filled in as the request is understood; the access log and the envelope read it.
 
-    `headers` are sent with its answer, whatever that is.
+    `headers` are sent with its answer, whatever that is. `job_id`: the job that it belongs to, or
+    has become. `span` is what is done for it in a trace.
     """
 
     request_id: str
     key_id: str | None = None
+    job_id: str | None = None
+    span: Span = NO_SPAN
     headers: dict[str, str] = field(default_factory=dict)
 
 

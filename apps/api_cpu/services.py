@@ -52,6 +52,7 @@ from apps.api_cpu.runs.service import RunService
 from apps.api_cpu.runs.store import RunIndex
 from apps.api_cpu.settings import Settings
 from apps.api_cpu.stations import Reader, build_reader
+from apps.api_cpu.tracing.tracer import Tracer
 from apps.api_cpu.vendors.service import NoVendorMemory, VendorService
 from apps.api_cpu.vendors.store import VendorStore
 from apps.api_cpu.webhooks.build import Webhooks, build_callback_policy, build_webhooks
@@ -100,6 +101,7 @@ def build_services(
     *,
     is_worker: bool = False,
     observer: Observer | None = None,
+    tracer: Tracer,
 ) -> Services:
     """The services for these settings; what must be closed again is put on `opened`.
 
@@ -179,9 +181,10 @@ def build_services(
         finishers,
         policy.require,
         is_worker=is_worker,
+        tracer=tracer,
     )
     told = partial(job_to_tell, jobs.store, jobs.service.result)
-    webhooks = build_webhooks(settings, DeliveryStore(jobs_engine), policy, told)
+    webhooks = build_webhooks(settings, DeliveryStore(jobs_engine), policy, told, tracer)
     return Services(
         reader=reader,
         store=store,

@@ -64,6 +64,8 @@ _OWN_PREFIXES = (
     "SYNC_",
     "VENDOR_",
 )
+# OpenTelemetry's own variables: more than we read ourselves, and alike among themselves.
+_OF_OTHERS = ("OTEL_",)
 # Kubernetes adds variables named after every service of a namespace, such as OCR_PORT_8000_TCP.
 _SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT(_\d+_(TCP|UDP)(_\w+)?)?$")
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
@@ -391,6 +393,25 @@ class Settings(BaseSettings):
         "Default: text where stderr is a terminal, else JSON."
     )
 
+    otel_exporter_otlp_endpoint: str | None = Field(
+        description="Where traces go: an OpenTelemetry collector's address such as "
+        "`http://collector:4318`. Default: none are made. docs/traces.md; the SDK's other `OTEL_*` "
+        "variables work as well."
+    )
+    otel_exporter_otlp_traces_endpoint: str | None = Field(
+        description="The same with its path, such as `https://collector/v1/traces`; goes first."
+    )
+    otel_exporter_otlp_protocol: Literal["http/protobuf"] = Field(
+        description="How traces are sent."
+    )
+    otel_exporter_otlp_traces_protocol: Literal["http/protobuf"] = Field(
+        description="As `OTEL_EXPORTER_OTLP_PROTOCOL`."
+    )
+    otel_traces_exporter: Literal["otlp", "none"] = Field(
+        description="`none` makes no traces, whatever the endpoint says."
+    )
+    otel_sdk_disabled: bool = Field(description="1 is the same as `OTEL_TRACES_EXPORTER=none`.")
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -483,6 +504,16 @@ class Settings(BaseSettings):
     def inference_key(self) -> str:
         """The inference servers' key; empty where they ask for none."""
         return self.vllm_api_key.get_secret_value() if self.vllm_api_key else ""
+
+    @property
+    def traces_endpoint(self) -> str | None:
+        """The URL that spans are posted to; None for no traces."""
+        if self.otel_sdk_disabled or self.otel_traces_exporter == "none":
+            return None
+        if self.otel_exporter_otlp_traces_endpoint is not None:
+            return self.otel_exporter_otlp_traces_endpoint
+        base = self.otel_exporter_otlp_endpoint
+        return None if base is None else base.rstrip("/") + "/v1/traces"
 
     @property
     def asks_for_keys(self) -> bool:
@@ -674,7 +705,7 @@ def refuse_misspelt(environment: Iterable[str]) -> None:
     known = variable_names()
     for name in sorted(environment):
         upper = name.upper()
-        if upper in known:
+        if upper in known or upper.startswith(_OF_OTHERS):
             continue
         if _SERVICE_LINK.search(upper):
             continue

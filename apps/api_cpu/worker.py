@@ -16,6 +16,7 @@ from apps.api_cpu import console, logs
 from apps.api_cpu.artifacts.stores.build import check_artifact_store
 from apps.api_cpu.services import build_services
 from apps.api_cpu.stations import check_configs
+from apps.api_cpu.tracing.build import build_tracer
 from lib.errors import Error
 
 # 128 + SIGINT, as shells count.
@@ -39,7 +40,9 @@ def worker_command(
         check_configs()
         check_artifact_store(settings)
         with ExitStack() as opened:
-            jobs = build_services(settings, opened, is_worker=True).jobs
+            tracer = build_tracer(settings)
+            opened.callback(tracer.stop)
+            jobs = build_services(settings, opened, is_worker=True, tracer=tracer).jobs
             opened.callback(jobs.stop, settings.shutdown_grace_s)
             jobs.start()
 

@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from typing import TypeVar
 
 import anyio
 
 from lib.domain.deadline import Deadline
+from lib.domain.tracing import NO_SPAN, Span, SpanKind
 from lib.errors import Error
 from lib.inference.addresses import AddressBook
 from lib.inference.breaker import BreakerPolicy
@@ -67,6 +69,7 @@ class _Call:
     body: bytes
     deadline: Deadline
     request_id: str | None
+    span: Span
     causes: tuple[str, ...] = ()
     tried: list[Upstream] = field(default_factory=list)
     once_more: Upstream | None = None
@@ -107,19 +110,27 @@ class AsyncInferenceClient:
         self._upstreams = Upstreams(addresses, connect, settings.breaker, clock)
 
     async def complete(
-        self, request: ChatRequest, deadline: Deadline, request_id: str | None = None
+        self,
+        request: ChatRequest,
+        deadline: Deadline,
+        request_id: str | None = None,
+        span: Span = NO_SPAN,
     ) -> ChatAnswer:
         """See `InferenceClient.complete`. Raises ValueError for a request to stream."""
         if request.stream:
             raise ValueError("this client does not stream")
-        call = _Call(CHAT_ROUTE, request.to_json(), deadline, request_id)
+        call = _Call(CHAT_ROUTE, request.to_json(), deadline, request_id, span)
         return await self._answered(call, chat_answer)
 
     async def answers(
-        self, request: AnswersRequest, deadline: Deadline, request_id: str | None = None
+        self,
+        request: AnswersRequest,
+        deadline: Deadline,
+        request_id: str | None = None,
+        span: Span = NO_SPAN,
     ) -> TiltAnswers:
         """See `InferenceClient.answers`."""
-        call = _Call(ANSWERS_ROUTE, request.to_json(), deadline, request_id)
+        call = _Call(ANSWERS_ROUTE, request.to_json(), deadline, request_id, span)
         return await self._answered(call, partial(tilt_answers, request))
 
     async def probe(self, deadline: Deadline) -> Snapshot:
@@ -186,17 +197,47 @@ class AsyncInferenceClient:
                 raise (last or failure).error(call.causes) from None
             call.tried.append(upstream)
             try:
-                with upstream.request():
-                    body = await upstream.exchange.post(
-                        call.route, call.body, call.request_id, fresh=fresh
-                    )
-                    return read(body, call.causes, self._clock() - started)
+                return await self._attempt(call, upstream, read, started, fresh=fresh)
             except Failure as failure:
                 last = failure
             call.causes = (*call.causes, last.cause.value)
             pause_s = self._pause_s(call, upstream, last)
             self._counts.retries[last.cause.value] += 1
             await anyio.sleep(pause_s)
+
+    async def _attempt(
+        self,
+        call: _Call,
+        upstream: Upstream,
+        read: _Reader[_Answer],
+        started: float,
+        *,
+        fresh: bool,
+    ) -> _Answer:
+        """One attempt at one server. Raises `Failure`."""
+        attributes = {
+            **upstream.exchange.attributes(call.route),
+            "http.request.resend_count": len(call.causes) or None,
+        }
+        with call.span.child("POST", SpanKind.CLIENT, attributes) as span:
+            named = {} if call.request_id is None else {"X-Request-Id": call.request_id}
+            try:
+                with upstream.request():
+                    body = await upstream.exchange.post(
+                        call.route, call.body, {**named, **span.carrier}, fresh=fresh
+                    )
+                    answer = read(body, call.causes, self._clock() - started)
+            except Failure as failure:
+                span.note({"http.response.status_code": failure.status})
+                span.fail(failure.cause.value)
+                raise
+            span.note(
+                {
+                    "http.response.status_code": HTTPStatus.OK.value,
+                    "http.response.body.size": len(body),
+                }
+            )
+            return answer
 
     def _pause_s(self, call: _Call, upstream: Upstream, failure: Failure) -> float:
         """Seconds before the next attempt. Raises `Error` when there is none."""

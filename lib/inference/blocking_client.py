@@ -12,6 +12,7 @@ from anyio.from_thread import start_blocking_portal
 
 from lib.domain.cancellation import Canceled, Cancellation
 from lib.domain.deadline import Deadline
+from lib.domain.tracing import NO_SPAN, Span
 from lib.errors import Error, Kind
 from lib.inference.addresses import AddressBook
 from lib.inference.async_client import AsyncInferenceClient, ClientSettings
@@ -45,11 +46,12 @@ class BlockingInferenceClient:
         *,
         cancellation: Cancellation | None = None,
         request_id: str | None = None,
+        span: Span = NO_SPAN,
     ) -> ChatAnswer:
         """See `InferenceClient`."""
 
         async def call() -> ChatAnswer:
-            return await self._client.complete(request, deadline, request_id)
+            return await self._client.complete(request, deadline, request_id, span)
 
         return self._wait(call, cancellation)
 
@@ -60,11 +62,12 @@ class BlockingInferenceClient:
         *,
         cancellation: Cancellation | None = None,
         request_id: str | None = None,
+        span: Span = NO_SPAN,
     ) -> TiltAnswers:
         """See `InferenceClient`."""
 
         async def call() -> TiltAnswers:
-            return await self._client.answers(request, deadline, request_id)
+            return await self._client.answers(request, deadline, request_id, span)
 
         return self._wait(call, cancellation)
 

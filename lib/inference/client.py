@@ -8,6 +8,7 @@ from typing import Protocol
 
 from lib.domain.cancellation import Cancellation
 from lib.domain.deadline import Deadline
+from lib.domain.tracing import NO_SPAN, Span
 from lib.inference.wire import AnswersRequest, ChatRequest, FinishReason, QuestionAnswer, score
 
 
@@ -132,8 +133,11 @@ class InferenceClient(Protocol):
         *,
         cancellation: Cancellation | None = None,
         request_id: str | None = None,
+        span: Span = NO_SPAN,
     ) -> ChatAnswer:
-        """The answer to a chat request. `request_id` goes along as `X-Request-Id`."""
+        """The answer to a chat request. `request_id` goes along as `X-Request-Id`; each attempt is
+        a part of `span`, and goes along as `traceparent`.
+        """
         ...
 
     def answers(
@@ -143,6 +147,7 @@ class InferenceClient(Protocol):
         *,
         cancellation: Cancellation | None = None,
         request_id: str | None = None,
+        span: Span = NO_SPAN,
     ) -> TiltAnswers:
         """The answers of a TILT server to questions about one document."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -13,6 +13,7 @@ from http import HTTPStatus
 import anyio
 import httpx
 
+from lib.domain.tracing import Attributes
 from lib.inference.failures import Cause, Failure, failure_of
 from lib.inference.secret import Secret
 
@@ -20,6 +21,7 @@ _LARGEST_ERROR_BODY = 64 * 1024
 _KEEPALIVE_S = 4.0
 """uvicorn, and with it vLLM, closes an idle connection after 5 s: ours are given up before."""
 
+_PORTS = {"http": 80, "https": 443}
 _BROKEN = (httpx.NetworkError, httpx.RemoteProtocolError)
 
 
@@ -70,13 +72,27 @@ class Exchange:
         self._tls: ssl.SSLContext | None = None
         self._closed = False
 
+    def attributes(self, route: str) -> Attributes:
+        """What a trace says of a request: never the user and password that an address may hold.
+
+        https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span
+        """
+        url = self._url(route).copy_with(userinfo=b"", query=None)
+        return {
+            "http.request.method": "POST",
+            "server.address": url.host,
+            "server.port": url.port or _PORTS.get(url.scheme),
+            "url.full": str(url),
+        }
+
     async def post(
-        self, route: str, body: bytes, request_id: str | None = None, *, fresh: bool = False
+        self, route: str, body: bytes, headers: Mapping[str, str], *, fresh: bool = False
     ) -> bytes:
-        """The body of a 200; with `fresh` on a new connection. Raises `Failure` for all else."""
-        headers = {**self._headers, "Content-Type": "application/json"}
-        if request_id is not None:
-            headers["X-Request-Id"] = request_id
+        """The body of a 200; with `fresh` on a new connection. Raises `Failure` for all else.
+
+        `headers` are sent besides the usual ones.
+        """
+        headers = {**headers, **self._headers, "Content-Type": "application/json"}
         request = self._request("POST", route, headers, body)
         with anyio.move_on_after(self._timeouts.attempt_s):
             async with self._place():
@@ -96,14 +112,16 @@ class Exchange:
         await self._let_go()
 
     def _request(
-        self, method: str, route: str, headers: dict[str, str], body: bytes | None = None
+        self, method: str, route: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> httpx.Request:
         waits = self._timeouts
         limits = {"connect": waits.connect_s, "read": waits.read_s, "write": waits.write_s}
-        url = self._base.copy_with(path=self._base.path.rstrip("/") + route)
         return httpx.Request(
-            method, url, headers=headers, content=body, extensions={"timeout": limits}
+            method, self._url(route), headers=headers, content=body, extensions={"timeout": limits}
         )
+
+    def _url(self, route: str) -> httpx.URL:
+        return self._base.copy_with(path=self._base.path.rstrip("/") + route)
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:

@@ -110,16 +110,16 @@ def _with_model(
 ) -> FieldsRead:
     rules, task = document.rules, document.task
     if station.cascade_below is None:
-        with document.watch.station("model"):
-            raw = model.read_over(rules, document.pages, task)
+        with document.watch.station("model") as span:
+            raw = model.within(span).read_over(rules, document.pages, task)
         return FieldsRead(task, document.finish(raw), station.backend, model.name)
     first = document.finish(rules)
     doubts = doubtful_fields(first, task, station.cascade_below)
     views = views_of(doubts, rules, document.pages)
     if not doubts or not views:
         return FieldsRead(task, first, CPU, rules_name)
-    with document.watch.station("model"):
-        asked = model.ask(rules, document.pages, doubts, views)
+    with document.watch.station("model") as span:
+        asked = model.within(span).ask(rules, document.pages, doubts, views)
     reading = document.finish(merged(rules, asked, doubts))
     return FieldsRead(task, reading, station.backend, model.name)
 

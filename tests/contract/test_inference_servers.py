@@ -155,7 +155,7 @@ def sent(url: str, name: str, case: Case) -> bytes:
         try:
             if case.method == "GET":
                 return await exchange.get(case.route, 30)
-            return await exchange.post(case.route, case.data, name)
+            return await exchange.post(case.route, case.data, {"X-Request-Id": name})
         finally:
             await exchange.close()
 

@@ -33,7 +33,7 @@ from apps.api_cpu.extractions.schemas import Accepted
 from apps.api_cpu.idempotency.once import Attempt, Made, once
 from apps.api_cpu.jobs.endpoints import accepted_response
 from apps.api_cpu.openapi import IDEMPOTENCY_KEY, Responses, answers, errors, promised
-from apps.api_cpu.request_context import new_request_id
+from apps.api_cpu.request_context import context_of, new_request_id
 from apps.api_cpu.wire import WireResponse, load_untrusted
 from lib.domain.deadline import Deadline
 
@@ -177,7 +177,9 @@ async def _batch(request: Request, caller: Caller, plan_of: MakePlan, *, later: 
             await attempt.names(plan.run_id)
             if attempt.follows_dead:
                 await run_in_threadpool(service.release, plan.run_id, caller)
-            job = await run_in_threadpool(service.accept, plan, caller)
+            context = context_of(request)
+            job = await run_in_threadpool(service.accept, plan, caller, context.span)
+            context.job_id = job.job_id
             if patience_s:
                 job = await service.ended(
                     job, caller, patience_s, gives_up=later or not prefers.wait

@@ -20,10 +20,13 @@ from apps.api_cpu.jobs.rows import Kind as JobKind
 from apps.api_cpu.jobs.runner import OF_THE_KIND
 from apps.api_cpu.jobs.schemas import accepted, poll_url
 from apps.api_cpu.jobs.service import JobService
+from apps.api_cpu.jobs.traces import SEND, sending
 from apps.api_cpu.request_context import new_request_id
 from apps.api_cpu.runs.store import RunIndex, StoredRun
 from apps.api_cpu.shutdown import shutting_down
+from apps.api_cpu.tracing.tracer import Carrier, portable
 from apps.api_cpu.wire import dump
+from lib.domain.tracing import Span, SpanKind
 from lib.errors import Error, Kind
 
 TRUTH_REF = "gt_input_ref"
@@ -53,18 +56,23 @@ class BatchService:
         self._jobs = jobs
         self._clock = clock
 
-    def accept(self, plan: Plan, caller: Caller) -> Job:
-        """The job; it will be run, whatever happens.
+    def accept(self, plan: Plan, caller: Caller, span: Span) -> Job:
+        """The job; it will be run, whatever happens. `span` is the request's.
 
         Raises `conflict` when the run id is taken, `too_many_jobs`, `shutting_down`,
         `storage_unavailable`; nothing of it is left then, inputs held under its id included.
         """
+        attributes = sending(plan.job_id, len(plan.sources))
+        with span.child(SEND, SpanKind.PRODUCER, attributes) as sent:
+            return self._accepted(plan, caller, sent.carrier)
+
+    def _accepted(self, plan: Plan, caller: Caller, carrier: Carrier) -> Job:
         now = self._clock()
         try:
             self._reserve(plan, caller, now)
             try:
                 items = [self._item(source, plan, caller, now) for source in plan.sources]
-                return self._jobs.submit(self._job(plan, caller, now), items)
+                return self._jobs.submit(self._job(plan, caller, now, carrier), items)
             except Error:
                 self._runs.release(plan.run_id, caller.key_id)
                 raise
@@ -152,7 +160,7 @@ class BatchService:
             self._inputs.keep(reference, caller)
         return reference
 
-    def _job(self, plan: Plan, caller: Caller, now: datetime) -> Job:
+    def _job(self, plan: Plan, caller: Caller, now: datetime, carrier: Carrier) -> Job:
         options: dict[str, Any] = plan.options.model_dump(
             mode="json", exclude=_NOT_OF_THE_JOB, exclude_none=True
         )
@@ -173,4 +181,5 @@ class BatchService:
             concurrency=plan.concurrency,
             callback_url=plan.callback_url,
             persist_inputs=plan.is_kept,
+            trace=portable(carrier),
         )

@@ -227,6 +227,7 @@ jobs = Table(
     Column("result_rel", String(200)),
     Column("error", Text),
     Column("version", Integer, nullable=False),
+    Column("trace", Text),
 )
 
 # One row a document of a job. `ended` is the how-manieth of its job it was to succeed or fail;
@@ -286,6 +287,7 @@ webhook_deliveries = Table(
     Column("last_problem", String(20)),
     Column("last_status", Integer),
     Column("finished_at", Float),
+    Column("trace", Text),
 )
 
 # Which version of a key's signing secret is in use; the secrets themselves are stored nowhere.

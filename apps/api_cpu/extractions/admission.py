@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable
@@ -150,7 +151,9 @@ class Admission:
         this owner do, `shutting_down` after `close`.
         """
         self.require_room(owner)
-        place = _Place(owner, work, deadline, asyncio.get_running_loop().create_future())
+        # A thread of its own would not know whose request it works for.
+        within = partial(contextvars.copy_context().run, work)
+        place = _Place(owner, within, deadline, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(owner, deque()).append(place)
         self._fill()
         return Admitted(place.future, partial(self._left, weakref.ref(place)))

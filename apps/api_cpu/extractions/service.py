@@ -32,6 +32,7 @@ from lib.domain.cancellation import Canceled
 from lib.domain.deadline import Deadline
 from lib.domain.extraction import Hints
 from lib.domain.task import Task
+from lib.domain.tracing import Attributes
 from lib.errors import Error, Kind
 from lib.kie.models.sight import Asking
 from lib.pipelines.extract import Pipeline, Stations, extract
@@ -134,6 +135,14 @@ class ExtractionService:
 
         Raises `Error`, having noted in `draft` how far it came: `fail` then writes the artifact.
         """
+        attributes = {"ocr.request.id": draft.request_id, "ocr.document.size": draft.image_size}
+        with draft.context.span.child("extract", attributes=attributes) as span:
+            draft.stopwatch.span = span
+            response = self._extracted(draft, order, deadline)
+            span.note(_told(response))
+        return response
+
+    def _extracted(self, draft: Draft, order: Order, deadline: Deadline) -> dict[str, Any]:
         options = order.options
         self._store.require_room(len(order.data or b"") if options.persist_inputs else 0)
         self._reserve(draft)
@@ -365,6 +374,18 @@ def _stored(artifact: Mapping[str, Any]) -> Stored:
     if artifact["response"] is not None:
         return Stored(artifact["status"], artifact["response"])
     return Stored(artifact["status"], {"error": artifact["error"]})
+
+
+def _told(response: Mapping[str, Any]) -> Attributes:
+    """What a trace says of an answer: counts and codes."""
+    return {
+        "ocr.document.type": response["document_type"],
+        "ocr.backend": response["backend"],
+        "ocr.model": response["model"],
+        "ocr.pages": len(response["pages"]),
+        "ocr.fields": len(response["fields"]),
+        "ocr.needs_review": response["needs_review"],
+    }
 
 
 def _wanted_model(options: ExtractRequest) -> str | None:

@@ -58,7 +58,8 @@ class JobPromises:
         draft = work.draft
         if work.withdraw():
             return self.accept(draft, work.order)
-        job, item = self._extract_jobs.prepared(draft, work.order, new_request_id())
+        carrier = draft.context.span.carrier
+        job, item = self._extract_jobs.prepared(draft, work.order, new_request_id(), carrier)
         now = self._clock()
         job = replace(
             job, status=Status.RUNNING, started_at=now, attempts=1, stage=Stage.EXTRACTING,

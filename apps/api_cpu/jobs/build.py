@@ -25,6 +25,7 @@ from apps.api_cpu.jobs.service import JobService
 from apps.api_cpu.jobs.store import JobStore
 from apps.api_cpu.jobs.telling import WebhookOutbox
 from apps.api_cpu.settings import Settings
+from apps.api_cpu.tracing.tracer import Tracer
 from lib.domain.task import Task
 
 
@@ -66,7 +67,7 @@ class Jobs:
         self.presence.stop()
 
 
-def build_jobs(
+def build_jobs(  # noqa: PLR0913 (what jobs work with, given once)
     settings: Settings,
     engine: Engine,
     extractions: ExtractionService,
@@ -76,6 +77,7 @@ def build_jobs(
     require_callback: Callable[[str], None],
     *,
     is_worker: bool,
+    tracer: Tracer,
 ) -> Jobs:
     """The jobs in this database; nothing runs before `Jobs.start`.
 
@@ -93,7 +95,7 @@ def build_jobs(
         lambda: presence.worker_id,
     )
     limits = RunnerLimits(settings.job_deadline_s, settings.jobs_retry_for_s)
-    runner = Runner(store, presence, extractions, inputs, finishing, tasks, limits)
+    runner = Runner(store, presence, extractions, inputs, finishing, tasks, limits, tracer=tracer)
     backend = build_backend(settings, runner, lambda: store.counts().queued, is_worker=is_worker)
     service = JobService(
         store,

@@ -14,6 +14,9 @@ from apps.api_cpu.inputs.content import Content
 from apps.api_cpu.jobs.finishing import Ended
 from apps.api_cpu.jobs.rows import Claim, Job, JobItem, Kind, NewItem, Status
 from apps.api_cpu.jobs.runner import BASE64_LENGTH, draft_of
+from apps.api_cpu.jobs.traces import SEND, sending
+from apps.api_cpu.tracing.tracer import Carrier, portable
+from lib.domain.tracing import SpanKind
 from lib.errors import Error
 from lib.errors import Kind as ErrorKind
 
@@ -64,9 +67,10 @@ class ExtractJobs:
         Raises `conflict`, `not_found` (of a stored input), `too_many_jobs`, `shutting_down`,
         `storage_unavailable`.
         """
-        self._extractions.accept(draft)
-        job, item = self.prepared(draft, order, job_id)
-        self.submitted(draft, job, lambda: self._submitting.submit(job, [item]))
+        with draft.context.span.child(SEND, SpanKind.PRODUCER, sending(job_id, 1)) as span:
+            self._extractions.accept(draft)
+            job, item = self.prepared(draft, order, job_id, span.carrier)
+            self.submitted(draft, job, lambda: self._submitting.submit(job, [item]))
         return job
 
     def submitted(self, draft: Draft, job: Job, submit: Callable[[], object]) -> None:
@@ -76,13 +80,19 @@ class ExtractJobs:
         except Error:
             self._inputs.release(job.job_id)
             raise
+        draft.context.job_id = job.job_id
         try:
             self._extractions.hold_id(draft)
         except Error as error:  # the job holds it for as long as the first attempt may take
             logs.warning("an id has a lease only", job_id=job.job_id, code=error.code)
 
-    def prepared(self, draft: Draft, order: Order, job_id: str) -> tuple[Job, NewItem]:
-        """A job for this request, its document held under the job's id. Raises as `accept`."""
+    def prepared(
+        self, draft: Draft, order: Order, job_id: str, carrier: Carrier
+    ) -> tuple[Job, NewItem]:
+        """A job for this request, its document held under the job's id. Raises as `accept`.
+
+        `carrier` is of the trace in which it was sent.
+        """
         kept: dict[str, Any] = order.options.model_dump(
             mode="json", exclude=_NOT_OF_THE_JOB, exclude_none=True
         )
@@ -99,6 +109,7 @@ class ExtractJobs:
             total=1,
             callback_url=order.options.callback_url,
             persist_inputs=order.options.persist_inputs,
+            trace=portable(carrier),
         )
         input_ref = self._held(draft, order, job_id)
         return job, NewItem(draft.request_id, order.options.filename, input_ref)

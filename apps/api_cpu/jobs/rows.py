@@ -62,7 +62,8 @@ class Job:
     """Accepted work. Times in Unix seconds.
 
     `done` items have succeeded (`ok`) or `failed`; `canceled` ones were given up. `finisher` is the
-    worker that writes the end; `version` counts changes.
+    worker that writes the end; `version` counts changes. `trace` is the carrier of the trace in which
+    it was accepted.
     """
 
     job_id: str
@@ -94,6 +95,7 @@ class Job:
     result_rel: str | None = None
     error: Json | None = None
     version: int = 1
+    trace: Json | None = None
 
     @property
     def owner(self) -> Caller:
@@ -143,7 +145,7 @@ class Claim:
 
 JOB_COLUMNS = tuple(field.name for field in fields(Job))
 ITEM_COLUMNS = tuple(field.name for field in fields(JobItem))
-_AS_JSON = frozenset({"options", "error", "history", "outcome"})
+_AS_JSON = frozenset({"options", "error", "history", "outcome", "trace"})
 
 
 def as_text(value: Any) -> str | None:

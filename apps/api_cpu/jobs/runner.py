@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from apps.api_cpu import logs
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.errors import error_of, invalid
 from apps.api_cpu.extractions.body import Submission
@@ -21,10 +23,13 @@ from apps.api_cpu.jobs.presence import Presence
 from apps.api_cpu.jobs.rows import Claim, Job, Status
 from apps.api_cpu.jobs.rows import Kind as JobKind
 from apps.api_cpu.jobs.store import JobStore
+from apps.api_cpu.jobs.traces import PROCESS, is_linked, processing
 from apps.api_cpu.request_context import RequestContext
+from apps.api_cpu.tracing.tracer import NoTracer, Tracer
 from apps.api_cpu.wire import timestamp
 from lib.domain.deadline import Deadline
 from lib.domain.task import Task
+from lib.domain.tracing import SpanKind
 from lib.errors import Error, Kind
 
 OF_THE_KIND = "of_the_kind"
@@ -76,7 +81,7 @@ Outcome = Mapping[str, Any] | Error | Later | Stopped
 class Runner:
     """Runs items, one at a time in each thread that asks it to. Safe to share between them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (what it works with, given once)
         self,
         store: JobStore,
         presence: Presence,
@@ -86,6 +91,7 @@ class Runner:
         tasks: Mapping[str, Task],
         limits: RunnerLimits,
         clock: Callable[[], float] = time.time,
+        tracer: Tracer | None = None,
     ) -> None:
         self._store = store
         self._presence = presence
@@ -95,6 +101,7 @@ class Runner:
         self._tasks = tasks
         self._limits = limits
         self._clock = clock
+        self._tracer = tracer or NoTracer()
 
     def run_next(self) -> bool:
         """Take an item and bring it to an end, and its job with it if it was the last one.
@@ -105,9 +112,22 @@ class Runner:
         if claim is None:
             return False
         draft = draft_of(claim)
-        with self._presence.holding(claim, draft.cancellation):
+        with self._presence.holding(claim, draft.cancellation), self._traced(claim, draft):
             self.settle(claim, draft, self._read(claim, draft))
         return True
+
+    @contextmanager
+    def _traced(self, claim: Claim, draft: Draft) -> Iterator[None]:
+        carrier = claim.job.trace or {}
+        attributes, linked = processing(claim), is_linked(claim)
+        with (
+            self._tracer.span(
+                PROCESS, SpanKind.CONSUMER, carrier, attributes, linked=linked
+            ) as span,
+            logs.within(draft.context),
+        ):
+            draft.context.span = span
+            yield
 
     def interrupt(self) -> None:
         """Stop what runs: it is handed back, and does not count as tried."""
@@ -120,6 +140,7 @@ class Runner:
     def settle(self, claim: Claim, draft: Draft, outcome: Outcome) -> None:
         """Record an attempt's outcome, unless the item is somebody else's by now."""
         now = self._clock()
+        _say(claim, draft, outcome)
         job: Job | None
         if isinstance(outcome, Stopped):
             # Canceled if its job is to be, else left to the next worker.
@@ -219,7 +240,7 @@ def draft_of(claim: Claim) -> Draft:
         ExtractRequest.model_validate(named), None, job.options.get(BASE64_LENGTH)
     )
     return Draft(
-        RequestContext(item.request_id, job.owner_key_id),
+        RequestContext(item.request_id, job.owner_key_id, job.job_id),
         job.owner,
         created_at=datetime.fromtimestamp(job.created_at, UTC),
         accepted=True,
@@ -238,3 +259,27 @@ def _vain(draft: Draft, error: Error) -> dict[str, Any]:
         "started_at": None if started is None else timestamp(started),
         "error": error.code,
     }
+
+
+def _say(claim: Claim, draft: Draft, outcome: Outcome) -> None:
+    """One line of the log for an attempt, and its outcome in the trace."""
+    code: str | None = None
+    if isinstance(outcome, Stopped):
+        word = "stopped"
+    elif isinstance(outcome, Later):
+        word, code = "later", outcome.error.code
+    elif isinstance(outcome, Error):
+        word, code = "failed", outcome.code
+    else:
+        word = "succeeded"
+    draft.context.span.note({"ocr.item.outcome": word})
+    if code is not None:
+        draft.context.span.fail(code)
+    logs.info(
+        "item",
+        number=claim.item.number,
+        attempt=claim.item.attempts,
+        outcome=word,
+        code=code,
+        ms=draft.timings_ms()["total"],
+    )

@@ -22,7 +22,15 @@ class WebhookOutbox:
         if job.callback_url is None or job.finished_at is None:
             return
         event = f"job.{job.status.value}"
-        queue(connection, job.owner_key_id, job.job_id, event, job.callback_url, job.finished_at)
+        queue(
+            connection,
+            job.owner_key_id,
+            job.job_id,
+            event,
+            job.callback_url,
+            job.finished_at,
+            job.trace,
+        )
 
 
 def job_to_tell(

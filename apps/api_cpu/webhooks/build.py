@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apps.api_cpu.settings import Settings
+from apps.api_cpu.tracing.tracer import Tracer
 from apps.api_cpu.webhooks.callback import CallbackPolicy
 from apps.api_cpu.webhooks.deliverer import Deliverer, ShownJob
 from apps.api_cpu.webhooks.sender import HttpSender
@@ -33,14 +34,18 @@ def build_callback_policy(settings: Settings) -> CallbackPolicy:
 
 
 def build_webhooks(
-    settings: Settings, store: DeliveryStore, policy: CallbackPolicy, shown_job: ShownJob
+    settings: Settings,
+    store: DeliveryStore,
+    policy: CallbackPolicy,
+    shown_job: ShownJob,
+    tracer: Tracer,
 ) -> Webhooks:
     """Webhooks of this table; nothing is sent before the deliverer starts.
 
     Raises `storage_unavailable` when the secrets' root cannot be made.
     """
     signing = build_signing_secrets(settings)
-    deliverer = Deliverer(store, HttpSender(policy), signing, shown_job)
+    deliverer = Deliverer(store, HttpSender(policy), signing, shown_job, tracer=tracer)
     return Webhooks(deliverer, WebhookService(store, deliverer.ring))
 
 

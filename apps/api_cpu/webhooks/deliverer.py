@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from apps.api_cpu import logs
+from apps.api_cpu.tracing.tracer import NoTracer, Tracer
 from apps.api_cpu.webhooks.schedule import pause_s
 from apps.api_cpu.webhooks.sender import TOTAL_S, Problem, Sender, Sent
 from apps.api_cpu.webhooks.signing import SigningSecrets, signed_headers
 from apps.api_cpu.webhooks.store import Delivery, DeliveryStore, Outcome, State
 from apps.api_cpu.wire import dump
+from lib.domain.tracing import Attributes, SpanKind
 from lib.errors import Error, Kind
 
 LARGEST_PAYLOAD = 64 * 1024
@@ -42,8 +44,10 @@ class Deliverer:
         secrets: SigningSecrets,
         shown_job: ShownJob,
         clock: Callable[[], float] = time.time,
+        tracer: Tracer | None = None,
     ) -> None:
         self._store = store
+        self._tracer = tracer or NoTracer()
         self._sender = sender
         self._secrets = secrets
         self._shown_job = shown_job
@@ -129,7 +133,7 @@ class Deliverer:
 
     async def _deliver(self, delivery: Delivery) -> None:
         try:
-            sent = await self._attempt(delivery)
+            sent = await self._traced(delivery)
         except Error as error:
             # Ours is the fault: the store or the database is away, and the webhook waits.
             logs.warning("a webhook was not sent", job_id=delivery.job_id, code=error.code)
@@ -154,7 +158,16 @@ class Deliverer:
             problem=sent.problem,
         )
 
-    async def _attempt(self, delivery: Delivery) -> Sent:
+    async def _traced(self, delivery: Delivery) -> Sent:
+        carrier = delivery.trace or {}
+        with self._tracer.span("POST", SpanKind.CLIENT, carrier, _attributes(delivery)) as span:
+            sent = await self._attempt(delivery, span.carrier)
+            span.note({"http.response.status_code": sent.status})
+            if sent.problem is not None:
+                span.fail(sent.problem.value)
+        return sent
+
+    async def _attempt(self, delivery: Delivery, trace: Mapping[str, str]) -> Sent:
         payload = await asyncio.to_thread(self._payload, delivery)
         if payload is None:
             return Sent(Problem.JOB_GONE)
@@ -164,7 +177,7 @@ class Deliverer:
             self._secrets.secret(delivery.owner_key_id, number) for number in version.in_use(now)
         ]
         headers = signed_headers(secrets, delivery.delivery_id, now, payload)
-        return await self._sender.send(delivery.url, headers, payload)
+        return await self._sender.send(delivery.url, {**trace, **headers}, payload)
 
     def _payload(self, delivery: Delivery) -> bytes | None:
         """The body: the same in each attempt, since a job that has ended changes no more.
@@ -193,3 +206,17 @@ class Deliverer:
         if is_last or sent.status == _GONE or sent.problem is Problem.JOB_GONE:
             return Outcome(State.UNDELIVERED, now, sent.problem, sent.status)
         return Outcome(State.PENDING, now, sent.problem, sent.status, now + pause)
+
+
+def _attributes(delivery: Delivery) -> Attributes:
+    """What a trace says of an attempt: the host, since the rest of the URL may be a secret."""
+    before = delivery.attempts - 1
+    return {
+        "http.request.method": "POST",
+        "http.request.resend_count": before or None,
+        "server.address": delivery.host,
+        "ocr.webhook.id": delivery.delivery_id,
+        "ocr.webhook.event": delivery.event,
+        "ocr.job.id": delivery.job_id,
+        "ocr.key.id": delivery.owner_key_id,
+    }

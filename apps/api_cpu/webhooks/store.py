@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -15,6 +15,7 @@ from apps.api_cpu.db.tables import webhook_secrets
 from apps.api_cpu.request_context import new_request_id
 from apps.api_cpu.webhooks.callback import parse_callback
 from apps.api_cpu.webhooks.schedule import RETRIES_FOR_S
+from apps.api_cpu.wire import dump, load_stored
 
 _PURGED_AT_ONCE = 500
 
@@ -52,6 +53,7 @@ class Delivery:
     last_problem: str | None = None
     last_status: int | None = None
     finished_at: float | None = None
+    trace: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,18 @@ _COLUMNS = [deliveries.c[name] for name in Delivery.__dataclass_fields__]
 
 
 def queue(
-    connection: Connection, owner_key_id: str, job_id: str, event: str, url: str, now: float
+    connection: Connection,
+    owner_key_id: str,
+    job_id: str,
+    event: str,
+    url: str,
+    now: float,
+    trace: Mapping[str, str] | None = None,
 ) -> None:
-    """Have the end of a job told, within the transaction that records it. Safe to repeat."""
+    """Have the end of a job told, within the transaction that records it. Safe to repeat.
+
+    `trace` is the carrier of the trace that the job belongs to.
+    """
     row = Delivery(
         delivery_id=new_request_id(),
         owner_key_id=owner_key_id,
@@ -101,6 +112,7 @@ def queue(
         failed=0,
     )
     values = {column.name: getattr(row, column.name) for column in _COLUMNS}
+    values["trace"] = None if trace is None else dump(trace).decode()
     connection.execute(upsert(connection, deliveries).values(**values).on_conflict_do_nothing())
 
 
@@ -242,4 +254,6 @@ def _is_held(claimed: Delivery) -> list[ColumnElement[bool]]:
 
 def _from_row(row: Any) -> Delivery:
     values = dict(row)
+    trace = values["trace"]
+    values["trace"] = None if trace is None else load_stored(trace.encode())
     return Delivery(**values | {"state": State(values["state"])})

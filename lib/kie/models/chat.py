@@ -57,11 +57,12 @@ class ChatAsker:
                 images=len(views),
             )
             answer, record = question.put(
-                lambda request=request: self._client.complete(  # type: ignore[misc]  # bound at once
+                lambda span, request=request: self._client.complete(  # type: ignore[misc]  # bound at once
                     request,
                     sight.deadline,
                     cancellation=sight.asking.cancellation,
                     request_id=sight.asking.request_id,
+                    span=span,
                 ),
                 sight,
             )

@@ -10,13 +10,17 @@ from typing import Protocol, TypeVar
 from lib.domain.cancellation import Canceled
 from lib.domain.model_calls import ModelCall
 from lib.domain.task import FieldSpec
+from lib.domain.tracing import Attributes, Span, SpanKind
 from lib.errors import Error, Kind
 from lib.inference.client import ChatAnswer, TiltAnswers
-from lib.kie.models.card import ModelCard
+from lib.kie.models.card import Dialect, ModelCard
 from lib.kie.models.said import ModelAnswer
 from lib.kie.models.sight import Sight, View
 
 _Answer = TypeVar("_Answer", ChatAnswer, TiltAnswers)
+
+# `gen_ai.operation.name`; of a question-answering model the conventions know nothing.
+_OPERATIONS = {Dialect.CHAT: "chat", Dialect.TILT: "answer_questions"}
 
 
 class Asker(Protocol):
@@ -48,11 +52,37 @@ class Question:
     prompt_sha256: str
     images: int
 
-    def put(self, call: Callable[[], _Answer], sight: Sight) -> tuple[_Answer, ModelCall]:
+    def put(self, call: Callable[[Span], _Answer], sight: Sight) -> tuple[_Answer, ModelCall]:
         """The answer of `call` and the record of it, which the caller adds to the journal.
 
-        A call that raises is added here, with its error.
+        `call` is given the span that its attempts are parts of. One that raises is added here, with
+        its error.
         """
+        operation = _OPERATIONS[self.card.dialect]
+        # https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/
+        attributes: Attributes = {
+            "gen_ai.operation.name": operation,
+            "gen_ai.provider.name": "vllm",
+            "gen_ai.request.model": self.model,
+            "ocr.model.card": self.card.id,
+            "ocr.model.purpose": self.purpose,
+            "ocr.model.images": self.images,
+        }
+        name = f"{operation} {self.model}"
+        with sight.asking.span.child(name, SpanKind.CLIENT, attributes) as span:
+            answer, record = self._put(lambda: call(span), sight)
+            reasons = [answer.finish_reason] if isinstance(answer, ChatAnswer) else None
+            span.note(
+                {
+                    "gen_ai.response.model": record.model,
+                    "gen_ai.response.finish_reasons": reasons,
+                    "gen_ai.usage.input_tokens": record.prompt_tokens,
+                    "gen_ai.usage.output_tokens": record.completion_tokens,
+                }
+            )
+        return answer, record
+
+    def _put(self, call: Callable[[], _Answer], sight: Sight) -> tuple[_Answer, ModelCall]:
         record = ModelCall(
             card=self.card.id,
             model=self.model,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from lib.domain.document import Page
 from lib.domain.extraction import Candidate, Hints, RawExtraction
 from lib.domain.task import FieldSpec, FieldType, Task
+from lib.domain.tracing import Span
 from lib.errors import Error, Kind
 from lib.inference.client import InferenceClient
 from lib.inference.failures import Cause
@@ -73,6 +74,11 @@ class ModelExtractor:
     def name(self) -> str:
         """The model's served name."""
         return self._model
+
+    def within(self, span: Span) -> ModelExtractor:
+        """The same, whose calls are parts of that span."""
+        sight = replace(self._sight, asking=replace(self._sight.asking, span=span))
+        return ModelExtractor(self._card, self._asker, self._model, self._rules, sight)
 
     def extract(self, pages: Sequence[Page], task: Task, hints: Hints) -> RawExtraction:
         """Candidates as the model gives them, where they are printed; the type is by the rules."""

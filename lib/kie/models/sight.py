@@ -11,6 +11,7 @@ from lib.domain.document import Page, Word
 from lib.domain.geometry import Polygon
 from lib.domain.model_calls import Journal
 from lib.domain.page_images import WHOLE_PAGE, PageImages
+from lib.domain.tracing import NO_SPAN, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Asking:
     """What a caller may want of a model, and where its calls are noted.
 
     `model` is a served name other than the usual one, `temperature` one other than the card's.
+    `span` is what its calls are parts of.
     """
 
     journal: Journal = field(default_factory=Journal)
@@ -25,6 +27,7 @@ class Asking:
     temperature: float | None = None
     cancellation: Cancellation | None = None
     request_id: str | None = None
+    span: Span = NO_SPAN
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,11 +132,12 @@ class TiltAsker:
         )
         for _ in range(self._card.attempts):
             answers, record = asked.put(
-                lambda: self._client.answers(
+                lambda span: self._client.answers(
                     request,
                     sight.deadline,
                     cancellation=sight.asking.cancellation,
                     request_id=sight.asking.request_id,
+                    span=span,
                 ),
                 sight,
             )
