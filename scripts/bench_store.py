@@ -153,7 +153,7 @@ def outage(bucket: Bucket, folder: Path, cut_for_s: float, writers: int, each_s:
     phase[0] = "in the outage"
     forwarder.cut()
     time.sleep(cut_for_s)
-    waited = store.spooled
+    waited = store.spooled.count
     forwarder.mend()
     mended = time.monotonic()
     phase[0] = "before and after"

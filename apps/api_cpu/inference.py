@@ -9,7 +9,7 @@ from apps.api_cpu.settings import CONFIGS, Settings
 from lib.inference.addresses import AddressBook
 from lib.inference.async_client import ClientSettings
 from lib.inference.blocking_client import BlockingInferenceClient
-from lib.inference.client import Circuit, InferenceClient
+from lib.inference.client import Circuit, InferenceClient, Snapshot
 from lib.inference.exchange import Timeouts
 from lib.inference.secret import Secret
 from lib.kie.extractor import Extractor
@@ -22,11 +22,12 @@ _MOCK_MODEL = "mock-chat"
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """A model station, whether somebody answers for it, and what ends its connections."""
+    """A model station, whether somebody answers for it, what ends its connections, its counts."""
 
     station: ModelStation
     is_ready: Callable[[], bool]
     close: Callable[[], None]
+    snapshot: Callable[[], Snapshot]
 
 
 def build_inference(settings: Settings, rules: Extractor) -> Inference | None:
@@ -45,7 +46,7 @@ def build_inference(settings: Settings, rules: Extractor) -> Inference | None:
         cascade_below=settings.cascade_below if settings.cascade else None,
         falls_back=settings.fallback_backend is not None,
     )
-    return Inference(station, lambda: serves(client, model), client.close)
+    return Inference(station, lambda: serves(client, model), client.close, client.snapshot)
 
 
 def build_client(settings: Settings) -> BlockingInferenceClient:

@@ -64,6 +64,7 @@ from apps.api_cpu.tracing.build import build_tracer
 from apps.api_cpu.tracing.middleware import TracingMiddleware
 from apps.api_cpu.tracing.tracer import NoTracer
 from apps.api_cpu.vendors.endpoints import router as vendors
+from apps.api_cpu.watching import watch_process, watch_server
 from apps.api_cpu.web.endpoints import mount as mount_page
 from apps.api_cpu.webhooks.endpoints import SHOWN_MODELS as WEBHOOK_MODELS
 from apps.api_cpu.webhooks.endpoints import router as webhooks
@@ -213,7 +214,8 @@ def _start(
         state.webhooks = services.webhooks.service
         services.webhooks.deliverer.start()
         opened.callback(services.webhooks.deliverer.stop)
-        _watch(state.metrics, readiness, admission, services)
+        watch_process(state.metrics, services, tracer)
+        watch_server(state.metrics, services, readiness, admission, state.access_limits)
         services.jobs.start()
         opened.callback(services.jobs.stop, settings.shutdown_grace_s)
         if keys is not None and not keys.all():
@@ -238,17 +240,3 @@ def _offer_what_is_kept(state: State, services: Services) -> None:
     state.corrected = services.corrected
     state.erasures = services.archive.erasures
     state.debug = services.debug
-
-
-def _watch(
-    metrics: Metrics, readiness: Readiness, admission: Admission, services: Services
-) -> None:
-    """What is looked up whenever the metrics are asked for; all of it is in memory."""
-    jobs = services.jobs.reaper
-    metrics.watch("ready", "1 while documents can be read.", lambda: readiness.inference)
-    metrics.watch("storage_ready", "1 while the store answers.", lambda: readiness.storage)
-    metrics.watch("spooled_artifacts", "Waiting for the store.", lambda: readiness.spooled)
-    metrics.watch("requests_running", "Documents of requests in hand.", lambda: admission.running)
-    metrics.watch("requests_waiting", "Documents of requests waiting.", lambda: admission.queued)
-    metrics.watch("job_items_running", "Documents of jobs in hand.", lambda: jobs.counts.running)
-    metrics.watch("job_items_queued", "Documents of jobs waiting.", lambda: jobs.counts.queued)

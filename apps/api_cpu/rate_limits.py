@@ -39,7 +39,7 @@ class RateLimit:
     """`per_minute` turns a minute for everybody, that many at once. Safe to share between threads.
 
     A bucket that is full again says nothing and is forgotten. Of those in use the most recent
-    `most` are kept, so that many names cannot fill the memory.
+    `most` are kept, so that many names cannot fill the memory. `refused` counts turns not given.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class RateLimit:
         self._most = most
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._lock = threading.Lock()
+        self.refused = 0
 
     def take(self, who: str) -> Turn:
         """One turn, if there is one left."""
@@ -65,6 +66,7 @@ class RateLimit:
             allowed = tokens >= 1.0
             tokens -= allowed
             self._buckets[who] = (tokens, now)
+            self.refused += not allowed
         missing = self._per_minute - tokens if allowed else 1.0 - tokens
         return Turn(allowed, self._per_minute, int(tokens), max(1, ceil(missing / rate)))
 

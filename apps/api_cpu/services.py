@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from apps.api_cpu.archive.build import Archive, build_archive
 from apps.api_cpu.archive.indexes import Indexes
@@ -41,6 +42,7 @@ from apps.api_cpu.inputs.upload_store import UploadIndex
 from apps.api_cpu.inputs.uploads import UploadService
 from apps.api_cpu.jobs.build import Jobs, build_jobs
 from apps.api_cpu.jobs.erasing import JobEraser
+from apps.api_cpu.jobs.finishing import JobObserver
 from apps.api_cpu.jobs.store import JobStore
 from apps.api_cpu.jobs.telling import job_to_tell
 from apps.api_cpu.pages.cache import ImageCache
@@ -62,6 +64,11 @@ from apps.api_cpu.webhooks.store import DeliveryStore
 _LEASE_FACTOR = 2.0
 # Bytes of page images that were shown lately; a page is some hundred kilobytes.
 _PAGE_IMAGES = 32 * 1024 * 1024
+
+
+class ServiceObserver(Observer, JobObserver, Protocol):
+    """Is told of extractions and of jobs."""
+
 
 MakeReader = Callable[[Settings], Reader]
 
@@ -100,7 +107,7 @@ def build_services(
     make_reader: MakeReader = build_reader,
     *,
     is_worker: bool = False,
-    observer: Observer | None = None,
+    observer: ServiceObserver | None = None,
     tracer: Tracer,
 ) -> Services:
     """The services for these settings; what must be closed again is put on `opened`.
@@ -182,6 +189,7 @@ def build_services(
         policy.require,
         is_worker=is_worker,
         tracer=tracer,
+        observer=observer,
     )
     told = partial(job_to_tell, jobs.store, jobs.service.result)
     webhooks = build_webhooks(settings, DeliveryStore(jobs_engine), policy, told, tracer)

@@ -174,6 +174,16 @@ class Settings(BaseSettings):
         description="What `GET /metrics` asks for as a bearer token. Without it, only callers of "
         "this machine are answered, and none that a proxy passes on.",
     )
+    metrics_port: int | None = Field(
+        ge=0,
+        le=65535,
+        description="TCP port on which `ocr worker` answers `GET /metrics`; 0 picks a free one, "
+        "which the log names. Default: none.",
+    )
+    metrics_host: str = Field(
+        description="Address for `METRICS_PORT`. One that other machines reach needs "
+        "`METRICS_TOKEN`."
+    )
     auth_enabled: bool | None = Field(
         description="Ask for API keys. Default: on, unless `HOST` is a loopback address."
     )
@@ -472,6 +482,8 @@ class Settings(BaseSettings):
                 "API_KEY_PEPPER is missing: API keys are asked for (HOST is not loopback, or "
                 "AUTH_ENABLED=1) and cannot be checked without it"
             )
+        if not is_loopback(self.metrics_host) and self.metrics_token is None:
+            raise ValueError("METRICS_TOKEN is missing: METRICS_HOST is not loopback")
         self._require_whole_bucket()
         return self
 

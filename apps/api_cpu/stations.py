@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from apps.api_cpu.inference import build_inference
 from apps.api_cpu.ocr_workers import build_ocr_workers
 from apps.api_cpu.settings import CONFIGS, Settings
+from lib.inference.client import Snapshot
 from lib.kie.cpu_extractor import build_cpu_extractor
 from lib.kie.models.card_files import load_cards
 from lib.loading.limits import LoadingLimits
 from lib.loading.loader import ProcessLoader, build_loader
-from lib.ocr.pool import OcrPool
+from lib.ocr.pool import OcrPool, PoolStats
 from lib.pipelines.extract import Pipeline, Stations, extract
 from lib.pipelines.field_reading import CPU
 from lib.pipelines.tasks import load_tasks
@@ -20,12 +21,17 @@ from lib.pipelines.tasks import load_tasks
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Stations; whether they could read a document now; what ends their processes; the pipeline."""
+    """Stations; whether they could read a document now; what ends their processes; the pipeline.
+
+    `workers` and `upstreams` are looked at for metrics; None where there are none.
+    """
 
     stations: Stations
     is_ready: Callable[[], bool]
     close: Callable[[], None]
     extract: Pipeline = extract
+    workers: Callable[[], PoolStats | None] = lambda: None
+    upstreams: Callable[[], Snapshot | None] = lambda: None
 
     @property
     def backend(self) -> str:
@@ -61,7 +67,13 @@ def build_reader(settings: Settings, workers: OcrPool | None = None) -> Reader:
         return pool.ready and (inference is None or inference.is_ready())
 
     model = inference.station if inference is not None else None
-    return Reader(Stations(loader, pool, extractor, tasks, model), is_ready, close)
+    return Reader(
+        Stations(loader, pool, extractor, tasks, model),
+        is_ready,
+        close,
+        workers=lambda: pool.stats,
+        upstreams=inference.snapshot if inference is not None else lambda: None,
+    )
 
 
 def check_configs() -> None:

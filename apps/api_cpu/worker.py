@@ -14,9 +14,12 @@ import typer
 
 from apps.api_cpu import console, logs
 from apps.api_cpu.artifacts.stores.build import check_artifact_store
+from apps.api_cpu.metrics.listener import MetricsListener
+from apps.api_cpu.metrics.registry import Metrics
 from apps.api_cpu.services import build_services
 from apps.api_cpu.stations import check_configs
 from apps.api_cpu.tracing.build import build_tracer
+from apps.api_cpu.watching import watch_process
 from lib.errors import Error
 
 # 128 + SIGINT, as shells count.
@@ -42,7 +45,18 @@ def worker_command(
         with ExitStack() as opened:
             tracer = build_tracer(settings)
             opened.callback(tracer.stop)
-            jobs = build_services(settings, opened, is_worker=True, tracer=tracer).jobs
+            metrics = Metrics()
+            services = build_services(
+                settings, opened, is_worker=True, observer=metrics, tracer=tracer
+            )
+            if settings.metrics_port is not None:
+                watch_process(metrics, services, tracer)
+                listener = MetricsListener(
+                    metrics, settings.metrics_host, settings.metrics_port, settings.metrics_token
+                )
+                opened.callback(listener.stop)
+                logs.info("metrics", host=settings.metrics_host, port=listener.port)
+            jobs = services.jobs
             opened.callback(jobs.stop, settings.shutdown_grace_s)
             jobs.start()
 

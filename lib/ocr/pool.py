@@ -45,7 +45,8 @@ class PoolStats:
     """A moment of the pool, for health and metrics.
 
     `loaded` workers can take a page, `busy` ones are reading; `recycled` counts planned
-    replacements and `restarts` those after a crash, a kill or a failed start.
+    replacements and `restarts` those after a crash, a kill or a failed start. `resident`: bytes of
+    memory of each loaded worker when it last spoke.
     """
 
     workers: int
@@ -54,6 +55,7 @@ class PoolStats:
     waiting: int
     recycled: int
     restarts: int
+    resident: tuple[int, ...] = ()
 
 
 class Ticket:
@@ -125,6 +127,7 @@ class OcrPool:
         self._changed = threading.Condition()
         self._queue: deque[Ticket] = deque()
         self._processes: set[WorkerProcess] = set()
+        self._resident: dict[WorkerProcess, int] = {}
         self._loaded = self._busy = self._recycled = self._restarts = 0
         self._engine_name = ""
         self._failure: Error | None = None
@@ -164,6 +167,7 @@ class OcrPool:
                 waiting=len(self._queue),
                 recycled=self._recycled,
                 restarts=self._restarts,
+                resident=tuple(self._resident.values()),
             )
 
     def wait_ready(self, deadline: Deadline) -> bool:
@@ -284,6 +288,7 @@ class OcrPool:
             return None
         with self._changed:
             self._loaded += 1
+            self._resident[process] = hello.resident
             self._failure = None
             self._engine_name = hello.engine
             self._changed.notify_all()
@@ -321,6 +326,9 @@ class OcrPool:
                 with self._changed:
                     self._restarts += not self._closed
                 return False
+            if reply.resident:
+                with self._changed:
+                    self._resident[process] = reply.resident
             if reply.resident > self._limits.worker_bytes:
                 break
         with self._changed:
@@ -362,6 +370,7 @@ class OcrPool:
             _log.warning("an OCR worker is replaced: %s; exit status %s", fault, status)
         with self._changed:
             self._processes.discard(process)
+            self._resident.pop(process, None)
 
 
 def _timed_out() -> Error:

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from apps.api_cpu import logs
 from apps.api_cpu.artifacts.index import ArtifactIndex, ArtifactKind, entry_of
-from apps.api_cpu.artifacts.store import ArtifactStore, PresignedPut, Source, Stored
+from apps.api_cpu.artifacts.store import ArtifactStore, PresignedPut, Source, Spooled, Stored
 from apps.api_cpu.wire import load_for_index
 from lib.errors import Error
 
@@ -24,7 +24,7 @@ class IndexedStore:
         self.name = store.name
 
     @property
-    def spooled(self) -> int:
+    def spooled(self) -> Spooled:
         """See `ArtifactStore.spooled`."""
         return self._store.spooled
 

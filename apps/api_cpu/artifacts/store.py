@@ -46,6 +46,17 @@ class PresignedPut:
     """To be sent exactly so: they are signed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """What waits on this machine to be written to the store: how many objects, their bytes, and
+    since when the oldest does, in Unix seconds.
+    """
+
+    count: int = 0
+    size_bytes: int = 0
+    oldest_at: float | None = None
+
+
 class ArtifactStore(Protocol):
     """Keeps bytes under keys, each written once. Safe to share between threads and processes.
 
@@ -59,8 +70,8 @@ class ArtifactStore(Protocol):
         ...
 
     @property
-    def spooled(self) -> int:
-        """How many objects wait on this machine to be written to the store.
+    def spooled(self) -> Spooled:
+        """What waits on this machine to be written to the store, at most a second ago.
 
         Raises `storage_unavailable` when that cannot be known.
         """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -25,6 +27,9 @@ from lib.post.schema import schema_errors
 MOST_CORRECTIONS = 100
 """Of one extraction: all of them are read to say what they make of it."""
 
+SURE = 0.95
+"""Of fields answered with at least this confidence 19 of 20 are right (docs/sla.md)."""
+
 # Of the artifact, not of the answer.
 _NOT_SHOWN = ("owner_key_id", "code_version", "input")
 
@@ -37,12 +42,17 @@ class _Extraction:
     owner_key_id: str
     task: Task
     result: Mapping[str, Any]
+    confidences: Mapping[str, float]
     printed_date: str
     input: Mapping[str, Any]
 
 
 class CorrectionService:
-    """Takes and shows corrections. Safe to share between threads."""
+    """Takes and shows corrections. Safe to share between threads.
+
+    `corrected` counts the answered fields that a person changed since the start, those that were
+    sure (`SURE`) and those that were not.
+    """
 
     def __init__(
         self,
@@ -61,6 +71,8 @@ class CorrectionService:
         self._vendors = vendors
         self._answers = answers
         self._clock = clock
+        self._counting = threading.Lock()
+        self.corrected: Counter[bool] = Counter()
 
     def add(
         self, request_id: str, fields: Mapping[str, Any], comment: str | None, caller: Caller
@@ -94,6 +106,7 @@ class CorrectionService:
         self._answers.forget_document(extraction.owner_key_id, extraction.input["sha256"])
         self._store.put(artifact_rel, dump(artifact))
         self._index.add(correction_id, request_id, artifact_rel)
+        self._count(extraction, fields)
         self._remember(extraction, fields)
         return _shown(artifact)
 
@@ -135,6 +148,7 @@ class CorrectionService:
             entry.owner_key_id,
             task,
             response["result"],
+            {name: field["confidence"] for name, field in response["fields"].items()},
             date_field.get("raw", ""),
             artifact["input"] or {},
         )
@@ -145,6 +159,13 @@ class CorrectionService:
         except ValueError:
             raise store_unavailable() from None
         return artifact
+
+    def _count(self, extraction: _Extraction, fields: Mapping[str, Any]) -> None:
+        with self._counting:
+            for name, value in fields.items():
+                before = extraction.result.get(name)
+                if name in extraction.confidences and before is not None and before != value:
+                    self.corrected[extraction.confidences[name] >= SURE] += 1
 
     def _remember(self, extraction: _Extraction, fields: Mapping[str, Any]) -> None:
         """The vendor's other fields stand beside the corrected ones only if a person gave them."""

@@ -75,6 +75,10 @@ class Observer(Protocol):
         """A document was not read."""
         ...
 
+    def not_kept(self) -> None:
+        """What was answered, a failure included, has no artifact."""
+        ...
+
 
 class ExtractionService:
     """Serves extractions. Safe to share between threads."""
@@ -222,6 +226,8 @@ class ExtractionService:
                 code=error.code,
                 reason=unwritten.code,
             )
+            if self._observer is not None:
+                self._observer.not_kept()
             return error
         self._duplicates.failed(draft.request_id)
         return named
@@ -346,6 +352,8 @@ class ExtractionService:
                 # There was room before the work. The answer is not thrown away after it.
                 logs.failure("an answer has NO artifact", request_id=draft.request_id)
                 response["warnings"] = [*response["warnings"], NO_ARTIFACT]
+                if self._observer is not None:
+                    self._observer.not_kept()
         return response | {"timings_ms": draft.timings_ms()}
 
     def _note_duplicates(self, draft: Draft, response: dict[str, Any], answer: Answer) -> None:

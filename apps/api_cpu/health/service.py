@@ -49,7 +49,7 @@ class Readiness:
 
     def _look(self) -> None:
         try:
-            self.spooled = self._store.spooled
+            self.spooled = self._store.spooled.count
             self._store.probe()
         except Error:
             self.storage = False

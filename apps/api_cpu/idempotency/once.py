@@ -143,7 +143,9 @@ async def once(request: Request, caller: Caller, made: Made, work: Work) -> Resp
             )
             entry = await run_in_threadpool(_resumed, service, made, entry)
             if entry.answer is not None:
-                return await _again(request, made, entry, entry.answer)
+                again = await _again(request, made, entry, entry.answer)
+                service.replayed()
+                return again
     if key is None:
         return await work(request, Attempt(made.proposal))
     return await _first(_KeyedAttempt(request, service, entry, is_one=made.is_one), work)

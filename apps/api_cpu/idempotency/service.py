@@ -27,7 +27,10 @@ _RENEWALS_A_LEASE = 4
 
 
 class Idempotency:
-    """Hands out keys. Safe to share between threads and processes."""
+    """Hands out keys. Safe to share between threads and processes.
+
+    `replays` counts the answers that were given again.
+    """
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class Idempotency:
         self._held: dict[Name, Entry] = {}
         self._lock = threading.Condition()
         self._closing = False
+        self.replays = 0
         self._full: frozenset[str] = frozenset()
         self._purged_at = float("-inf")
         self._heartbeat = threading.Thread(target=self._beat, name="idempotency", daemon=True)
@@ -98,6 +102,11 @@ class Idempotency:
             self._store.free(entry)
         finally:
             self._end(entry)
+
+    def replayed(self) -> None:
+        """An answer was given again."""
+        with self._lock:
+            self.replays += 1
 
     def let_go(self, entry: Entry) -> None:
         """Stop working under a key without a word: when the lease is over another may."""

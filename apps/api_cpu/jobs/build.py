@@ -15,7 +15,7 @@ from apps.api_cpu.jobs.backends.base import JobsBackend
 from apps.api_cpu.jobs.backends.build import build_backend
 from apps.api_cpu.jobs.changes import Changes
 from apps.api_cpu.jobs.extract_job import ExtractFinisher, ExtractJobs
-from apps.api_cpu.jobs.finishing import Finisher, Finishing
+from apps.api_cpu.jobs.finishing import Finisher, Finishing, JobObserver
 from apps.api_cpu.jobs.leases import WorkerLeases
 from apps.api_cpu.jobs.presence import Presence
 from apps.api_cpu.jobs.reaper import Reaper
@@ -78,6 +78,7 @@ def build_jobs(  # noqa: PLR0913 (what jobs work with, given once)
     *,
     is_worker: bool,
     tracer: Tracer,
+    observer: JobObserver | None,
 ) -> Jobs:
     """The jobs in this database; nothing runs before `Jobs.start`.
 
@@ -93,9 +94,20 @@ def build_jobs(  # noqa: PLR0913 (what jobs work with, given once)
         {Kind.EXTRACT: ExtractFinisher(extractions), **finishers},
         inputs,
         lambda: presence.worker_id,
+        observer=observer,
     )
     limits = RunnerLimits(settings.job_deadline_s, settings.jobs_retry_for_s)
-    runner = Runner(store, presence, extractions, inputs, finishing, tasks, limits, tracer=tracer)
+    runner = Runner(
+        store,
+        presence,
+        extractions,
+        inputs,
+        finishing,
+        tasks,
+        limits,
+        tracer=tracer,
+        observer=observer,
+    )
     backend = build_backend(settings, runner, lambda: store.counts().queued, is_worker=is_worker)
     service = JobService(
         store,

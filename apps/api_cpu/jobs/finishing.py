@@ -48,6 +48,18 @@ class Finisher(Protocol):
         ...
 
 
+class JobObserver(Protocol):
+    """Is told what becomes of jobs, after it was recorded."""
+
+    def job_ended(self, job: Job) -> None:
+        """A job is in its final state; each job is told of once."""
+        ...
+
+    def item_retried(self, code: str) -> None:
+        """An item was put back for later, for that error."""
+        ...
+
+
 class Releasing(Protocol):
     """Lets go of the inputs that were held for a job."""
 
@@ -66,12 +78,14 @@ class Finishing:
         inputs: Releasing,
         worker_id: Callable[[], str],
         clock: Callable[[], float] = time.time,
+        observer: JobObserver | None = None,
     ) -> None:
         self._store = store
         self._finishers = finishers
         self._inputs = inputs
         self._worker_id = worker_id
         self._clock = clock
+        self._observer = observer
         self._lock = threading.Lock()
         self._ending: set[str] = set()
 
@@ -101,7 +115,7 @@ class Finishing:
             logs.warning("a job's end was not written", job_id=job_id, code=error.code)
             self._store.postpone_end(job_id, worker_id, self._clock() + _TRY_AGAIN_AFTER_S)
             return None
-        return self._store.finish(
+        after = self._store.finish(
             job_id,
             worker_id,
             ended.status,
@@ -109,6 +123,9 @@ class Finishing:
             result_rel=ended.result_rel,
             error=ended.error,
         )
+        if after is not None and self._observer is not None:
+            self._observer.job_ended(after)
+        return after
 
     @contextmanager
     def _alone(self, job_id: str) -> Iterator[bool]:

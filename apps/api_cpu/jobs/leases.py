@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine, delete, insert, or_, select, update
+from sqlalchemy import Engine, delete, func, insert, or_, select, update
 
 from apps.api_cpu.db.engine import reading, writing
 from apps.api_cpu.db.tables import job_items, job_workers
@@ -69,6 +69,12 @@ class WorkerLeases:
         query = select(job_workers).where(job_workers.c.host == host)
         with reading(self._engine) as connection:
             return [Worker(**row) for row in connection.execute(query).mappings()]
+
+    def alive(self, now: float) -> int:
+        """How many workers have a lease."""
+        query = select(func.count()).where(job_workers.c.lease_until >= now)
+        with reading(self._engine) as connection:
+            return int(connection.scalar(query) or 0)
 
     def reap(self, now: float) -> int:
         """Put back what is held by workers whose lease is over; how many items that were."""

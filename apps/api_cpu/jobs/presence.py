@@ -39,7 +39,7 @@ class Presence:
     """Registered from `start` to `stop`. Safe to share between threads.
 
     A file that is locked for as long as the process lives lets its neighbours on the same disk see
-    at once that it is gone; others wait for the end of its lease.
+    at once that it is gone; others wait for the end of its lease. `leases_lost` counts its own.
     """
 
     def __init__(
@@ -65,11 +65,18 @@ class Presence:
         self._thread = threading.Thread(target=self._beat, name="job-lease", daemon=True)
         self._locked: int | None = None
         self._worker_id = ""
+        self.leases_lost = 0
 
     @property
     def worker_id(self) -> str:
         """Whose items are ours at this moment; another one after a lease was lost."""
         return self._worker_id
+
+    @property
+    def held(self) -> int:
+        """How many items this process works on."""
+        with self._lock:
+            return len(self._held)
 
     def start(self) -> None:
         """Register, and take back what dead processes of this disk held."""
@@ -204,6 +211,7 @@ class Presence:
         if self._leases.renew(self._worker_id, now, now + self._lease_s):
             return
         # Stopped for longer than the lease: what was held is somebody else's by now.
+        self.leases_lost += 1
         logs.warning("this worker lost its lease", worker_id=self._worker_id)
         self.interrupt()
         self._register()

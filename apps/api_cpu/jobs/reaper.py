@@ -19,7 +19,10 @@ _EVERY_S = 1.0
 
 
 class Reaper:
-    """A background thread; every server and worker has one, and it does not matter whose acts."""
+    """A background thread; every server and worker has one, and it does not matter whose acts.
+
+    `workers` with a lease, about a second ago; `reaped`: items that this process put back.
+    """
 
     def __init__(
         self,
@@ -39,6 +42,8 @@ class Reaper:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="job-reaper", daemon=True)
         self._counts = Counts(0, 0)
+        self.workers = 0
+        self.reaped = 0
 
     @property
     def counts(self) -> Counts:
@@ -60,11 +65,13 @@ class Reaper:
         """Put back, finish and count, once. Raises `storage_unavailable`."""
         self._presence.bury_the_dead()
         reaped = self._leases.reap(self._clock())
+        self.reaped += reaped
         if reaped:
             logs.warning("items of dead workers are queued again", items=reaped)
             self._backend.ring(reaped)
         self._finishing.finish_what_is_read()
         self._counts = self._store.counts()
+        self.workers = self._leases.alive(self._clock())
 
     def _watch(self) -> None:
         # Of random length, so that the processes do not all look at once.

@@ -62,8 +62,8 @@ class Job:
     """Accepted work. Times in Unix seconds.
 
     `done` items have succeeded (`ok`) or `failed`; `canceled` ones were given up. `finisher` is the
-    worker that writes the end; `version` counts changes. `trace` is the carrier of the trace in which
-    it was accepted.
+    worker that writes the end; `version` counts changes. `trace` is the carrier of the trace that
+    accepted it.
     """
 
     job_id: str

@@ -18,7 +18,7 @@ from apps.api_cpu.extractions.draft import Draft
 from apps.api_cpu.extractions.item import item_of
 from apps.api_cpu.extractions.schemas import ExtractRequest
 from apps.api_cpu.extractions.service import ExtractionService, Order
-from apps.api_cpu.jobs.finishing import Finishing
+from apps.api_cpu.jobs.finishing import Finishing, JobObserver
 from apps.api_cpu.jobs.presence import Presence
 from apps.api_cpu.jobs.rows import Claim, Job, Status
 from apps.api_cpu.jobs.rows import Kind as JobKind
@@ -92,6 +92,7 @@ class Runner:
         limits: RunnerLimits,
         clock: Callable[[], float] = time.time,
         tracer: Tracer | None = None,
+        observer: JobObserver | None = None,
     ) -> None:
         self._store = store
         self._presence = presence
@@ -102,6 +103,7 @@ class Runner:
         self._limits = limits
         self._clock = clock
         self._tracer = tracer or NoTracer()
+        self._observer = observer
 
     def run_next(self) -> bool:
         """Take an item and bring it to an end, and its job with it if it was the last one.
@@ -148,6 +150,8 @@ class Runner:
         elif isinstance(outcome, Later):
             vain = _vain(draft, outcome.error)
             job = self._store.put_back(claim, now, run_after=outcome.run_after, vain=vain)
+            if job is not None and self._observer is not None:
+                self._observer.item_retried(outcome.error.code)
         else:
             item = item_of(claim.item.file or "", draft, outcome)
             status = Status.SUCCEEDED if item["ok"] else Status.FAILED

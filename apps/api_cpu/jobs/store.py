@@ -64,10 +64,13 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Items of all jobs."""
+    """Items of all jobs; `oldest_at`: when the oldest job was accepted of which nothing has begun,
+    in Unix seconds.
+    """
 
     queued: int
     running: int
+    oldest_at: float | None = None
 
 
 class JobStore:
@@ -153,12 +156,16 @@ class JobStore:
             return int(connection.scalar(query) or 0)
 
     def counts(self) -> Counts:
-        """Items waiting and running."""
+        """Items waiting and running, and how long ago the next job came."""
         left = select(func.coalesce(func.sum(jobs.c.total - jobs.c.done - jobs.c.canceled), 0))
         running = select(func.count()).select_from(job_items).where(IS_RUNNING)
+        oldest = select(func.min(jobs.c.created_at)).where(
+            IS_ACTIVE, jobs.c.status == Status.QUEUED
+        )
         with reading(self._engine) as connection:
             under_way = int(connection.scalar(running) or 0)
-            return Counts(int(connection.scalar(left.where(IS_ACTIVE)) or 0) - under_way, under_way)
+            waiting = int(connection.scalar(left.where(IS_ACTIVE)) or 0) - under_way
+            return Counts(waiting, under_way, connection.scalar(oldest))
 
     def claim(self, worker_id: str, now: float) -> Claim | None:
         """Take the next item, or None when there is none to take.

@@ -15,7 +15,7 @@ from apps.api_cpu.tracing.tracer import NoTracer, Tracer
 from apps.api_cpu.webhooks.schedule import pause_s
 from apps.api_cpu.webhooks.sender import TOTAL_S, Problem, Sender, Sent
 from apps.api_cpu.webhooks.signing import SigningSecrets, signed_headers
-from apps.api_cpu.webhooks.store import Delivery, DeliveryStore, Outcome, State
+from apps.api_cpu.webhooks.store import Delivery, DeliveryStore, Outcome, State, Waiting
 from apps.api_cpu.wire import dump
 from lib.domain.tracing import Attributes, SpanKind
 from lib.errors import Error, Kind
@@ -28,6 +28,7 @@ _AT_ONCE_A_HOST = 4
 # Longer than an attempt and what is written before and after it.
 _LEASE_S = TOTAL_S + 30.0
 _LOOK_EVERY_S = 1.0
+_COUNT_EVERY_S = 5.0
 _GONE = 410
 
 ShownJob = Callable[[str], Mapping[str, Any] | None]
@@ -35,7 +36,11 @@ ShownJob = Callable[[str], Mapping[str, Any] | None]
 
 
 class Deliverer:
-    """A loop over the table of deliveries. Several, in several servers, share the work."""
+    """A loop over the table of deliveries. Several, in several servers, share the work.
+
+    `attempts` counts those of this process by `delivered` or their problem; `waiting` is what the
+    table said lately.
+    """
 
     def __init__(
         self,
@@ -52,6 +57,9 @@ class Deliverer:
         self._secrets = secrets
         self._shown_job = shown_job
         self._clock = clock
+        self.attempts: Counter[str] = Counter()
+        self.waiting = Waiting()
+        self._counted_at = float("-inf")
         self._stopping = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rung = asyncio.Event()
@@ -94,6 +102,7 @@ class Deliverer:
             self._rung.clear()
             try:
                 begun = await self._begin(running, hosts)
+                await self._count()
             except Error as error:
                 logs.warning("webhooks could not be looked up", code=error.code)
                 begun = 0
@@ -131,6 +140,12 @@ class Deliverer:
             task.add_done_callback(ended)
         return len(claimed)
 
+    async def _count(self) -> None:
+        now = time.monotonic()
+        if now - self._counted_at >= _COUNT_EVERY_S:
+            self._counted_at = now
+            self.waiting = await asyncio.to_thread(self._store.waiting)
+
     async def _deliver(self, delivery: Delivery) -> None:
         try:
             sent = await self._traced(delivery)
@@ -141,6 +156,7 @@ class Deliverer:
         except Exception as exc:  # noqa: BLE001 a loop: one webhook must not end the others
             logs.unexpected(exc, job_id=delivery.job_id)
             sent = Sent(Problem.INTERNAL)
+        self.attempts["delivered" if sent.problem is None else sent.problem.value] += 1
         outcome = self._judged(delivery, sent)
         try:
             await asyncio.to_thread(self._store.record, delivery, outcome)

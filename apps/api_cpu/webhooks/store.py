@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    delete,
+    func,
+    literal_column,
+    select,
+    update,
+)
 
 from apps.api_cpu.db.engine import reading, upsert, writing
 from apps.api_cpu.db.tables import webhook_deliveries as deliveries
@@ -28,8 +37,17 @@ class State(StrEnum):
     UNDELIVERED = "undelivered"
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Deliveries that are to be sent, and those that were given up and not forgotten yet."""
+
+    pending: int = 0
+    undelivered: int = 0
+
+
 # Written out, not bound: a partial index serves only a condition that is known when it is planned.
 _IS_PENDING = deliveries.c.state == literal_column("'pending'")
+_IS_UNDELIVERED = deliveries.c.state == literal_column("'undelivered'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +176,15 @@ class DeliveryStore:
             last_status=outcome.status,
             finished_at=outcome.at if ended else None,
         )
+
+    def waiting(self) -> Waiting:
+        """How many of all owners have not arrived."""
+        with reading(self._engine) as connection:
+            pending, undelivered = (
+                int(connection.scalar(select(func.count()).where(condition)) or 0)
+                for condition in (_IS_PENDING, _IS_UNDELIVERED)
+            )
+            return Waiting(pending, undelivered)
 
     def find(self, delivery_id: str) -> Delivery | None:
         """One delivery."""

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from apps.api_cpu.artifacts.store import (
     PresignedPut,
     Source,
+    Spooled,
     Stored,
     already_written,
     is_key,
@@ -40,7 +41,7 @@ class LocalArtifactStore:
     """
 
     name = "local"
-    spooled = 0
+    spooled = Spooled()
 
     def __init__(self, folder: Path, *, allow_overwrite: bool = False) -> None:
         """Create the folder, remove what a crash left. Raises `storage_unavailable`."""

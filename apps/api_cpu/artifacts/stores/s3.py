@@ -28,6 +28,7 @@ from apps.api_cpu import logs
 from apps.api_cpu.artifacts.store import (
     PresignedPut,
     Source,
+    Spooled,
     Stored,
     already_written,
     is_key,
@@ -88,7 +89,7 @@ class S3ArtifactStore:
     """Objects in a bucket, each with its SHA-256 in its metadata. Safe to share between threads."""
 
     name = "s3"
-    spooled = 0
+    spooled = Spooled()
 
     def __init__(
         self, bucket: Bucket, *, allow_overwrite: bool = False, within_s: float = _CALL_WITHIN_S

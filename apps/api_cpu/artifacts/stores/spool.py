@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from apps.api_cpu import logs
@@ -16,6 +16,7 @@ from apps.api_cpu.artifacts.store import (
     KINDS,
     ArtifactStore,
     Source,
+    Spooled,
     Stored,
     no_room,
     store_unavailable,
@@ -53,22 +54,22 @@ class Spool:
         make_folder(self._locks)
         self._limits = limits
         self._allow_overwrite = allow_overwrite
-        self._counted: tuple[float, int, int] | None = None
+        self._counted: tuple[float, Spooled] | None = None
 
     def in_order(self) -> list[Stored]:
         """What waits, in the order of its arrival."""
         entries = [entry for kind in KINDS for entry in self.waiting.list(f"{kind}/")]
         return sorted(entries, key=lambda entry: (entry.written_at, entry.key))
 
-    def usage(self) -> tuple[int, int]:
-        """Number and bytes of what waits, at most a second old. Raises `storage_unavailable`."""
+    def usage(self) -> Spooled:
+        """What waits, at most a second ago. Raises `storage_unavailable`."""
         now = time.monotonic()
         if self._counted is None or now - self._counted[0] >= _COUNTED_FOR_S:
             try:
-                self._counted = (now, *_contents(self._waiting_folder))
+                self._counted = (now, _contents(self._waiting_folder))
             except OSError:
                 raise store_unavailable() from None
-        return self._counted[1:]
+        return self._counted[1]
 
     def conflicts(self) -> int:
         """How many objects were kept aside, because the store had others under their keys."""
@@ -76,8 +77,9 @@ class Spool:
 
     def require_room(self, size: int) -> None:
         """Raise `no_room` unless something of that size may wait as well."""
-        files, used = self.usage()
-        if files >= self._limits.files or used + size > self._limits.size_bytes:
+        used = self.usage()
+        is_full = used.count >= self._limits.files
+        if is_full or used.size_bytes + size > self._limits.size_bytes:
             raise no_room()
         self.waiting.require_room(size)
 
@@ -87,8 +89,9 @@ class Spool:
         with self.removing(key) if self._allow_overwrite else nullcontext():
             self.waiting.put_file(key, source, sha256, size)
         if self._counted is not None:
-            at, files, used = self._counted
-            self._counted = (at, files + 1, used + size)
+            at, used = self._counted
+            more = replace(used, count=used.count + 1, size_bytes=used.size_bytes + size)
+            self._counted = (at, more)
 
     def upload(self, store: ArtifactStore) -> int:
         """Give what waits to the store, oldest first, and forget what it took; how many those are.
@@ -163,9 +166,10 @@ class Spool:
         return True
 
 
-def _contents(folder: Path) -> tuple[int, int]:
-    """Number and bytes of the objects below a folder; a listing would cost ten times as much."""
+def _contents(folder: Path) -> Spooled:
+    """The objects below a folder; a listing would cost ten times as much."""
     files = size = 0
+    oldest: float | None = None
     for kind in KINDS:
         # A day's folder stays when it is empty, but a file may go at any moment.
         with suppress(FileNotFoundError), os.scandir(folder / kind) as days:
@@ -173,6 +177,8 @@ def _contents(folder: Path) -> tuple[int, int]:
                 with os.scandir(day) as entries:
                     for entry in entries:
                         with suppress(FileNotFoundError):
-                            size += entry.stat().st_size
+                            found = entry.stat()
+                            size += found.st_size
                             files += 1
-    return files, size
+                            oldest = min(found.st_mtime, oldest or found.st_mtime)
+    return Spooled(files, size, oldest)

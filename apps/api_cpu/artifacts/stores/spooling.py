@@ -14,6 +14,7 @@ from apps.api_cpu.artifacts.store import (
     ArtifactStore,
     PresignedPut,
     Source,
+    Spooled,
     Stored,
     require_key,
 )
@@ -52,9 +53,9 @@ class SpoolingStore:
         return self._remote.name
 
     @property
-    def spooled(self) -> int:
-        """How many objects wait, on this machine."""
-        return self._spool.usage()[0]
+    def spooled(self) -> Spooled:
+        """See `ArtifactStore.spooled`."""
+        return self._spool.usage()
 
     def start(self) -> None:
         """Upload in the background from now on."""

@@ -1,0 +1,216 @@
+"""What metrics look up of a process's parts whenever they are asked for; docs/metrics.md lists it.
+
+All of it is in memory or at most a second old: a scrape asks no database and no store.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from apps.api_cpu.auth.endpoints import AccessLimits
+from apps.api_cpu.extractions.admission import Admission
+from apps.api_cpu.health.service import Readiness
+from apps.api_cpu.metrics.registry import Labelled, Metrics
+from apps.api_cpu.rate_limits import RateLimit
+from apps.api_cpu.services import Services
+from apps.api_cpu.stations import Reader
+from apps.api_cpu.tracing.tracer import Tracer
+from lib.inference.client import Circuit, Snapshot, UpstreamState
+from lib.ocr.pool import PoolStats
+
+
+def watch_process(metrics: Metrics, services: Services, tracer: Tracer) -> None:
+    """What the server and a worker have in common."""
+    _watch_jobs(metrics, services)
+    _watch_engine(metrics, services.reader)
+    _watch_upstreams(metrics, services.reader)
+    store = services.store
+    watch, count = metrics.watch, metrics.count
+    watch("spooled_artifacts", "Artifacts that wait for the store.", lambda: store.spooled.count)
+    watch("spooled_bytes", "Their bytes.", lambda: store.spooled.size_bytes)
+    watch(
+        "spooled_oldest_age_seconds",
+        "How long the oldest of them has waited.",
+        lambda: _age(store.spooled.oldest_at),
+    )
+    count("trace_spans", "Spans that were recorded.", lambda: tracer.counts.made)
+    count("trace_spans_sent", "Spans that the collector took.", lambda: tracer.counts.sent)
+
+
+def watch_server(
+    metrics: Metrics,
+    services: Services,
+    readiness: Readiness,
+    admission: Admission,
+    limits: AccessLimits,
+) -> None:
+    """What only the server has."""
+    watch, count = metrics.watch, metrics.count
+    watch("ready", "1 while documents can be read.", lambda: readiness.inference)
+    watch("storage_ready", "1 while the store answers.", lambda: readiness.storage)
+    watch("requests_running", "Documents of requests in hand.", lambda: admission.running)
+    watch("requests_waiting", "Documents of requests waiting.", lambda: admission.queued)
+    webhooks = services.webhooks.deliverer
+    watch("webhooks_pending", "Webhooks to be sent.", lambda: webhooks.waiting.pending)
+    watch(
+        "webhooks_undelivered",
+        "Webhooks that were given up and are kept still.",
+        lambda: webhooks.waiting.undelivered,
+    )
+    count(
+        "webhook_attempts",
+        "Attempts to deliver one, by what came of it.",
+        lambda: {(outcome,): number for outcome, number in dict(webhooks.attempts).items()},
+        ["outcome"],
+    )
+    count(
+        "rate_limit_refusals",
+        "Requests refused with 429 by a limit a minute.",
+        lambda: {
+            ("requests",): _refused(limits.requests),
+            ("login_failures",): _refused(limits.failures),
+        },
+        ["limit"],
+    )
+    count(
+        "idempotency_replays",
+        "Answers that were given again.",
+        lambda: services.idempotency.replays,
+    )
+    corrected = services.corrections.corrected
+    count(
+        "fields_corrected",
+        "Answered fields that a person changed; `sure` had a confidence of 0.95 or more.",
+        lambda: {("sure",): corrected[True], ("doubtful",): corrected[False]},
+        ["confidence"],
+    )
+
+
+def _watch_jobs(metrics: Metrics, services: Services) -> None:
+    watch, count = metrics.watch, metrics.count
+    reaper, presence = services.jobs.reaper, services.jobs.presence
+    watch("job_items_running", "Documents of jobs in hand.", lambda: reaper.counts.running)
+    watch("job_items_queued", "Documents of jobs waiting.", lambda: reaper.counts.queued)
+    watch(
+        "job_oldest_queued_age_seconds",
+        "How long the oldest job has waited of which nothing has begun.",
+        lambda: _age(reaper.counts.oldest_at),
+    )
+    watch("job_workers", "Processes with a lease.", lambda: reaper.workers)
+    watch("job_leases_held", "Documents that this process works on.", lambda: presence.held)
+    count("job_leases_lost", "Leases that this process lost.", lambda: presence.leases_lost)
+    count(
+        "job_items_reaped",
+        "Documents of dead workers that this process put back.",
+        lambda: reaper.reaped,
+    )
+
+
+def _watch_engine(metrics: Metrics, reader: Reader) -> None:
+    def of(read: Callable[[PoolStats], float | Labelled]) -> Callable[[], float | Labelled | None]:
+        def look() -> float | Labelled | None:
+            stats = reader.workers()
+            return None if stats is None else read(stats)
+
+        return look
+
+    watch, count = metrics.watch, metrics.count
+    watch(
+        "engine_workers",
+        "OCR worker processes.",
+        of(lambda s: {("busy",): s.busy, ("idle",): s.loaded - s.busy,
+                      ("starting",): s.workers - s.loaded}),
+        ["state"],
+    )  # fmt: skip
+    watch(
+        "engine_worker_memory_bytes",
+        "Resident memory of each OCR worker when it last read a page.",
+        of(lambda s: {(str(i),): size for i, size in enumerate(s.resident)}),
+        ["worker"],
+    )
+    watch("engine_pages_waiting", "Pages that wait for an OCR worker.", of(lambda s: s.waiting))
+    count(
+        "engine_worker_restarts",
+        "OCR workers replaced after a crash, a kill or a failed start.",
+        of(lambda s: s.restarts),
+    )
+    count(
+        "engine_workers_recycled",
+        "OCR workers replaced as planned, by pages or memory.",
+        of(lambda s: s.recycled),
+    )
+
+
+def _watch_upstreams(metrics: Metrics, reader: Reader) -> None:
+    def of(read: Callable[[Snapshot], float | Labelled]) -> Callable[[], float | Labelled | None]:
+        def look() -> float | Labelled | None:
+            snapshot = reader.upstreams()
+            return None if snapshot is None else read(snapshot)
+
+        return look
+
+    def each(read: Callable[[UpstreamState], float]) -> Callable[[], float | Labelled | None]:
+        return of(lambda s: {(_host(up.address),): read(up) for up in s.upstreams})
+
+    watch, count = metrics.watch, metrics.count
+    where = ["upstream"]
+    watch(
+        "upstream_ready", "1 while its last probe was good.", each(lambda u: bool(u.ready)), where
+    )
+    watch(
+        "upstream_circuit_state",
+        "1 for the state that its circuit breaker is in.",
+        of(_circuits),
+        [*where, "state"],
+    )
+    running = each(lambda up: up.outstanding)
+    watch("upstream_requests_running", "Requests that it works on.", running, where)
+    count("upstream_requests", "Attempts sent to it.", each(lambda up: up.requests), where)
+    count("upstream_failures", "Attempts that failed.", each(lambda up: up.failures), where)
+    count("upstream_calls", "Questions to a model, retries not counted.", of(lambda s: s.calls))
+    count(
+        "upstream_errors",
+        "Questions that nobody answered, by the error's code.",
+        of(lambda s: {(code,): number for code, number in s.errors.items()}),
+        ["code"],
+    )
+    count(
+        "upstream_retries",
+        "Attempts after the first, by what made them necessary.",
+        of(lambda s: {(reason,): number for reason, number in s.retries.items()}),
+        ["reason"],
+    )
+    count(
+        "upstream_retries_refused",
+        "Retries that the budget did not allow.",
+        of(lambda s: s.retries_refused),
+    )
+    count(
+        "upstream_tokens",
+        "Tokens of models.",
+        of(lambda s: {("input",): s.prompt_tokens, ("output",): s.completion_tokens}),
+        ["type"],
+    )
+
+
+def _circuits(snapshot: Snapshot) -> Labelled:
+    return {
+        (_host(up.address), state.value): up.circuit is state
+        for up in snapshot.upstreams
+        for state in Circuit
+    }
+
+
+def _host(address: str) -> str:
+    """Host and port of an address, which may hold a user and a password."""
+    return urlsplit(address).netloc.rpartition("@")[2]
+
+
+def _age(since: float | None) -> float:
+    return 0.0 if since is None else max(0.0, time.time() - since)
+
+
+def _refused(limit: RateLimit | None) -> int:
+    return 0 if limit is None else limit.refused
