@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import OCR, ROOT, ServerProcess, environment, eventually
 from mock_process import MockProcess
+from server_process import OCR, ROOT, ServerProcess, environment, eventually
 from trace_collector import Collector, Recorded, collecting
 from webhook_receiver import receiving
 

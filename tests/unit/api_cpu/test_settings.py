@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk import environment_variables
 
 from apps.api_cpu.settings import (
     SettingsError,
     is_loopback,
     load_settings,
+    refuse_misspelt,
     variable_names,
 )
 
@@ -58,6 +60,9 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("S3_BUCKET", "artifacts", "S3_ENDPOINT_URL is missing: S3_BUCKET is given"),
         ("S3_BUCKET", "No_Bucket", "S3_BUCKET: String should match pattern"),
         ("S3_ENDPOINT_URL", "https://r2.example", "S3_BUCKET is missing"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "OTEL_EXPORTER_OTLP_PROTOCOL: Input should be"),
+        ("OTEL_TRACES_EXPORTER", "console", "OTEL_TRACES_EXPORTER: Input should be"),
+        ("METRICS_HOST", "0.0.0.0", "METRICS_TOKEN is missing: METRICS_HOST is not loopback"),
         ("S3_PREFIX", "production", "S3_BUCKET is missing"),
         ("S3_PREFIX", "../up", "S3_PREFIX: String should match pattern"),
         ("SPOOL_MAX_MIB", "1", "did you mean SPOOL_MAX_MB?"),
@@ -206,3 +211,30 @@ def test_the_bucket_is_no_part_of_its_stores_address(url: str) -> None:
             aws_access_key_id="id",
             aws_secret_access_key="secret",
         )
+
+
+def test_no_variable_of_opentelemetry_is_taken_for_a_misspelt_one_of_ours() -> None:
+    theirs = {name for name in vars(environment_variables) if name.startswith("OTEL_")}
+    assert len(theirs) > 40
+    refuse_misspelt(theirs)
+
+
+@pytest.mark.parametrize(
+    ("variables", "endpoint"),
+    [
+        ({}, None),
+        ({"ENDPOINT": "http://c:4318"}, "http://c:4318/v1/traces"),
+        ({"ENDPOINT": "http://c:4318/otlp/"}, "http://c:4318/otlp/v1/traces"),
+        ({"TRACES_ENDPOINT": "http://c/spans", "ENDPOINT": "http://d"}, "http://c/spans"),
+    ],
+)
+def test_traces_are_sent_where_the_variables_say(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], endpoint: str | None
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{name}", value)
+    assert load_settings().traces_endpoint == endpoint
+    for name, value in (("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")):
+        with monkeypatch.context() as one:
+            one.setenv(name, value)
+            assert load_settings().traces_endpoint is None
