@@ -52,6 +52,12 @@ def watch_server(
     watch("storage_ready", "1 while the store answers.", lambda: readiness.storage)
     watch("requests_running", "Documents of requests in hand.", lambda: admission.running)
     watch("requests_waiting", "Documents of requests waiting.", lambda: admission.queued)
+    count(
+        "admission_refusals",
+        "Documents refused since too many are running and waiting.",
+        lambda: {(reason,): number for reason, number in admission.refused.items()},
+        ["reason"],
+    )
     webhooks = services.webhooks.deliverer
     watch("webhooks_pending", "Webhooks to be sent.", lambda: webhooks.waiting.pending)
     watch(

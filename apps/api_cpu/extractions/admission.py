@@ -86,7 +86,8 @@ class Admission:
     """Runs blocking work off the event loop, to which all methods belong.
 
     A thread that is free goes to the owner with the fewest extractions running, of those to the one
-    whose turn was longest ago; each owner's are begun in their order.
+    whose turn was longest ago; each owner's are begun in their order. `refused` counts who was sent
+    away: since all is full (`overloaded`), or one key has its share (`per_key`).
     """
 
     def __init__(self, limits: AdmissionLimits) -> None:
@@ -97,6 +98,7 @@ class Admission:
         self._last_turn: dict[str, int] = {}
         self._turn = 0
         self._mean_s = 0.0
+        self.refused = Counter({"overloaded": 0, "per_key": 0})
         self._closing = False
 
     @property
@@ -229,6 +231,7 @@ class Admission:
 
     def overloaded(self) -> Error:
         """503: who comes now would wait too long."""
+        self.refused["overloaded"] += 1
         return Error(
             "inference_unavailable",
             Kind.UNAVAILABLE,
@@ -238,6 +241,7 @@ class Admission:
         )
 
     def _too_many_of_owner(self, limit: int) -> Error:
+        self.refused["per_key"] += 1
         return Error(
             "rate_limited",
             Kind.RATE_LIMITED,
