@@ -22,7 +22,7 @@ class PageImage:
 
     width: int
     height: int
-    pixels: bytes = field(repr=False)
+    pixels: bytes | bytearray = field(repr=False)
 
     def __post_init__(self) -> None:
         if len(self.pixels) != self.width * self.height * 3:

@@ -119,7 +119,7 @@ class Lexicon:
         self._phrases: dict[str, list[Label]] = {}
         self._words: set[str] = set()
         for label in labels:
-            words = [token.text for token in _tokens(label.phrase)]
+            words = [skeleton(run) for run, _, _ in _runs(label.phrase)]
             if not words or len(words) > _LONGEST_PHRASE:
                 raise ValueError(f"{label.language}: not a label phrase: {label.phrase!r}")
             self._phrases.setdefault("".join(words), []).append(label)
@@ -259,6 +259,7 @@ def _labels(file_name: str, content: Any) -> Iterator[Label]:
                 yield Label(LabelKind(section), name, content["language"], phrase)
 
 
+@lru_cache(maxsize=16384)
 def skeleton(text: str) -> str:
     """Lower case without accents, with characters that OCR confuses made equal.
 
@@ -275,18 +276,19 @@ def skeleton(text: str) -> str:
 
 def _tokens(text: str) -> list[_Token]:
     """Runs of letters and digits; digits glued behind a word ("TOTAL12") are a token of theirs."""
-    tokens = []
+    return [_Token(skeleton(run), start, end) for run, start, end in _runs(text)]
+
+
+def _runs(text: str) -> Iterator[tuple[str, int, int]]:
     for match in _TOKEN.finditer(text):
         start, end = match.span()
-        run = match.group()
-        tail = _AMOUNT_TAIL.search(run)
         # One digit at the end is more often a misread letter (TOTA1) than an amount.
-        if tail and len(tail.group()) > 1 and tail.start() >= _GLUE_PART:
+        if text[end - 2 : end].isdigit() and (tail := _AMOUNT_TAIL.search(match.group())):
             middle = start + tail.start()
-            tokens.append(_Token(skeleton(text[start:middle]), start, middle))
-            start = middle
-        tokens.append(_Token(skeleton(text[start:end]), start, end))
-    return tokens
+            if end - middle > 1 and tail.start() >= _GLUE_PART:
+                yield text[start:middle], start, middle
+                start = middle
+        yield text[start:end], start, end
 
 
 def _place_parts(token: _Token, parts: tuple[str, ...]) -> tuple[_Token, ...]:

@@ -57,11 +57,11 @@ def serve(connection: socket.socket, limits: LoadingLimits) -> None:
         while True:
             head, body = channel.receive(until=None, max_body=limits.max_bytes)
             _limit_processor_time(limits)
-            answer, pixels = _answer(decoder.handler(head["request"]), head, body)
+            answer, pixels = _answer(decoder.handler(head["request"]), head, bytes(body))
             channel.send(answer, pixels, until=None)
 
 
-_Answer = tuple[dict[str, Any], bytes]
+_Answer = tuple[dict[str, Any], bytes | bytearray]
 _Handler = Callable[[dict[str, Any], bytes], _Answer]
 
 

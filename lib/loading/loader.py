@@ -178,7 +178,7 @@ class ProcessDocument:
 
     def _ask(
         self, request: dict[str, Any], deadline: Deadline, body: bytes = b""
-    ) -> tuple[dict[str, Any], bytes]:
+    ) -> tuple[dict[str, Any], bytes | bytearray]:
         """One request and its answer; a decoder that fails to answer is ended."""
         with self._lock:
             self._cancellation.check()

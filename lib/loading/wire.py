@@ -43,7 +43,13 @@ class Channel:
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
 
-    def send(self, head: Mapping[str, Any], body: bytes = b"", *, until: Deadline | None) -> None:
+    def send(
+        self,
+        head: Mapping[str, Any],
+        body: bytes | bytearray = b"",
+        *,
+        until: Deadline | None,
+    ) -> None:
         """Send one message; TimeoutError past the deadline, `Closed` when nobody listens."""
         text = json.dumps(head, ensure_ascii=False).encode()
         view = memoryview(_PREFIX.pack(len(text), len(body)) + text)
@@ -53,7 +59,9 @@ class Channel:
         except (BrokenPipeError, ConnectionError):
             raise Closed from None
 
-    def receive(self, *, until: Deadline | None, max_body: int) -> tuple[dict[str, Any], bytes]:
+    def receive(
+        self, *, until: Deadline | None, max_body: int
+    ) -> tuple[dict[str, Any], bytes | bytearray]:
         """The next message. Raises TimeoutError past the deadline, `Closed`, or `Malformed`."""
         head_size, body_size = _PREFIX.unpack(self._receive_exactly(_PREFIX.size, until))
         if head_size > MAX_HEAD_BYTES or body_size > max_body:
@@ -78,7 +86,7 @@ class Channel:
             self._wait(until)
             sent += self._socket.send(data[sent : sent + _CHUNK])
 
-    def _receive_exactly(self, size: int, until: Deadline | None) -> bytes:
+    def _receive_exactly(self, size: int, until: Deadline | None) -> bytearray:
         buffer = bytearray(size)
         view = memoryview(buffer)
         got = 0
@@ -91,7 +99,7 @@ class Channel:
                 got += count
         except ConnectionError:
             raise Closed from None
-        return bytes(buffer)
+        return buffer
 
     def _wait(self, until: Deadline | None) -> None:
         if until is None:
@@ -157,7 +165,7 @@ def page_from_json(number: int, head: Mapping[str, Any]) -> SourcePage:
         raise Malformed from None
 
 
-def image_from_message(head: Mapping[str, Any], body: bytes) -> PageImage:
+def image_from_message(head: Mapping[str, Any], body: bytes | bytearray) -> PageImage:
     """The page image whose size stands in the head and whose RGB pixels are the body."""
     try:
         return PageImage(_side(head["width"]), _side(head["height"]), body)

@@ -14,6 +14,13 @@ from typing import BinaryIO, cast
 from lib.domain.document import PageImage
 from lib.ocr.wire import Reply, receive_reply, send_image
 
+try:
+    import fcntl
+
+    _CAN_WIDEN = hasattr(fcntl, "F_SETPIPE_SZ")  # Linux has it
+except ImportError:  # Windows
+    _CAN_WIDEN = False
+
 _INHERITED = (
     "PATH",
     "LD_LIBRARY_PATH",
@@ -31,6 +38,8 @@ _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THR
 """The pool uses the cores, one worker each; read when numpy and its like are imported."""
 
 _END_TIMEOUT_S = 5.0  # for the kernel to end a killed process
+
+_PIPE_BYTES = 1 << 20  # the most that Linux lets a pipe hold unless an operator says otherwise
 
 
 class WorkerDied(Exception):
@@ -58,6 +67,7 @@ class WorkerProcess:
         self._ending = threading.Lock()
         self._collected = False
         self._stdin = cast(BinaryIO, self._child.stdin)
+        _widen(self._stdin)
         self._stdout = cast(BinaryIO, self._child.stdout)
 
     @property
@@ -118,6 +128,13 @@ class WorkerProcess:
             return receive_reply(self._stdout)
         except (EOFError, OSError, ValueError) as gone:  # gone, or no longer making sense
             raise WorkerDied from gone
+
+
+def _widen(pipe: BinaryIO) -> None:
+    """Have an image pass in a few large pieces: 64 KiB at a time is a hundred turns of both."""
+    if _CAN_WIDEN:
+        with contextlib.suppress(OSError):  # a user's pipes may hold so much together, not more
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _environment() -> dict[str, str]:
