@@ -39,7 +39,8 @@ class RequestMiddleware:
         started = time.monotonic()
         sent_id = Headers(scope=scope).get("x-request-id")
         id_is_good = sent_id is None or is_request_id(sent_id)
-        context = RequestContext(sent_id if sent_id and id_is_good else new_request_id())
+        made_id = None if sent_id and id_is_good else new_request_id()
+        context = RequestContext(made_id or sent_id or "", made_id=made_id)
         attach(scope, context)
         status = 0
 

@@ -23,13 +23,15 @@ class RequestContext:
     """Filled in as the request is understood; the access log and the envelope read it.
 
     `headers` are sent with its answer, whatever that is. `job_id`: the job that it belongs to, or
-    has become. `span` is what is done for it in a trace.
+    has become. `span` is what is done for it in a trace. `made_id`: the id that was made for it,
+    which nobody else can have.
     """
 
     request_id: str
     key_id: str | None = None
     job_id: str | None = None
     span: Span = NO_SPAN
+    made_id: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
 

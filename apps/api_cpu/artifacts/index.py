@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, and_, delete, func, or_, select
 
-from apps.api_cpu.db.engine import reading, upsert, writing
+from apps.api_cpu.db.engine import insert_new, reading, writing
 from apps.api_cpu.db.tables import artifact_items, artifacts, erasures
 
 
@@ -84,7 +84,7 @@ class ArtifactIndex:
         with writing(self._engine) as connection:
             for table, values in ((artifacts, rows), (artifact_items, items)):
                 if values:
-                    connection.execute(upsert(connection, table).on_conflict_do_nothing(), values)
+                    connection.execute(insert_new(connection, table), values)
 
     def forget(self, artifact_rel: str) -> None:
         """Drop the row of an artifact that is gone."""

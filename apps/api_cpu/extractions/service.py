@@ -14,6 +14,7 @@ from apps.api_cpu.duplicates.service import DuplicateService
 from apps.api_cpu.errors import internal_error, invalid
 from apps.api_cpu.extractions.body import Received, parse, understand
 from apps.api_cpu.extractions.draft import Draft, artifact_of_failure, artifact_of_response
+from apps.api_cpu.extractions.request_ids import RequestIds
 from apps.api_cpu.extractions.reuse import (
     INPUT_NOT_KEPT,
     NO_ARTIFACT,
@@ -108,6 +109,7 @@ class ExtractionService:
         self._observer = observer
         self._clock = clock
         self._pipeline = pipeline
+        self._ids = RequestIds(index, store)
 
     def understand(self, draft: Draft, received: Received, *, later: bool = False) -> Order:
         """What is asked for; the request gets the id that its body names.
@@ -149,17 +151,17 @@ class ExtractionService:
     def _extracted(self, draft: Draft, order: Order, deadline: Deadline) -> dict[str, Any]:
         options = order.options
         self._store.require_room(len(order.data or b"") if options.persist_inputs else 0)
-        self._reserve(draft)
-        data = self._stored_input(draft, options) if order.data is None else order.data
-        draft.attempt_started_at = moment = self._clock()
-        revision = self._vendors.revision(draft.caller.key_id)
-        question = self._reuse.question(draft, order.task, options, revision, moment.date())
-        try:
-            known = self._reuse.known(draft, question)
-            answer = known or self._read(draft, order, data, deadline)
-        finally:
-            if options.persist_inputs and not draft.accepted:
-                self._persist(draft, options, data)
+        with self._ids.taken(draft):
+            data = self._stored_input(draft, options) if order.data is None else order.data
+            draft.attempt_started_at = moment = self._clock()
+            revision = self._vendors.revision(draft.caller.key_id)
+            question = self._reuse.question(draft, order.task, options, revision, moment.date())
+            try:
+                known = self._reuse.known(draft, question)
+                answer = known or self._read(draft, order, data, deadline)
+            finally:
+                if options.persist_inputs and not draft.accepted:
+                    self._persist(draft, options, data)
         response = self._finish(draft, options, answer)
         if known is None:
             self._reuse.keep(question, response)
@@ -210,7 +212,7 @@ class ExtractionService:
             return error
         try:
             if not draft.reserved:
-                self._reserve(draft)
+                self._ids.take(draft)
             named = Error(
                 error.code,
                 error.kind,
@@ -241,7 +243,7 @@ class ExtractionService:
 
     def accept(self, draft: Draft) -> None:
         """Take the id of a request that is answered later, by a job. Raises `conflict`."""
-        self._reserve(draft)
+        self._ids.take(draft)
         draft.accepted = True
 
     def hold_id(self, draft: Draft) -> None:
@@ -286,22 +288,6 @@ class ExtractionService:
     def release(self, request_id: str, caller: Caller) -> None:
         """Free an id that the caller's request took, whose server died before it answered."""
         self._index.release(request_id, caller.key_id)
-
-    def _reserve(self, draft: Draft) -> None:
-        held = self._index.reserve(
-            draft.request_id, draft.caller.key_id, draft.artifact_rel, self._store.exists
-        )
-        if held is not None and draft.accepted and held.artifact_rel == draft.artifact_rel:
-            held = None
-        if held is not None:
-            draft.id_is_taken = True
-            details = {}
-            if draft.caller.may_see(held.owner_key_id) and self._store.exists(held.artifact_rel):
-                details["artifact_rel"] = held.artifact_rel
-            raise Error(
-                "conflict", Kind.CONFLICT, "This `request_id` has been used before.", details
-            )
-        draft.reserved = True
 
     def _stored_input(self, draft: Draft, options: ExtractRequest) -> bytes:
         data = self._inputs.read(options.image_ref or "", draft.caller)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine, delete, select, update
 
 from apps.api_cpu.auth.roles import Caller
-from apps.api_cpu.db.engine import reading, upsert, writing
+from apps.api_cpu.db.engine import insert_new, reading, writing
 from apps.api_cpu.db.tables import erasures, extracts
 from apps.api_cpu.errors import not_found
 from apps.api_cpu.wire import timestamp
@@ -118,14 +118,14 @@ class ExtractIndex:
             connection.execute(delete(extracts).where(*purged))
 
     def _insert(self, entry: IndexEntry) -> bool:
-        statement = upsert(self._engine, extracts).values(
-            request_id=entry.request_id,
-            owner_key_id=entry.owner_key_id,
-            artifact_rel=entry.artifact_rel,
-            lease_until=entry.lease_until,
-        )
+        row = {
+            "request_id": entry.request_id,
+            "owner_key_id": entry.owner_key_id,
+            "artifact_rel": entry.artifact_rel,
+            "lease_until": entry.lease_until,
+        }
         with writing(self._engine) as connection:
-            return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+            return connection.execute(insert_new(connection, extracts), row).rowcount == 1
 
     def _take_over(self, held: IndexEntry, entry: IndexEntry) -> bool:
         statement = (

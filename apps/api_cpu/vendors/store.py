@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, Engine, Select, delete, func, select, update
+from sqlalchemy import Connection, Engine, Select, bindparam, delete, func, select, update
 
-from apps.api_cpu.db.engine import hold, reading, upsert, writing
+from apps.api_cpu.db.engine import hold, insert_new, reading, upsert, writing
 from apps.api_cpu.db.tables import vendor_books, vendor_documents, vendors
 from apps.api_cpu.request_context import new_request_id
 from lib.domain.date_order import DateOrder
@@ -63,6 +63,13 @@ class StoredVendor:
 
 
 _COLUMNS = [vendors.c[name] for name in StoredVendor.__dataclass_fields__]
+# Asked for every document, so made once.
+_REVISION = select(vendor_books.c.revision).where(vendor_books.c.owner_key_id == bindparam("owner"))
+_SPELLING = select(*_COLUMNS).where(
+    vendors.c.owner_key_id == bindparam("owner"),
+    vendors.c.name == bindparam("name"),
+    vendors.c.address == bindparam("address"),
+)
 
 
 class VendorStore:
@@ -84,9 +91,8 @@ class VendorStore:
 
     def revision(self, owner_key_id: str) -> int:
         """Grows whenever what is known changes: not when it is merely seen once more."""
-        query = select(vendor_books.c.revision).where(vendor_books.c.owner_key_id == owner_key_id)
         with reading(self._engine) as connection:
-            return connection.scalar(query) or 0
+            return connection.scalar(_REVISION, {"owner": owner_key_id}) or 0
 
     def add(
         self, owner_key_id: str, sighting: Sighting, source: VendorSource, now: datetime
@@ -97,7 +103,7 @@ class VendorStore:
         """
         with writing(self._engine) as connection:
             hold(connection, f"vendors of {owner_key_id}")
-            held = _row_of(connection, owner_key_id, sighting, now)
+            held, is_first = _row_of(connection, owner_key_id, sighting, now)
             changes: dict[str, object] = {"last_seen_at": now}
             if held.is_known or _is_new(connection, held.vendor_id, sighting.sha256):
                 changes["documents"] = vendors.c.documents + 1
@@ -105,13 +111,14 @@ class VendorStore:
             if source is VendorSource.CORRECTION:
                 changes["source"] = source.value
             row = vendors.c.vendor_id == held.vendor_id
-            connection.execute(update(vendors).where(row).values(**changes))
+            told = update(vendors).where(row).values(**changes).returning(*_COLUMNS)
+            now_held = _from_row(connection.execute(told).one()._mapping)
             if held.is_known:
                 _forget_documents(connection, [held.vendor_id])
-            now_held = _from_row(connection.execute(select(*_COLUMNS).where(row)).one()._mapping)
             if _said(now_held) != _said(held):
                 _turn_page(connection, owner_key_id)
-            _forget_oldest(connection, owner_key_id, self._most)
+            if is_first:
+                _forget_oldest(connection, owner_key_id, self._most)
 
     def remove(self, owner_key_id: str, vendor_id: str | None = None) -> int:
         """Erase one vendor of a key, or all of them; returns how many there were."""
@@ -153,30 +160,25 @@ class VendorStore:
 
 def _row_of(
     connection: Connection, owner_key_id: str, sighting: Sighting, now: datetime
-) -> StoredVendor:
-    """The row of the spelling, made if there is none."""
-    connection.execute(
-        upsert(connection, vendors)
-        .values(
-            vendor_id=new_request_id(),
-            owner_key_id=owner_key_id,
-            name=sighting.name,
-            address=sighting.address,
-            numbers=list(sighting.numbers),
-            source=VendorSource.REPETITION.value,
-            documents=0,
-            first_seen_at=now,
-            last_seen_at=now,
-        )
-        .on_conflict_do_nothing()
-    )
-    query = (
-        select(*_COLUMNS)
-        .where(vendors.c.owner_key_id == owner_key_id)
-        .where(vendors.c.name == sighting.name)
-        .where(vendors.c.address == sighting.address)
-    )
-    return _from_row(connection.execute(query).one()._mapping)
+) -> tuple[StoredVendor, bool]:
+    """The row of the spelling, made if there is none, and whether it was."""
+    spelling = {"owner": owner_key_id, "name": sighting.name, "address": sighting.address}
+    found = connection.execute(_SPELLING, spelling).first()
+    if found is not None:
+        return _from_row(found._mapping), False
+    row = {
+        "vendor_id": new_request_id(),
+        "owner_key_id": owner_key_id,
+        "name": sighting.name,
+        "address": sighting.address,
+        "numbers": list(sighting.numbers),
+        "source": VendorSource.REPETITION.value,
+        "documents": 0,
+        "first_seen_at": now,
+        "last_seen_at": now,
+    }
+    connection.execute(insert_new(connection, vendors), row)
+    return _from_row(connection.execute(_SPELLING, spelling).one()._mapping), True
 
 
 def _told(sighting: Sighting) -> dict[str, object]:
@@ -191,8 +193,8 @@ def _told(sighting: Sighting) -> dict[str, object]:
 
 def _is_new(connection: Connection, vendor_id: str, sha256: str) -> bool:
     """Whether the document was not counted yet; it is from now on."""
-    seen = upsert(connection, vendor_documents).values(vendor_id=vendor_id, sha256=sha256)
-    return connection.execute(seen.on_conflict_do_nothing()).rowcount == 1
+    row = {"vendor_id": vendor_id, "sha256": sha256}
+    return connection.execute(insert_new(connection, vendor_documents), row).rowcount == 1
 
 
 def _said(row: StoredVendor) -> object:

@@ -1,0 +1,58 @@
+"""Takes a request's id, before its document is read or beside that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from apps.api_cpu.artifacts.store import ArtifactStore
+from apps.api_cpu.extractions.draft import Draft
+from apps.api_cpu.extractions.store import ExtractIndex
+from lib.errors import Error, Kind
+
+# The database lets one write at a time; a few more may be on their way there.
+_BESIDE = 4
+
+
+class RequestIds:
+    """Takes ids in the index. Safe to share between threads."""
+
+    def __init__(self, index: ExtractIndex, store: ArtifactStore) -> None:
+        self._index = index
+        self._store = store
+        self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="take-id")
+
+    @contextmanager
+    def taken(self, draft: Draft) -> Iterator[None]:
+        """Have the request's id from before the block, or at its end if it was made for it.
+
+        A made id is nobody else's: its disk sync may take place while the document is read, and is
+        over before an artifact is written under it, whatever the block raises. Raises `conflict`.
+        """
+        if draft.request_id != draft.context.made_id:
+            self.take(draft)
+            yield
+            return
+        taking = self._beside.submit(self.take, draft)
+        try:
+            yield
+        finally:
+            taking.result()
+
+    def take(self, draft: Draft) -> None:
+        """Take the id, for good once its artifact is written. Raises `conflict`."""
+        held = self._index.reserve(
+            draft.request_id, draft.caller.key_id, draft.artifact_rel, self._store.exists
+        )
+        if held is not None and draft.accepted and held.artifact_rel == draft.artifact_rel:
+            held = None
+        if held is not None:
+            draft.id_is_taken = True
+            details = {}
+            if draft.caller.may_see(held.owner_key_id) and self._store.exists(held.artifact_rel):
+                details["artifact_rel"] = held.artifact_rel
+            raise Error(
+                "conflict", Kind.CONFLICT, "This `request_id` has been used before.", details
+            )
+        draft.reserved = True
