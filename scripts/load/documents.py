@@ -1,4 +1,4 @@
-"""Born-digital documents that are drawn for a measurement: a small receipt, a long invoice."""
+"""Born-digital documents that are drawn for a measurement: a single line, a long invoice."""
 
 from __future__ import annotations
 
@@ -6,26 +6,15 @@ from fpdf import FPDF
 
 LINES_A_PAGE = 38
 _WIDTHS = (20, 80, 20, 30, 30)
-_SLIP_MM = (74, 105)  # A7
-_SLIP = (
-    "Harbour Lane Grocers",
-    "12 Harbour Lane, Leeds LS1 4AP",
-    "Receipt 004711   17/03/2026 09:41",
-    "Wholemeal bread      2.40",
-    "Milk 2 l             1.95",
-    "Cheddar 400 g        4.65",
-    "Total GBP            9.00",
-    "Card                 9.00",
-)
+_SLIP_MM = (74, 52)  # A8
 
 
-def receipt_slip() -> bytes:
-    """A receipt of eight lines on A7, as PDF with a text layer: next to nothing to read."""
+def one_line() -> bytes:
+    """A page of A8 with one line, as PDF with a text layer: next to nothing to read."""
     pdf = FPDF(unit="mm", format=_SLIP_MM)
-    pdf.set_font("Courier", size=8)
+    pdf.set_font("Helvetica", size=12)
     pdf.add_page()
-    for text in _SLIP:
-        pdf.cell(0, 5, text, new_x="LMARGIN", new_y="NEXT")
+    pdf.cell(0, 10, "Total EUR 9.00")
     return bytes(pdf.output())
 
 
