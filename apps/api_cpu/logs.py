@@ -20,7 +20,9 @@ from apps.api_cpu.wire import dump, timestamp
 if TYPE_CHECKING:
     from loguru import Message, Record
 
+_TRACEBACK = "Traceback (most recent call last):"
 API_KEY_SHAPE = re.compile(r"ocr_[0-9a-f]{12}_[A-Za-z0-9_-]{20,}")
+_RAISED = re.compile(r"^((?:\w+\.)*\w+)(?::|$)", re.MULTILINE)
 # Whatever is logged on behalf of a request or a job says whose it is.
 _working_for: ContextVar[RequestContext | None] = ContextVar("working_for", default=None)
 _BEARER = re.compile(r"(?i)(bearer\s+|x-api-key\W+)\S+")
@@ -129,6 +131,13 @@ def _write_text(message: Message) -> None:
     sys.stderr.write(" ".join(line) + "\n")
 
 
+def _frames_of(text: str) -> dict[str, object]:
+    """Of a traceback in a text what `unexpected` tells of one: type and places."""
+    where = [line.strip() for line in text.splitlines() if line.startswith('  File "')]
+    raised = [name for name in _RAISED.findall(text) if name.endswith(("Error", "Exception"))]
+    return {"exception": raised[-1] if raised else "?", "traceback": where[-12:]}
+
+
 class _Forward(logging.Handler):
     """Hands records of the standard library's logging to loguru, without their exception texts."""
 
@@ -137,9 +146,13 @@ class _Forward(logging.Handler):
         fields: dict[str, object] = {"logger": record.name}
         if record.exc_info and record.exc_info[0]:
             fields["exception"] = record.exc_info[0].__name__
+        message = record.getMessage()
+        if message.startswith(_TRACEBACK):  # uvicorn's, of a start that failed
+            fields |= _frames_of(message)
+            message = "unexpected exception"
         level: str | int = record.levelname
         try:
             logger.level(record.levelname)
         except ValueError:
             level = record.levelno
-        logger.bind(**fields).log(level, "{}", record.getMessage())
+        logger.bind(**fields).log(level, "{}", message)

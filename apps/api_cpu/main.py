@@ -68,6 +68,7 @@ from apps.api_cpu.watching import watch_process, watch_server
 from apps.api_cpu.web.endpoints import mount as mount_page
 from apps.api_cpu.webhooks.endpoints import SHOWN_MODELS as WEBHOOK_MODELS
 from apps.api_cpu.webhooks.endpoints import router as webhooks
+from lib.errors import Error
 
 # Besides the document, a body holds options and the multipart frame or base64's third on top.
 _BODY_OVERHEAD_BYTES = 1024 * 1024
@@ -91,7 +92,11 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        stop = await run_in_threadpool(_start, app, settings, make_reader)
+        try:
+            stop = await run_in_threadpool(_start, app, settings, make_reader)
+        except Error as wrong:
+            logs.failure("the server cannot start", reason=wrong.message)
+            raise
 
         def refuse_new() -> None:
             app.state.admission.close()

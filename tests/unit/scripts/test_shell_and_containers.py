@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import yaml
 
 from scripts import pod_cost, pod_probe
 
@@ -33,6 +34,33 @@ def test_every_container_file_is_clean(name: str) -> None:
         [BIN / "hadolint", ROOT / name], capture_output=True, text=True, check=False
     )
     assert found.returncode == 0, found.stdout
+
+
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.dev.yml").read_text("utf-8"))
+# What has to write beside its volume, and why, stands in the file.
+WRITES_ITS_FILES = {"gpu"}
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_every_service_is_hardened(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not service.get("privileged")
+    assert service.get("user", "10001").partition(":")[0] not in {"0", "root"}
+    assert service.get("read_only", False) is (name not in WRITES_ITS_FILES)
+    for published in service.get("ports", ()):
+        assert published.startswith("127.0.0.1:"), "without keys, to this machine only"
+    for volume in service.get("volumes", ()):
+        assert volume.partition(":")[0] in COMPOSE["volumes"], "nothing of the host is mounted"
+
+
+def test_no_image_of_ours_runs_as_root() -> None:
+    for name in ("Dockerfile.dev", "Dockerfile.gpu"):
+        stages = (ROOT / name).read_text("utf-8").split("\nFROM ")
+        users = [line for line in stages[-1].splitlines() if line.startswith("USER ")]
+        assert users, name
+        assert users[-1].removeprefix("USER ") in {"10001:10001", "${POD_USER}"}
 
 
 METRICS = """
