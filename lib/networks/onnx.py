@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 from numpy.typing import NDArray
+
+# Its Linux wheels report to Microsoft (seen in 1.31): the import alone makes an id of the machine
+# (~/.cache/Microsoft/DeveloperTools/.onnxruntime/deviceid) and a sender of events. This is the only
+# switch that comes in time; `disable_telemetry_events` is there only after the import.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime
 
 Array = NDArray[Any]
 

@@ -197,7 +197,7 @@ def _use_everything(client: Client, headers: dict[str, str]) -> None:
     client.send("GET", f"/v1/extracts/{kept.json()['request_id']}", headers=headers)
     ref = {"ref": kept.json()["artifact_rel"]}
     client.send("GET", "/v1/artifacts", params=ref, headers=headers)
-    callback = f"https://192.0.2.1/hook?token={CALLBACK_TOKEN}"
+    callback = f"https://hooks.invalid/hook?token={CALLBACK_TOKEN}"
     client.send(
         "POST",
         "/v1/extract_async",

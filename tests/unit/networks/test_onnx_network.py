@@ -1,5 +1,8 @@
 """ONNX files are loaded from a path or from bytes, and run alike."""
 
+import os
+import subprocess
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -34,3 +37,16 @@ def test_outputs_follow_the_size_of_the_inputs() -> None:
     for pieces, names in ((1, 1), (26, 50)):
         scores, none, weighed = network.run(blank(pieces, names))
         assert (scores.shape, none.shape, weighed.shape) == ((pieces, 6), (2,), (names,))
+
+
+def test_the_runtime_makes_no_id_of_the_machine_to_report_under(tmp_path: Path) -> None:
+    load = f"import pathlib; OnnxNetwork(pathlib.Path({str(PATH)!r}))"
+    script = f"from lib.networks.onnx import OnnxNetwork; {load}"
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, check=True)
+    assert b"telemetry" not in done.stderr
+    assert list(tmp_path.rglob("*")) == []
