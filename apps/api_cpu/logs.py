@@ -38,7 +38,9 @@ def set_up_logging(level: str, style: str | None) -> None:
     logger.configure(patcher=_complete)
     sink = _write_text if as_text else _write_json
     logger.add(sink, level=level, backtrace=False, diagnose=False, catch=True)
-    logging.basicConfig(handlers=[_Forward()], level=level, force=True)
+    # What libraries tell at DEBUG holds whatever they send: signatures, addresses, documents.
+    libraries = max(logging.INFO, logging.getLevelName(level))
+    logging.basicConfig(handlers=[_Forward()], level=libraries, force=True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "alembic"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = name not in {"uvicorn.access", "alembic"}

@@ -211,5 +211,7 @@ def test_requests_to_other_servers_are_not_narrated(
     for logger in ("httpx", "httpcore.http11"):
         logging.getLogger(logger).info("HTTP Request: GET http://gpu:8001/health")
     assert "gpu:8001" not in capsys.readouterr().err
+    logging.getLogger("botocore.auth").debug("Signature:\n0123456789abcdef")
+    assert "Signature" not in capsys.readouterr().err
     logging.getLogger("another").info("but others are heard")
     assert "but others are heard" in capsys.readouterr().err
