@@ -285,7 +285,7 @@ def test_a_server_and_a_worker_whose_upstreams_fail_tell_nothing(
     # What is to be called has to be kept until then, in the table of jobs.
     search.look_in_files(tmp_path, but=("a callback's token",))
     search.look("the logs", said)
-    assert search.found == []
+    assert not search.found, search.found
 
 
 def test_a_database_with_a_password_is_not_told_of(
@@ -327,7 +327,7 @@ def test_a_database_with_a_password_is_not_told_of(
         server.stop()
     search.look_in_files(tmp_path, but=("a callback's token",))
     search.look("the log", (tmp_path / "server.log").read_text())
-    assert search.found == []
+    assert not search.found, search.found
 
 
 REFUSED = {
@@ -362,7 +362,7 @@ def test_a_setting_that_is_refused_is_not_repeated(
                 assert shown.output.count("\n") == 1, shown.output
                 search.look(why, shown.output)
     search.look_in_files(tmp_path)
-    assert search.found == []
+    assert not search.found, search.found
 
 
 def test_a_start_without_its_database_does_not_tell_where_it_is(
@@ -382,4 +382,4 @@ def test_a_start_without_its_database_does_not_tell_where_it_is(
         assert "psycopg" not in done.stderr, done.stderr
         search.look(str(command), done.stdout + done.stderr)
     search.look_in_files(tmp_path)
-    assert search.found == []
+    assert not search.found, search.found
