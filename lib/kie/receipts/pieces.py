@@ -214,11 +214,19 @@ class Piece:
 
     @cached_property
     def is_foreign_to_addresses(self) -> bool:
-        """Is part of no address: a date, a price, a title, a web page or a whole phone number."""
+        """Is part of no address: a date, a price, a title, a web page, a phone number or label."""
         phone = self.has_phone and self.digits >= _FEWEST_PHONE_DIGITS
         if self.has_long_number and self.labels and self.labels[0].match.document_types:
             return self.labels[0].span.start - self.span.start <= 2  # a title with its number
-        return self.has_date or self.has_money or self.has_web or self.is_document_type or phone
+        foreign = self.has_date or self.has_money or self.has_web or self.is_document_type
+        return foreign or phone or self._is_phone_label
+
+    @cached_property
+    def _is_phone_label(self) -> bool:
+        """Says "Mobile /" or "Tel:" and no more: the number stands in another piece."""
+        said = [label.span for label in self.labels if "vendor_phone" in label.match.fields]
+        letters = sum(c.isalpha() for span in said for c in span.text)
+        return bool(said) and letters >= self.letters and not self.digits
 
     def _after(self, label: LabelMention) -> str:
         return self.span.cell.text[label.span.end : self.span.end]

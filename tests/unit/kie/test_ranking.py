@@ -8,7 +8,6 @@ from lib.kie.layout import lay_out
 from lib.kie.lexicon import load_lexicon
 from lib.kie.mentions import Mentions
 from lib.kie.ranking import ranked, shares, weigh
-from lib.kie.specks import without_specks
 
 
 def test_weigh_ignores_features_without_weight() -> None:
@@ -33,18 +32,3 @@ def test_none_beats_weak_rivals() -> None:
 @pytest.mark.parametrize(("text", "language"), [(AMERICAN, "en"), (GERMAN, "de"), ("", None)])
 def test_printed_language(text: str, language: str | None) -> None:
     assert printed_language(Mentions(lay_out([printed(text)]), load_lexicon())) == language
-
-
-@pytest.mark.parametrize(
-    ("text", "language", "plain"),
-    [
-        ("SETIA ÁLAM", "ms", "SETIA ALAM"),
-        ("Totäl", "id", "Total"),
-        ("Café Müller", "en", "Café Müller"),
-        ("Über Straße", "de", "Über Straße"),
-        ("SETIA ÁLAM", None, "SETIA ÁLAM"),
-        ("Łódź", "en", "Łodz"),
-    ],
-)
-def test_specks(text: str, language: str | None, plain: str) -> None:
-    assert without_specks(text, language) == plain

@@ -25,3 +25,19 @@ def test_lines_are_cut_into_what_they_say(line: str, pieces: list[str]) -> None:
     mentions = read_mentions([printed(f"  {line}\n  TOTAL 5.00")], load_lexicon(), "ms")
     found = [piece for piece in head_pieces(mentions) if piece.row.index == 0]
     assert [piece.text for piece in found] == pieces
+
+
+@pytest.mark.parametrize(
+    ("line", "foreign"),
+    [
+        ("Mobile /", True),
+        ("Tel:", True),
+        ("Tel: 012-918 7937", True),
+        ("40170 SETIA ALAM", False),
+        ("PARADIGM MALL", False),
+    ],
+)
+def test_a_label_of_a_phone_is_part_of_no_address(line: str, foreign: bool) -> None:
+    mentions = read_mentions([printed(f"  {line}\n  TOTAL 5.00")], load_lexicon(), "en")
+    (piece, *_) = head_pieces(mentions)
+    assert piece.is_foreign_to_addresses is foreign
