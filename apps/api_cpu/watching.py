@@ -210,8 +210,7 @@ def _circuits(snapshot: Snapshot) -> Labelled:
 
 
 def _host(address: str) -> str:
-    """Host and port of an address, which may hold a user and a password."""
-    return urlsplit(address).netloc.rpartition("@")[2]
+    return urlsplit(address).netloc
 
 
 def _age(since: float | None) -> float:

