@@ -11,17 +11,13 @@ from typing import Any
 
 import pytest
 from bad_upstream import BadServer, answer, bad_server, hang, refusing_address
+from one_page import OnePageLoader
 from starlette.testclient import TestClient
 from upstream_faults import FAULTS, SERVER_ERROR, Fault, documented
 
 from apps.api_cpu.main import create_app
 from apps.api_cpu.settings import CONFIGS, Settings, load_settings
 from apps.api_cpu.stations import Reader
-from lib.domain.cancellation import Cancellation
-from lib.domain.deadline import Deadline
-from lib.domain.document import Line, PageImage, Word
-from lib.domain.geometry import Polygon
-from lib.domain.source import SourcePage, TextLayer
 from lib.inference.addresses import AddressBook
 from lib.inference.async_client import ClientSettings
 from lib.inference.blocking_client import BlockingInferenceClient
@@ -52,44 +48,6 @@ PATIENT = ClientSettings(
 # For what never answers: given up by the client's time-outs, long before the request's deadline.
 HASTY = replace(PATIENT, timeouts=Timeouts(connect_s=2, read_s=0.5, write_s=0.5, pool_s=0.5))
 ENDLESS = {"hang", "headers dripped", "body dripped"}
-
-
-class _Opened:
-    """An invoice of one page with a text layer, and a picture that needs no rendering."""
-
-    mime_type, page_count, einvoice = "application/pdf", 1, None
-
-    def page(self, number: int, deadline: Deadline) -> SourcePage:
-        text = ("INVOICE", "Number", "R-17", "Date", "2026-03-17", "Total", "EUR", "119.00")
-        lines = tuple(
-            Line(
-                tuple(
-                    Word(word, Polygon.from_box(0.1 * x, 0.05 * y, 0.1 * x + 0.08, 0.05 * y + 0.02))
-                    for x, word in enumerate(text)
-                )
-            )
-            for y in range(1, 8)
-        )
-        return SourcePage(number, 620, 877, TextLayer(lines, 0.0, 0.0, 0.0))
-
-    def image(self, number: int, deadline: Deadline) -> PageImage:
-        return PageImage(62, 88, bytes(62 * 88 * 3))
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
-    def __enter__(self) -> _Opened:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
-
-class _Loader:
-    def open(
-        self, data: bytes, deadline: Deadline, cancellation: Cancellation | None = None
-    ) -> _Opened:
-        return _Opened()
 
 
 class Service:
@@ -126,7 +84,7 @@ class Service:
         cards = load_cards(CONFIGS / "models", CONFIGS / "prompts")
         model = ModelStation("vllm", ModelReader(cards, self.inference, "mock-chat", rules))
         tasks = load_tasks(CONFIGS / "tasks")
-        stations = Stations(_Loader(), None, rules, tasks, model)  # type: ignore[arg-type]
+        stations = Stations(OnePageLoader(), None, rules, tasks, model)  # type: ignore[arg-type]
         return Reader(stations, lambda: True, self.inference.close)
 
 
