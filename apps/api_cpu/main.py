@@ -36,12 +36,12 @@ from apps.api_cpu.extractions.endpoints import SHOWN_MODELS
 from apps.api_cpu.extractions.endpoints import router as extractions
 from apps.api_cpu.health.endpoints import router as health
 from apps.api_cpu.health.service import Readiness
+from apps.api_cpu.held_open import HeldOpen
 from apps.api_cpu.inputs.endpoints import SHOWN_MODELS as INPUT_MODELS
 from apps.api_cpu.inputs.endpoints import router as inputs
 from apps.api_cpu.jobs.endpoints import SHOWN_MODELS as JOB_MODELS
 from apps.api_cpu.jobs.endpoints import router as jobs
 from apps.api_cpu.jobs.events import router as job_events
-from apps.api_cpu.jobs.watchers import Watchers
 from apps.api_cpu.metrics.endpoints import router as metrics_page
 from apps.api_cpu.metrics.middleware import MetricsMiddleware
 from apps.api_cpu.metrics.registry import Metrics
@@ -74,6 +74,11 @@ from lib.errors import Error
 _BODY_OVERHEAD_BYTES = 1024 * 1024
 # All bodies of the requests in hand, so that many slow uploads cannot fill the memory.
 _BODIES_BYTES = 256 * 1024 * 1024
+
+# Streams and waits: each looks at its job twice a second, in case another process changes it.
+_MOST_WATCHERS = 256
+# Each has a file on the disk meanwhile, which may grow to the largest upload.
+_MOST_UPLOADS = 32
 
 _ROUTERS = (
     health, auth, tasks, extractions, exports, pages, corrections, vendors, batches, jobs,
@@ -213,7 +218,8 @@ def _start(
         state.upload_receiver = services.upload_receiver
         state.jobs = services.jobs.service
         state.extract_jobs = services.jobs.extract_jobs
-        state.watchers = Watchers(settings.jobs_watched_per_key)
+        state.watchers = HeldOpen("waits for jobs", settings.jobs_watched_per_key, _MOST_WATCHERS)
+        state.uploads_open = HeldOpen("uploads", settings.batch_uploads_per_key, _MOST_UPLOADS)
         state.promises = services.jobs.promises
         state.job_machinery = services.jobs
         state.webhooks = services.webhooks.service

@@ -211,6 +211,11 @@ class Settings(BaseSettings):
     batch_upload_deadline_s: float = Field(
         gt=0, le=3000, description="Seconds that the upload of a batch may take to arrive."
     )
+    batch_uploads_per_key: int = Field(
+        ge=1,
+        le=32,
+        description="Uploads of batches that one key may send at once; more get 429.",
+    )
     sync_deadline_s: float = Field(
         gt=0, le=3600, description="Seconds after which a synchronous request fails with 504."
     )

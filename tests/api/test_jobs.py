@@ -13,7 +13,7 @@ import pytest
 from api_place import RECEIPT, Place
 
 from apps.api_cpu.auth.roles import Role
-from apps.api_cpu.jobs.watchers import Watchers
+from apps.api_cpu.held_open import HeldOpen
 
 WAIT = {"wait": 20}
 
@@ -286,7 +286,7 @@ def test_events_of_a_strangers_job_are_not_told(locked: Place) -> None:
 
 
 def test_more_streams_than_a_server_holds_are_refused(place: Place) -> None:
-    place.app.state.watchers = Watchers(1, most=0)
+    place.app.state.watchers = HeldOpen("streams", 1, most=0)
     accepted = _accept(place)
     answer = place.client.get(accepted["poll_url"] + "/events")
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "rate_limited")
@@ -300,7 +300,7 @@ def test_a_key_has_so_many_streams_and_waits_at_once(make_place: Any) -> None:
         target=lambda: ended.append(place.client.get(address, params={"wait": 60}))
     )
     waiting.start()
-    watchers: Watchers = place.app.state.watchers
+    watchers: HeldOpen = place.app.state.watchers
     while not watchers.open:
         assert waiting.is_alive()
         waiting.join(0.01)

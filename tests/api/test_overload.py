@@ -219,10 +219,10 @@ def wired(tmp_path: Path) -> Iterator[Callable[..., tuple[Wire, FakePipeline]]]:
         wire.stop()
 
 
-def _head(length: int | None, *more: str) -> bytes:
+def _head(length: int | None, *more: str, path: str = "/v1/extract") -> bytes:
     framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
     lines = [
-        "POST /v1/extract HTTP/1.1", "Host: localhost", "Content-Type: application/json", framing,
+        f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json", framing,
         *more,
     ]  # fmt: skip
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
@@ -288,6 +288,57 @@ def test_a_client_that_sends_all_the_same_gets_its_refusal_and_may_go_on(
         assert health["jobs"]["running"] == 1
         pipeline.release.set()
         assert _answer(first)[0] == 200
+
+
+UPLOADS = "/v1/batch_extract_upload_async"
+_PART = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.pdf"\r\n\r\n'
+_MULTIPART = "Content-Type: multipart/form-data; boundary=x"
+
+
+def _upload_head(length: int) -> bytes:
+    head = _head(length, _MULTIPART, "Expect: 100-continue", path=UPLOADS)
+    return head.replace(b"Content-Type: application/json\r\n", b"")
+
+
+def test_a_key_sends_so_many_uploads_at_once(
+    wired: Callable[..., tuple[Wire, FakePipeline]],
+) -> None:
+    wire, _ = wired(batch_uploads_per_key=1)
+    held = wire.app.state.uploads_open
+    with wire.connect() as first:
+        first.sendall(_upload_head(1_000_000))
+        assert first.recv(65536).startswith(b"HTTP/1.1 100")
+        first.sendall(_PART)
+        assert held.open == 1
+        with wire.connect() as second:
+            second.sendall(_upload_head(1_000_000))
+            status, refused = _answer(second)
+        assert (status, refused["error"]["code"]) == (429, "rate_limited")
+        assert refused["error"]["details"]["limit"] == 1
+    _until(lambda: held.open == 0)
+    with wire.connect() as third:
+        third.sendall(_upload_head(1_000_000))
+        assert third.recv(65536).startswith(b"HTTP/1.1 100")
+
+
+@pytest.mark.parametrize("path", [UPLOADS, "/v1/extract_async"])
+def test_what_could_not_wait_need_not_come(
+    wired: Callable[..., tuple[Wire, FakePipeline]], path: str
+) -> None:
+    wire, _ = wired(jobs_queued_per_key=1, jobs_max_concurrency=0)
+    body = json.dumps(SLOW).encode()
+    with wire.connect() as first:
+        first.sendall(_head(len(body), path="/v1/extract_async") + body)
+        assert _answer(first)[0] == 202
+    with wire.connect() as second:
+        second.sendall(
+            _upload_head(9_000_000)
+            if path == UPLOADS
+            else _head(9_000_000, "Expect: 100-continue", path=path)
+        )
+        status, refused = _answer(second)
+    assert (status, refused["error"]["code"]) == (429, "too_many_jobs")
+    assert "artifact_rel" in refused["error"]["details"]
 
 
 def test_who_hangs_up_while_waiting_is_not_read(

@@ -30,8 +30,10 @@ from apps.api_cpu.batches.service import BatchService
 from apps.api_cpu.errors import from_validation, invalid
 from apps.api_cpu.extractions.prefer import preference_of
 from apps.api_cpu.extractions.schemas import Accepted
+from apps.api_cpu.held_open import HeldOpen
 from apps.api_cpu.idempotency.once import Attempt, Made, once
 from apps.api_cpu.jobs.endpoints import accepted_response
+from apps.api_cpu.jobs.service import JobService
 from apps.api_cpu.openapi import IDEMPOTENCY_KEY, Responses, answers, errors, promised
 from apps.api_cpu.request_context import context_of, new_request_id
 from apps.api_cpu.wire import WireResponse, load_untrusted
@@ -61,7 +63,7 @@ _FAILURES = (
     "storage_unavailable",
     "shutting_down",
 )
-_UPLOAD_FAILURES = (*_FAILURES, "too_many_files", "unsupported_media_type")
+_UPLOAD_FAILURES = (*_FAILURES, "too_many_files", "unsupported_media_type", "rate_limited")
 
 
 def _body(model: type[BaseModel], kind: str, examples: dict[str, Any]) -> dict[str, Any]:
@@ -200,13 +202,19 @@ async def _named(caller: Caller, request: Request, run_id: str) -> Plan:
 
 
 async def _uploaded(caller: Caller, request: Request, run_id: str) -> Plan:
-    planner: BatchPlanner = request.app.state.batch_planner
-    receiver: UploadReceiver = request.app.state.upload_receiver
+    state = request.app.state
+    planner: BatchPlanner = state.batch_planner
+    receiver: UploadReceiver = state.upload_receiver
+    jobs: JobService = state.jobs
+    held: HeldOpen = state.uploads_open
     job_id = new_request_id()
-    async with receiver.receiving(request, caller, job_id) as received:
-        sent = planner.upload_request(received.fields)
-        _require_scopes(sent, caller)
-        return planner.uploaded(sent, run_id, received.documents, job_id)
+    with held.counted(caller.key_id):
+        # What would be refused when it has come need not come.
+        await run_in_threadpool(jobs.require_room, caller)
+        async with receiver.receiving(request, caller, job_id) as received:
+            sent = planner.upload_request(received.fields)
+            _require_scopes(sent, caller)
+            return planner.uploaded(sent, run_id, received.documents, job_id)
 
 
 async def _again(caller: Caller, request: Request, run_id: str) -> Plan:

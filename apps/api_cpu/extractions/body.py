@@ -22,6 +22,7 @@ from lib.errors import Error, Kind
 
 _MAX_FILES = 4
 _MAX_FIELDS = 40
+_SMALL_BODY = 64 * 1024
 
 
 class _InMemoryParser(MultiPartParser):
@@ -51,6 +52,14 @@ class Submission:
     options: ExtractRequest
     data: bytes | None
     base64_length: int | None
+
+
+def announces_much(request: Request) -> bool:
+    """Whether its body is worth a refusal before it has come; a small one is here already, and
+    names an id that the refusal should have.
+    """
+    length = request.headers.get("content-length", "")
+    return not length.isdigit() or int(length[:20]) > _SMALL_BODY
 
 
 async def receive(request: Request, limit: int, deadline: Deadline) -> Received:

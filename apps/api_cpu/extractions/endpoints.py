@@ -13,7 +13,7 @@ from apps.api_cpu.artifacts.store import extract_key
 from apps.api_cpu.auth.endpoints import ExtractCaller
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.extractions.admission import Admission, Admitted, timed_out
-from apps.api_cpu.extractions.body import receive
+from apps.api_cpu.extractions.body import announces_much, receive
 from apps.api_cpu.extractions.departure import told_of_departure
 from apps.api_cpu.extractions.draft import Draft
 from apps.api_cpu.extractions.prefer import Preference, preference_of
@@ -40,7 +40,6 @@ router = APIRouter(tags=["extractions"])
 
 # Stations notice a passed deadline themselves and say more about it; this is for when they do not.
 _GRACE_S = 1.0
-_SMALL_BODY = 64 * 1024
 
 _REF = "#/components/schemas/"
 REQUEST_BODY = {
@@ -146,7 +145,7 @@ async def _extract(
     prefers = preference_of(request)
     deadline = Deadline.after(state.sync_deadline_s)
     is_later = prefers.respond_async and not prefers.patience_s
-    if not is_later and _announces_much(request):
+    if not is_later and announces_much(request):
         admission.require_room(owner)
     # The body is not given a name here: it need not stay in memory while its document is read.
     order = await run_in_threadpool(
@@ -193,14 +192,6 @@ async def _read_or_promised(
     promise = await run_in_threadpool(promises.adopt, work)
     admitted.leave(timed_out())  # the job has it
     return _promised(promise, prefers)
-
-
-def _announces_much(request: Request) -> bool:
-    """Whether its body is worth a refusal before it has come; a small one is here already, and
-    names an id that the refusal should have.
-    """
-    length = request.headers.get("content-length", "")
-    return not length.isdigit() or int(length[:20]) > _SMALL_BODY
 
 
 async def _ends(request: Request, draft: Draft, admitted: Admitted[Any], patience_s: float) -> bool:

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from apps.api_cpu.auth.endpoints import ExtractCaller
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.errors import from_validation
+from apps.api_cpu.held_open import HeldOpen
 from apps.api_cpu.inputs.content import media_type_of
 from apps.api_cpu.inputs.schemas import UPLOAD_EXAMPLE, UploadRequest, UploadView
 from apps.api_cpu.inputs.service import InputStore
@@ -94,7 +95,12 @@ async def announce(request: Request, caller: ExtractCaller) -> WireResponse:
         ],
     },
     responses=errors(
-        "bad_request", "not_found", "payload_too_large", "validation_error", "storage_unavailable"
+        "bad_request",
+        "not_found",
+        "payload_too_large",
+        "validation_error",
+        "rate_limited",
+        "storage_unavailable",
     ),
 )
 async def upload(
@@ -102,7 +108,9 @@ async def upload(
 ) -> Response:
     """With the announcement's headers, where it names this server; else the bucket takes it."""
     service: UploadService = request.app.state.uploads
-    await service.take(upload_id, request.headers, request.stream())
+    held: HeldOpen = request.app.state.uploads_open
+    with held.counted(upload_id):
+        await service.take(upload_id, request.headers, request.stream())
     return Response(status_code=204)
 
 

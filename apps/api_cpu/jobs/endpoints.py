@@ -13,18 +13,18 @@ from apps.api_cpu.artifacts.failures import KeyOf
 from apps.api_cpu.artifacts.store import extract_key
 from apps.api_cpu.auth.endpoints import ExtractCaller
 from apps.api_cpu.auth.roles import Caller
-from apps.api_cpu.extractions.body import receive
+from apps.api_cpu.extractions.body import announces_much, receive
 from apps.api_cpu.extractions.draft import Draft
 from apps.api_cpu.extractions.endpoints import FAILURES, REQUEST_BODY
 from apps.api_cpu.extractions.schemas import Accepted
 from apps.api_cpu.extractions.service import ExtractionService
+from apps.api_cpu.held_open import HeldOpen
 from apps.api_cpu.idempotency.once import Attempt, Made, once
 from apps.api_cpu.idempotency.store import Answer
 from apps.api_cpu.jobs.extract_job import ExtractJobs
 from apps.api_cpu.jobs.rows import Job, Status
 from apps.api_cpu.jobs.schemas import JobPage, JobView, accepted, poll_url, shown
 from apps.api_cpu.jobs.service import JobService
-from apps.api_cpu.jobs.watchers import Watchers
 from apps.api_cpu.openapi import IDEMPOTENCY_KEY, answers, errors, promised
 from apps.api_cpu.request_context import context_of, new_request_id
 from apps.api_cpu.shutdown import Shutdown
@@ -96,9 +96,11 @@ async def _accept(
     state = request.app.state
     jobs: ExtractJobs = state.extract_jobs
     deadline = Deadline.after(state.sync_deadline_s)
+    service_of_jobs: JobService = state.jobs
+    if announces_much(request):
+        await run_in_threadpool(service_of_jobs.require_room, draft.caller)
     received = await receive(request, state.body_limit, deadline)
     order = await run_in_threadpool(service.understand, draft, received, later=True)
-    service_of_jobs: JobService = state.jobs
     await run_in_threadpool(service_of_jobs.require_callback, order.options.callback_url)
     if attempt.follows_dead:
         await run_in_threadpool(service.release, draft.request_id, draft.caller)
@@ -145,7 +147,7 @@ async def get_job(
     job has ended, or after so many seconds as it is then.
     """
     service: JobService = request.app.state.jobs
-    watchers: Watchers = request.app.state.watchers
+    watchers: HeldOpen = request.app.state.watchers
     with watchers.counted(caller.key_id) if wait else nullcontext():
         job = await service.ended(job_id, caller, wait)
     return WireResponse(await run_in_threadpool(_view, service, job))

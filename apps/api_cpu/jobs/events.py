@@ -12,10 +12,10 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from apps.api_cpu.auth.endpoints import ExtractCaller
+from apps.api_cpu.held_open import HeldOpen
 from apps.api_cpu.jobs.rows import Job, JobItem
 from apps.api_cpu.jobs.schemas import shown
 from apps.api_cpu.jobs.service import JobService
-from apps.api_cpu.jobs.watchers import Watchers
 from apps.api_cpu.openapi import errors
 from apps.api_cpu.wire import dump
 from lib.errors import Error
@@ -68,7 +68,7 @@ async def job_events(
     browsers send themselves: no item is missed, and none is sent twice.
     """
     service: JobService = request.app.state.jobs
-    watchers: Watchers = request.app.state.watchers
+    watchers: HeldOpen = request.app.state.watchers
     job = await run_in_threadpool(service.one, job_id, caller)
     watchers.require_room(caller.key_id)
     return EventSourceResponse(
@@ -80,7 +80,7 @@ async def job_events(
 
 
 async def _events(
-    service: JobService, watchers: Watchers, key_id: str, job: Job, after: int
+    service: JobService, watchers: HeldOpen, key_id: str, job: Job, after: int
 ) -> AsyncIterator[ServerSentEvent]:
     end = time.monotonic() + _LONGEST_S
     with suppress(Error), watchers.counted(key_id):  # after an error the reader comes back to here

@@ -73,6 +73,10 @@ class JobService:
         self._backend.ring(len(items))
         return job
 
+    def require_room(self, caller: Caller) -> None:
+        """Raise `too_many_jobs` where not one document more of the caller's may wait."""
+        self._store.require_room(caller.key_id, self._queued_per_key)
+
     def require_callback(self, url: str | None) -> None:
         """Raise `validation_error` for a `callback_url` that may not be called.
 

@@ -94,15 +94,19 @@ class JobStore:
         """Keep a job and its items. Raises `too_many_jobs` when its owner has over `limit` items
         that have not ended, these included.
         """
-        waiting = select(func.coalesce(func.sum(jobs.c.total - jobs.c.done - jobs.c.canceled), 0))
-        mine = waiting.where(IS_ACTIVE, jobs.c.owner_key_id == job.owner_key_id)
         with writing(self._engine) as connection:
-            if int(connection.scalar(mine) or 0) + len(items) > limit:
+            if _left_of(connection, job.owner_key_id) + len(items) > limit:
                 raise _too_many(limit)
             connection.execute(insert(jobs).values(**to_row(job)))
             if items:
                 connection.execute(insert(job_items), [to_row(item) for item in items])
         self._changed(job.job_id)
+
+    def require_room(self, owner_key_id: str, limit: int) -> None:
+        """Raise `too_many_jobs` as `submit` would for one item more."""
+        with reading(self._engine) as connection:
+            if _left_of(connection, owner_key_id) >= limit:
+                raise _too_many(limit)
 
     def get(self, job_id: str) -> Job | None:
         """One job."""
@@ -327,6 +331,13 @@ class JobStore:
                 self._outbox.job_ended(connection, after)
         self._changed(job_id)
         return after
+
+
+def _left_of(connection: Connection, owner_key_id: str) -> int:
+    """Items of an owner that have not ended."""
+    left = select(func.coalesce(func.sum(jobs.c.total - jobs.c.done - jobs.c.canceled), 0))
+    mine = left.where(IS_ACTIVE, jobs.c.owner_key_id == owner_key_id)
+    return int(connection.scalar(mine) or 0)
 
 
 def _writing_the_end(worker_id: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How many streams of events and waiting requests a server holds open, in all and for each key."""
+"""How many requests that stay open for long a server holds, in all and for each key."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from contextlib import contextmanager
 
 from lib.errors import Error, Kind
 
-MOST_WATCHERS = 256
-"""Each of them looks at its job twice a second, in case that another process changes it."""
-
 _RETRY_AFTER_S = 10
 
 
-class Watchers:
-    """Counts them; belongs to the event loop."""
+class HeldOpen:
+    """Counts the requests of one kind; belongs to the event loop."""
 
-    def __init__(self, most_of_key: int, most: int = MOST_WATCHERS) -> None:
+    def __init__(self, kind: str, most_of_key: int, most: int) -> None:
+        """`kind` is their name for people, in the plural."""
+        self._kind = kind
         self._most_of_key = most_of_key
         self._most = most
         self._open: Counter[str] = Counter()
@@ -30,9 +29,9 @@ class Watchers:
     def require_room(self, key_id: str) -> None:
         """Raise `rate_limited` when there are too many."""
         if self._open[key_id] >= self._most_of_key:
-            raise _too_many("Too many requests of this API key wait for jobs.", self._most_of_key)
+            raise _too_many(f"Too many {self._kind} of this API key are open.", self._most_of_key)
         if self.open >= self._most:
-            raise _too_many("Too many requests wait for jobs.", self._most)
+            raise _too_many(f"Too many {self._kind} are open.", self._most)
 
     @contextmanager
     def counted(self, key_id: str) -> Iterator[None]:
