@@ -25,5 +25,10 @@ def build_ocr_workers(settings: Settings) -> OcrPool:
     # Every running extraction may have a page in the queue without being refused.
     waiting = max(_PAGES_WAITING, settings.concurrency + settings.job_threads)
     return build_ocr_pool(
-        OcrSettings(engine=engine, workers=settings.worker_count, waiting=waiting)
+        OcrSettings(
+            engine=engine,
+            workers=settings.worker_count,
+            waiting=waiting,
+            page_seconds=settings.ocr_page_timeout_s,
+        )
     )

@@ -225,6 +225,18 @@ class Settings(BaseSettings):
         description="Connections that may be open at once; one more is told 503. Each is an open "
         "file of the process (`ulimit -n`), beside some hundred others.",
     )
+    loading_timeout_s: float = Field(
+        gt=0,
+        le=3600,
+        description="Seconds that opening a document, or one page of it, may take; then it is "
+        "unreadable. 20 s of processor time are the limit besides.",
+    )
+    ocr_page_timeout_s: float = Field(
+        gt=0,
+        le=3600,
+        description="Seconds that the OCR of one page may take, its turn not counted; then the "
+        "document is unreadable.",
+    )
     body_patience_s: float = Field(
         gt=0,
         le=3600,

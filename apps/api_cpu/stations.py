@@ -88,6 +88,7 @@ def build_document_loader(settings: Settings) -> ProcessLoader:
         LoadingLimits(
             max_bytes=settings.max_upload_bytes,
             max_pages=settings.max_pages,
+            wall_seconds=settings.loading_timeout_s,
             max_processes=settings.concurrency + settings.job_threads,
         )
     )

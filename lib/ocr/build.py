@@ -20,7 +20,8 @@ class OcrSettings:
 
     `workers`: None means one for each CPU that this process may use. `waiting`: pages that may
     queue, each holding its image. A worker is replaced after `pages_per_worker` pages or when it
-    holds more than `worker_memory_mb` after a page.
+    holds more than `worker_memory_mb` after a page, and killed when a page takes it longer than
+    `page_seconds`.
     """
 
     engine: EngineSettings = field(default_factory=EngineSettings)
@@ -28,6 +29,7 @@ class OcrSettings:
     waiting: int = 16
     pages_per_worker: int = 500
     worker_memory_mb: int = 1500
+    page_seconds: float = 60.0
 
 
 def build_engine(settings: EngineSettings) -> OcrEngine:
@@ -54,6 +56,7 @@ def build_ocr_pool(settings: OcrSettings) -> OcrPool:
         waiting=settings.waiting,
         pages_per_worker=settings.pages_per_worker,
         worker_bytes=settings.worker_memory_mb * 1024 * 1024,
+        page_seconds=settings.page_seconds,
     )
     return OcrPool(command, limits)
 

@@ -31,13 +31,15 @@ class PoolLimits:
 
     `workers`: processes, each with one thread. `waiting`: pages that may wait for a free worker,
     each with its image in memory. A worker is replaced after `pages_per_worker` pages or when its
-    resident memory is above `worker_bytes` after a page.
+    resident memory is above `worker_bytes` after a page, and killed when a page takes longer than
+    `page_seconds`, however late the deadline is.
     """
 
     workers: int
     waiting: int
     pages_per_worker: int
     worker_bytes: int
+    page_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ class Ticket:
         """Wait for the reading, at most until the deadline; raises `Error`.
 
         `inference_timeout`: the deadline passed, and the worker that was reading the page has been
-        killed. `unreadable_document` with reason `crashed`: the page killed its worker.
+        killed. `unreadable_document`, reason `crashed`: the page killed its worker; `timeout`: it
+        took longer than a page may.
         """
         if not self._done.wait(self._deadline.remaining()):
             self.cancel()
@@ -350,9 +353,10 @@ class OcrPool:
         if image is None:
             return Reply(resident=0)
         try:
-            reply = process.read(image)
+            reply = process.read(image, self._limits.page_seconds)
         except WorkerDied:
-            ticket._finish(_shutting_down() if self._closed else _crashed())
+            ended = _too_long() if process.overdue else _crashed()
+            ticket._finish(_shutting_down() if self._closed else ended)
             return None
         if reply.fault:
             _log.error("the OCR engine failed on a page: %s", reply.fault)
@@ -379,6 +383,15 @@ def _timed_out() -> Error:
         Kind.TIMEOUT,
         "The page was not read before the deadline.",
         retryable=True,
+    )
+
+
+def _too_long() -> Error:
+    return Error(
+        "unreadable_document",
+        Kind.UNPROCESSABLE,
+        "Reading a page took longer than a page may.",
+        {"reason": "timeout"},
     )
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, cast
 
 from lib.domain.document import PageImage
@@ -66,6 +66,7 @@ class WorkerProcess:
         )
         self._ending = threading.Lock()
         self._collected = False
+        self._overdue = False
         self._stdin = cast(BinaryIO, self._child.stdin)
         _widen(self._stdin)
         self._stdout = cast(BinaryIO, self._child.stdout)
@@ -75,23 +76,24 @@ class WorkerProcess:
         """The child's process id."""
         return self._child.pid
 
+    @property
+    def overdue(self) -> bool:
+        """Whether it was killed because it took too long."""
+        return self._overdue
+
     def wait_loaded(self, timeout: float) -> Reply:
         """The child's first word, or WorkerDied when it does not come within `timeout` seconds."""
-        watchdog = threading.Timer(timeout, self.kill)
-        watchdog.daemon = True
-        watchdog.start()
-        try:
+        with self._killed_after(timeout):
             return self._reply()
-        finally:
-            watchdog.cancel()
 
-    def read(self, image: PageImage) -> Reply:
-        """Have a page read; WorkerDied when the child ends first."""
-        try:
-            send_image(self._stdin, image)
-        except OSError as gone:
-            raise WorkerDied from gone
-        return self._reply()
+    def read(self, image: PageImage, timeout: float) -> Reply:
+        """Have a page read; WorkerDied when the child ends first, or takes longer than that."""
+        with self._killed_after(timeout):
+            try:
+                send_image(self._stdin, image)
+            except OSError as gone:
+                raise WorkerDied from gone
+            return self._reply()
 
     def kill(self) -> None:
         """End the child at once; `read` in another thread then raises WorkerDied."""
@@ -114,6 +116,20 @@ class WorkerProcess:
             with contextlib.suppress(OSError):  # unsent bytes of a page nobody reads
                 pipe.close()
         return self._child.returncode
+
+    @contextlib.contextmanager
+    def _killed_after(self, seconds: float) -> Iterator[None]:
+        watchdog = threading.Timer(seconds, self._give_up)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            yield
+        finally:
+            watchdog.cancel()
+
+    def _give_up(self) -> None:
+        self._overdue = True
+        self.kill()
 
     def _kill_group(self) -> None:
         if not hasattr(os, "killpg"):  # Windows has no process groups of this kind

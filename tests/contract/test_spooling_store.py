@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,8 @@ def test_in_an_outage_artifacts_wait_and_then_arrive_in_order(machine: Machine) 
     machine.remote.is_away = False
     assert machine.spool().upload(machine.remote) == 3
     assert machine.remote.taken == [key(2), key(0), key(1)]
-    assert machine.spool().usage() == (0, 0)
+    assert machine.spool().usage().count == 0
+    store.probe()
     assert [store.get(key(number)) for number in range(3)] == [b"0", b"1", b"2"]
     assert [entry.key for entry in store.list("extracts/")] == [key(0), key(1), key(2)]
 
@@ -194,6 +196,7 @@ def test_what_is_deleted_does_not_come_back(machine: Machine) -> None:
     machine.remote.is_away = False
     store.delete(key(0))
     assert machine.spool().upload(machine.remote) == 0
+    store.probe()
     assert not store.exists(key(0))
 
 
@@ -206,7 +209,7 @@ def test_one_that_is_refused_does_not_hold_up_the_others(
     machine.remote.is_away = False
     machine.remote.refused = key(1)
     assert machine.spool().upload(machine.remote) == 2
-    assert machine.spool().usage()[0] == 1
+    assert machine.spool().usage().count == 1
     assert [key(1) in line for line in errors] == [True]
     machine.remote.refused = ""
     assert machine.spool().upload(machine.remote) == 1
@@ -243,6 +246,22 @@ def test_while_the_store_is_away_nobody_waits_for_it(machine: Machine) -> None:
     store.probe()
     store.put(key(2), b"x")
     assert machine.remote.taken == [key(2)]
+
+
+def test_while_the_store_is_away_who_reads_is_told_so_and_it_is_not_asked(
+    machine: Machine,
+) -> None:
+    store = machine.store()
+    store.put(key(0), b"there")
+    machine.remote.is_away = True
+    assert _code(store.probe) == "storage_unavailable"
+    machine.remote.is_away = False
+    for read in (store.get, store.stat, store.exists, store.open):
+        assert _code(partial(read, key(0))) == "storage_unavailable", "until a probe is answered"
+    store.put(key(1), b"waits")
+    assert store.get(key(1)) == b"waits", "what is here is read from here"
+    store.probe()
+    assert store.get(key(0)) == b"there"
 
 
 def test_what_replaces_another_replaces_it_also_while_it_waits(tmp_path: Path) -> None:
@@ -333,7 +352,7 @@ def test_an_outage_under_load_loses_nothing_and_doubles_nothing(
     assert len(waiting) >= writers * 15
     moto_place.front.always.clear()
     assert spool.upload(patient) == len(waiting)
-    assert (spool.usage()[0], spool.conflicts()) == (0, 0)
+    assert (spool.usage().count, spool.conflicts()) == (0, 0)
     stored = [entry.key for entry in quick.list("extracts/")]
     assert stored == [key(number) for number in range(writers * each)]
     for number in range(writers * each):

@@ -12,6 +12,7 @@ from typing import Any
 
 from apps.api_cpu import logs
 from apps.api_cpu.tracing.tracer import NoTracer, Tracer
+from apps.api_cpu.webhooks.hosts import Hosts
 from apps.api_cpu.webhooks.schedule import pause_s
 from apps.api_cpu.webhooks.sender import TOTAL_S, Problem, Sender, Sent
 from apps.api_cpu.webhooks.signing import SigningSecrets, signed_headers
@@ -24,7 +25,7 @@ LARGEST_PAYLOAD = 64 * 1024
 """In bytes; a result that would make a webhook larger is left out and named by `result_rel`."""
 
 _AT_ONCE = 32
-_AT_ONCE_A_HOST = 4
+_CLAIMED_AT_ONCE = 4
 # Longer than an attempt and what is written before and after it.
 _LEASE_S = TOTAL_S + 30.0
 _LOOK_EVERY_S = 1.0
@@ -63,6 +64,7 @@ class Deliverer:
         self._stopping = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rung = asyncio.Event()
+        self._hosts = Hosts()
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
     def start(self) -> None:
@@ -84,9 +86,8 @@ class Deliverer:
     async def send_due(self) -> int:
         """Send everything that is due now, and wait for all of it; how much that was."""
         running: set[asyncio.Task[None]] = set()
-        hosts: Counter[str] = Counter()
         sent = 0
-        while begun := await self._begin(running, hosts):
+        while begun := await self._begin(running):
             sent += begun
             await asyncio.gather(*running)
         return sent
@@ -97,11 +98,10 @@ class Deliverer:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         running: set[asyncio.Task[None]] = set()
-        hosts: Counter[str] = Counter()
         while not self._stopping.is_set():
             self._rung.clear()
             try:
-                begun = await self._begin(running, hosts)
+                begun = await self._begin(running)
                 await self._count()
             except Error as error:
                 logs.warning("webhooks could not be looked up", code=error.code)
@@ -118,23 +118,22 @@ class Deliverer:
         for task in running:
             task.cancel()
 
-    async def _begin(self, running: set[asyncio.Task[None]], hosts: Counter[str]) -> int:
+    async def _begin(self, running: set[asyncio.Task[None]]) -> int:
         room = _AT_ONCE - len(running)
         if room <= 0:
             return 0
-        busy = [host for host, count in hosts.items() if count >= _AT_ONCE_A_HOST]
         now = self._clock()
         claimed = await asyncio.to_thread(
-            self._store.claim, now, now + _LEASE_S, min(room, _AT_ONCE_A_HOST), busy
+            self._store.claim, now, now + _LEASE_S, min(room, _CLAIMED_AT_ONCE), self._hosts.busy
         )
         for delivery in claimed:
-            hosts[delivery.host] += 1
+            self._hosts.begun(delivery.host)
             task = asyncio.create_task(self._deliver(delivery))
             running.add(task)
 
             def ended(task: asyncio.Task[None], host: str = delivery.host) -> None:
                 running.discard(task)
-                hosts[host] -= 1
+                self._hosts.ended(host)
                 self._rung.set()
 
             task.add_done_callback(ended)
@@ -157,6 +156,7 @@ class Deliverer:
             logs.unexpected(exc, job_id=delivery.job_id)
             sent = Sent(Problem.INTERNAL)
         self.attempts["delivered" if sent.problem is None else sent.problem.value] += 1
+        self._hosts.told(delivery.host, sent.problem)
         outcome = self._judged(delivery, sent)
         try:
             await asyncio.to_thread(self._store.record, delivery, outcome)

@@ -30,10 +30,15 @@ def page(action: int, width: int = 4, height: int = 2) -> PageImage:
 
 @contextmanager
 def pool_of(
-    workers: int = 1, waiting: int = 4, pages: int = 1000, memory: int = GIB, start: str = "well"
+    workers: int = 1,
+    waiting: int = 4,
+    pages: int = 1000,
+    memory: int = GIB,
+    start: str = "well",
+    page_seconds: float = 60.0,
 ) -> Iterator[OcrPool]:
     command = (sys.executable, "-P", str(WORKER), start)
-    with OcrPool(command, PoolLimits(workers, waiting, pages, memory)) as pool:
+    with OcrPool(command, PoolLimits(workers, waiting, pages, memory, page_seconds)) as pool:
         yield pool
 
 
@@ -66,6 +71,18 @@ def test_a_page_is_read_with_everything_the_engine_said() -> None:
         assert (word.polygon.x0, word.polygon.y1) == (0.1, 0.4)
         assert pool.engine_name == "fake"
         assert pool.ready
+
+
+def test_a_page_may_take_so_long_whatever_the_deadline() -> None:
+    with pool_of(page_seconds=2.0) as pool:
+        first = pid_of(pool)
+        with pytest.raises(Error) as failed:
+            pool.read(page(HANG), Deadline.after(3600))
+        assert (failed.value.code, failed.value.details["reason"]) == (
+            "unreadable_document",
+            "timeout",
+        )
+        assert pid_of(pool) != first, "another worker reads on"
 
 
 def test_loading_begins_before_the_first_page() -> None:

@@ -17,6 +17,7 @@ from apps.api_cpu.artifacts.store import (
     Spooled,
     Stored,
     require_key,
+    store_unavailable,
 )
 from apps.api_cpu.artifacts.stores.content import in_memory
 from apps.api_cpu.artifacts.stores.spool import Spool
@@ -32,7 +33,8 @@ class SpoolingStore:
     """Writes to the remote store, or to the spool while that is away; reads from both.
 
     What is in the spool is uploaded in the background by `start`ed stores. A writer that the remote
-    store failed once does not let the next ones wait for it: until it answers again they spool.
+    store failed once does not let the next ones wait for it: until it answers a probe they spool,
+    and who reads what is not here is told at once that it is away.
     """
 
     def __init__(
@@ -88,7 +90,7 @@ class SpoolingStore:
 
     def exists(self, key: str) -> bool:
         """See `ArtifactStore.exists`."""
-        return self._spool.waiting.exists(key) or self._remote.exists(key)
+        return self._spool.waiting.exists(key) or self._asked(lambda: self._remote.exists(key))
 
     def stat(self, key: str) -> Stored:
         """See `ArtifactStore.stat`."""
@@ -128,7 +130,11 @@ class SpoolingStore:
 
     def probe(self) -> None:
         """See `ArtifactStore.probe`: whether the remote store answers."""
-        self._remote.probe()
+        try:
+            self._remote.probe()
+        except Error:
+            self._is_gone()
+            raise
         self._is_back()
 
     def _put(
@@ -146,14 +152,19 @@ class SpoolingStore:
                 return
         self._spool.add(key, source, sha256, size)
 
-    @staticmethod
-    def _first(spooled: Callable[[], T], remote: Callable[[], T]) -> T:
+    def _first(self, spooled: Callable[[], T], remote: Callable[[], T]) -> T:
         try:
             return spooled()
         except Error as error:
             if error.code != "not_found":
                 raise
-            return remote()
+            return self._asked(remote)
+
+    def _asked(self, remote: Callable[[], T]) -> T:
+        """What the remote store says. Nobody waits for one that is known to be away."""
+        if self._is_away.is_set():
+            raise store_unavailable()
+        return remote()
 
     def _is_gone(self) -> None:
         if not self._is_away.is_set():
