@@ -6,7 +6,8 @@
     python scripts/bench_load.py growth                      # 1 to 200 pages, 1 to 64 clients
 
 Each starts its servers on free ports with a data folder of their own, prints its figures as JSON
-and writes them to `--out FOLDER` as `<what>.json`; `scripts/plot_performance.py` draws them.
+and writes them to `--out FOLDER` as `<what>.json`; `scripts/plot_performance.py` draws and tables
+them.
 Artifacts are written and synced as always: `--data-folder` says on which disk (default: that of the
 temporary folder). Overhead and saturation are open loops: requests come when they are due, whether
 or not others were answered, and a latency counts from that moment. Everything else on the machine

@@ -1,9 +1,9 @@
-"""Draws what `scripts/bench_load.py` and `scripts/bench_peers.py` have measured, as SVG.
+"""Draws what `scripts/bench_load.py` and `scripts/bench_peers.py` have measured, and tables it.
 
-    python scripts/plot_performance.py docs/measurements docs/images
+    python scripts/plot_performance.py docs/measurements docs
 
-Each `<what>.json` of the first folder becomes `performance_<what>.svg` in the second. The same
-figures give the same bytes.
+Each `<what>.json` of the first folder becomes `images/performance_<what>.svg` in the second, and
+the table at its place in `performance.md`. The same figures give the same bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from load.tables import filled
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
@@ -161,19 +162,21 @@ def _plain(axes: Axes, ticks: list[int]) -> None:
 
 
 def main() -> None:
-    """Draw everything that is there."""
+    """Draw everything that is there, and fill the page."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("measurements", type=Path)
-    parser.add_argument("images", type=Path)
+    parser.add_argument("docs", type=Path)
     options = parser.parse_args()
-    for what in PLOTS:
-        source = options.measurements / f"{what}.json"
-        if source.is_file():
-            target = options.images / f"performance_{what}.svg"
-            draw(what, json.loads(source.read_text(encoding="utf-8")), target)
-            print(target)
+    reports = {
+        file.stem: json.loads(file.read_text(encoding="utf-8"))
+        for file in sorted(options.measurements.glob("*.json"))
+    }
+    for what in PLOTS.keys() & reports.keys():
+        draw(what, reports[what], options.docs / "images" / f"performance_{what}.svg")
+    page = options.docs / "performance.md"
+    page.write_text(filled(page.read_text(encoding="utf-8"), reports), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,21 +14,84 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from load.arrivals import kept_busy, moments, on_schedule  # noqa: E402
 from load.figures import difference, slope, spread  # noqa: E402
+from load.tables import PICTURES, TABLES, filled  # noqa: E402
 from plot_performance import PLOTS, draw  # noqa: E402
 
 CURVE = [[float(q), 10.0 + q] for q in (0, 50, 90, 99, 99.9)]
+SPREAD = {"n": 9, "p50": 3.0, "p99": 8.25}
+SURE = {"value": 3.0, "low": 2.5, "high": 3.5}
+RAN = {
+    "machine": {
+        "processor": "A fast one",
+        "cores": 2,
+        "python": "3.11.7",
+        "commit": "abc",
+        "load_before": 0.1,
+    }
+}
 REPORTS = {
-    "overhead": {"curves": {"direct": CURVE, "own": CURVE, "through": CURVE}},
-    "saturation": {"curves": {"alone": CURVE, "accepted": CURVE}},
-    "soak": {"looks": [[10, 180.0, 600.0], [20, 181.0, 610.0]]},
+    "overhead": {
+        **RAN,
+        "asked": {"rate": 30.0},
+        "late_ms_p99": 1.0,
+        "direct": SPREAD,
+        "through": SPREAD,
+        "stations": {"reading": SPREAD, "store": SPREAD},
+        "whole_overhead": {"p50": SURE, "p99": SURE},
+        "own_overhead": {"p50": SURE, "p99": SURE},
+        "curves": {"direct": CURVE, "own": CURVE, "through": CURVE},
+    },
+    "saturation": {
+        **RAN,
+        "capacity_per_s": 20.0,
+        "offered_per_s": 40.0,
+        "answered_per_s": 19.0,
+        "throughput_kept": 0.95,
+        "alone": SPREAD,
+        "accepted": SPREAD,
+        "refused": {"n": 0},
+        "refused_share": 0.0,
+        "refused_without_retry_after": 0,
+        "accepted_without_artifact": 0,
+        "statuses": {"200": 9},
+        "curves": {"alone": CURVE, "accepted": CURVE},
+    },
+    "soak": {
+        **RAN,
+        "documents": 20,
+        "seconds": 3.0,
+        "artifacts": 20,
+        "after_documents": 4,
+        "server_mb": {"first": 180.0, "last": 181.0},
+        "workers_mb": {"first": 600.0, "last": 610.0},
+        "server_mb_per_1000": SURE,
+        "workers_mb_per_1000": SURE,
+        "looks": [[10, 180.0, 600.0], [20, 181.0, 610.0]],
+    },
     "growth": {
-        "pages": [{"pages": 1, "p50": 40.0}, {"pages": 10, "p50": 300.0}],
+        **RAN,
+        "pages": [
+            {"pages": 1, "p50": 40.0, "ms_a_page": 40.0, "lines_found": 38, "lines": 38},
+            {"pages": 10, "p50": 300.0, "ms_a_page": 30.0, "lines_found": 380, "lines": 380},
+        ],
         "clients": [
-            {"clients": 1, "p50": 40.0, "p99": 50.0, "answered_per_s": 25.0},
-            {"clients": 4, "p50": 90.0, "p99": 120.0, "answered_per_s": 45.0},
+            {"clients": 1, "p50": 40.0, "p99": 50.0, "answered_per_s": 25.0, "not_answered": 0},
+            {"clients": 4, "p50": 90.0, "p99": 120.0, "answered_per_s": 45.0, "not_answered": 0},
         ],
     },
-    "peers": {"engines": {"ours (x)": {"exact": 0.9, "ocr_s": 0.4}}},
+    "peers": {
+        **RAN,
+        "documents": 3,
+        "engines": {
+            "ours (x)": {
+                "exact": 0.9,
+                "relaxed": 0.95,
+                "exact_beside_first": [0.0, 0.0, 0.0],
+                "ocr_s": 0.4,
+                "ocr_cpu_s": 0.5,
+            }
+        },
+    },
 }
 
 
@@ -118,3 +181,19 @@ def test_a_plot_is_the_same_bytes_for_the_same_figures(what: str, tmp_path: Path
     draw(what, REPORTS[what], second)
     assert first.read_bytes() == second.read_bytes()
     assert 1_000 < first.stat().st_size < 60_000
+
+
+def test_a_page_is_filled_with_what_was_measured_and_says_what_was_not() -> None:
+    empty = "".join(f"<!-- measured: {what} -->\n<!-- end -->\nText.\n" for what in TABLES)
+    page = filled(empty, {"overhead": REPORTS["overhead"]})
+    assert "| **the orchestrator's own** | 3.00 (2.50 to 3.50) |" in page
+    assert page.count("Not measured yet.") == len(TABLES) - 1
+    assert page.count("Text.") == len(TABLES)
+    assert filled(page, {"overhead": REPORTS["overhead"]}) == page, "filled anew, not added to"
+    assert "Not measured" not in filled(page, REPORTS)
+
+
+def test_the_documentation_has_a_place_for_every_measurement() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert all(f"<!-- measured: {what} -->" in page for what in TABLES)
+    assert TABLES.keys() == PLOTS.keys() == PICTURES.keys()
