@@ -26,8 +26,10 @@ import threading
 import time
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +99,11 @@ class Program:
 
 @dataclass
 class Storm:
-    """What is struck, and the record of it."""
+    """What is struck, and the record of it.
+
+    Strikes are dealt like cards: each victim has been killed and stopped once before any is for the
+    second time, so that so many strikes as there are cards hold one of each.
+    """
 
     victims: list[Program | Peer]
     lease_s: float
@@ -106,21 +112,26 @@ class Storm:
 
     def rage(self, strikes: int) -> None:
         """Strike so often, one after the other; then everything runs again."""
-        for _ in range(strikes):
+        for victim, what in islice(self._dealt(), strikes):
             time.sleep(self.chance.uniform(1.0, 6.0))
-            victim = self.chance.choice(self.victims)
-            if self.chance.random() < 0.5:
+            if what == "kill":
                 victim.kill()
-                what, pause = "kill", self.chance.uniform(0.0, 3.0)
+                pause = self.chance.uniform(0.0, 3.0)
                 time.sleep(pause)
                 victim.start()
             else:
                 victim.signal(signal.SIGSTOP)
-                what, pause = "stop", self.chance.uniform(0.5, _LONGEST_STOP * self.lease_s)
+                pause = self.chance.uniform(0.5, _LONGEST_STOP * self.lease_s)
                 time.sleep(pause)
                 victim.signal(signal.SIGCONT)
             self.strikes.append((victim.name, what))
             print(f"  {what} {victim.name} for {pause:.1f} s", flush=True)
+
+    def _dealt(self) -> Iterator[tuple[Program | Peer, str]]:
+        cards = [(victim, what) for victim in self.victims for what in ("kill", "stop")]
+        while True:
+            self.chance.shuffle(cards)
+            yield from cards
 
 
 class Sender:
