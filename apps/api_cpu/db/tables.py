@@ -139,7 +139,7 @@ vendors = Table(
     Column("last_seen_at", DateTime, nullable=False),
 )
 
-# Which documents were counted, as long as a vendor is known by repetition only.
+# Which documents were counted, as long as there are few of them.
 vendor_documents = Table(
     "vendor_documents",
     metadata,

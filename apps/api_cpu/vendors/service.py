@@ -132,8 +132,8 @@ class VendorService:
     def forget_document(self, key_id: str, sha256: str) -> None:
         """Take back what a document that was erased had counted for.
 
-        It is known as long as the vendor is not: what three documents said, or a person, is no
-        longer traced to one of them. Raises `storage_unavailable`.
+        A vendor with too few left is known no longer, one with none is gone. What more than
+        `TRACED` documents said is not traced to one of them. Raises `storage_unavailable`.
         """
         self._store.uncount(key_id, sha256)
 

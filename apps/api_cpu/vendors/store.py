@@ -17,6 +17,11 @@ from lib.domain.date_order import DateOrder
 MOST_VENDORS = 2000
 """Of a key: when one more comes, the one that was not seen for the longest time is forgotten."""
 
+TRACED = 50
+"""Documents that a spelling's count is traced to, so that it falls when one of them is erased: until
+there are so many, the hash of each is kept; then all of its hashes go.
+"""
+
 REPEATED = 3
 """Different documents that must read the same before nobody's word is needed."""
 
@@ -97,7 +102,7 @@ class VendorStore:
     def add(
         self, owner_key_id: str, sighting: Sighting, source: VendorSource, now: datetime
     ) -> None:
-        """Count a document for the spelling; until it is known, the same document only once.
+        """Count a document for the spelling; while they are traced, the same document only once.
 
         A correction makes the spelling known at once, and it stays so.
         """
@@ -105,7 +110,8 @@ class VendorStore:
             hold(connection, f"vendors of {owner_key_id}")
             held, is_first = _row_of(connection, owner_key_id, sighting, now)
             changes: dict[str, object] = {"last_seen_at": now}
-            if held.is_known or _is_new(connection, held.vendor_id, sighting.sha256):
+            is_traced = held.documents < TRACED
+            if not is_traced or _is_new(connection, held.vendor_id, sighting.sha256):
                 changes["documents"] = vendors.c.documents + 1
             changes |= _told(sighting)
             if source is VendorSource.CORRECTION:
@@ -113,7 +119,7 @@ class VendorStore:
             row = vendors.c.vendor_id == held.vendor_id
             told = update(vendors).where(row).values(**changes).returning(*_COLUMNS)
             now_held = _from_row(connection.execute(told).one()._mapping)
-            if held.is_known:
+            if is_traced and now_held.documents >= TRACED:
                 _forget_documents(connection, [held.vendor_id])
             if _said(now_held) != _said(held):
                 _turn_page(connection, owner_key_id)
@@ -129,7 +135,7 @@ class VendorStore:
             return _remove(connection, owner_key_id, select(vendors.c.vendor_id).where(which))
 
     def uncount(self, owner_key_id: str, sha256: str) -> None:
-        """Forget a document counted for spellings not known yet, and those that it alone made."""
+        """Forget a document that spellings are traced to, and those that it alone speaks for."""
         of_owner = select(vendors.c.vendor_id).where(vendors.c.owner_key_id == owner_key_id)
         counted = vendor_documents.c.sha256 == sha256
         with writing(self._engine) as connection:
@@ -143,7 +149,8 @@ class VendorStore:
             fewer = {"documents": vendors.c.documents - 1}
             connection.execute(update(vendors).where(these).values(**fewer))
             alone = select(vendors.c.vendor_id).where(these, vendors.c.documents <= 0)
-            _remove(connection, owner_key_id, alone)
+            if ids and not _remove(connection, owner_key_id, alone):
+                _turn_page(connection, owner_key_id)
 
     def remove_spelling(self, owner_key_id: str, name: str, address: str, at_most: int) -> None:
         """Erase a spelling if no more documents than `at_most` were counted for it."""

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.vendors.service import VendorService
-from apps.api_cpu.vendors.store import VendorSource, VendorStore
+from apps.api_cpu.vendors.store import TRACED, VendorSource, VendorStore
 from lib.domain.date_order import DateOrder
 from lib.domain.extraction import FieldValue, Source
 
@@ -116,6 +116,28 @@ def test_what_is_erased_and_known_again_makes_a_new_book(service: VendorService)
     assert service.erase("k") == 1
     service.confirm("k", {"vendor_name": "B"}, "", "a")
     assert _names(service) == ["B"]
+
+
+def test_a_vendor_is_known_no_longer_than_documents_speak_for_it(service: VendorService) -> None:
+    for sha256 in "abcd":
+        service.seen("k", _fields("Shop"), sha256)
+    service.forget_document("k", "a")
+    assert _names(service) == ["Shop"]
+    service.forget_document("k", "b")
+    assert _names(service) == []
+    for sha256 in "cd":
+        service.forget_document("k", sha256)
+        service.forget_document("k", sha256)
+    assert service.all("k") == []
+
+
+def test_what_very_many_documents_said_is_traced_to_none(service: VendorService) -> None:
+    for number in range(TRACED + 1):
+        service.seen("k", _fields("Shop"), str(number))
+    for number in range(TRACED + 1):
+        service.forget_document("k", str(number))
+    (row,) = service.all("k")
+    assert (row.documents, _names(service)) == (TRACED + 1, ["Shop"])
 
 
 def test_another_process_is_seen(service: VendorService, location: Path | SecretStr) -> None:
