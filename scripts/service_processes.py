@@ -15,7 +15,7 @@ import psycopg
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "scripts" / "bootstrap_services.sh"
-_PATIENCE_S = 60.0
+_PATIENCE_S = 240.0
 # What to say to each so that it answers once it serves: https://redis.io/docs/reference/protocol-spec,
 # and section 4.2.2 of the AMQP 0-9-1 specification.
 _GREETING = {"redis": b"PING\r\n", "rabbitmq": b"AMQP\x00\x00\x09\x01"}

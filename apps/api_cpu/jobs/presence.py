@@ -81,7 +81,7 @@ class Presence:
     def start(self) -> None:
         """Register, and take back what dead processes of this disk held."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._register()
+        self.register()
         self.bury_the_dead()
         self._thread.start()
 
@@ -93,6 +93,51 @@ class Presence:
         with contextlib.suppress(Error):  # its lease ends by itself
             self._leases.end(self._worker_id)
         self._let_go()
+
+    def register(self) -> None:
+        """Become a worker; after a lease was lost, another one. Part of `start`."""
+        worker_id = new_request_id()
+        if _HAS_LOCKS:
+            self._let_go()
+            flags = os.O_RDWR | os.O_CREAT
+            self._locked = os.open(self._file_of(worker_id), flags, 0o600)
+            fcntl.flock(self._locked, fcntl.LOCK_EX)
+        now = self._clock()
+        worker = Worker(worker_id, self._host, os.getpid(), now, now + self._lease_s)
+        self._leases.register(worker)
+        self._worker_id = worker_id
+
+    def renew(self) -> None:
+        """Hold on to the lease; one that is over is lost with all that was held under it."""
+        now = self._clock()
+        if self._leases.renew(self._worker_id, now, now + self._lease_s):
+            return
+        # Stopped for longer than the lease: what was held is somebody else's by now.
+        self.leases_lost += 1
+        logs.warning("this worker lost its lease", worker_id=self._worker_id)
+        self.interrupt()
+        self.register()
+
+    def heed_cancels(self) -> None:
+        """Stop what this process does for jobs that are to be canceled."""
+        jobs = {claim.job.job_id for claim, _ in self._holdings()}
+        if jobs:
+            for job_id in self._store.to_cancel(jobs):
+                self.cancel(job_id)
+
+    def take_stock(self) -> None:
+        """Give up items that are ours by the table but that nobody here works on.
+
+        Their end could not be recorded, or their claim was not known to have succeeded. They are
+        looked at twice, since an item is claimed a moment before it is held.
+        """
+        ours = {_key_of(item): item for item in self._leases.held_by(self._worker_id)}
+        with self._lock:
+            unknown = {key for key in ours if key not in self._held}
+        lost = unknown & self._unknown
+        self._unknown = unknown - lost
+        if lost:
+            self._leases.put_back([ours[key] for key in lost], self._clock())
 
     @contextmanager
     def holding(self, claim: Claim, cancellation: Cancellation) -> Iterator[None]:
@@ -154,18 +199,6 @@ class Presence:
         with self._lock:
             return list(self._held.values())
 
-    def _register(self) -> None:
-        worker_id = new_request_id()
-        if _HAS_LOCKS:
-            self._let_go()
-            flags = os.O_RDWR | os.O_CREAT
-            self._locked = os.open(self._file_of(worker_id), flags, 0o600)
-            fcntl.flock(self._locked, fcntl.LOCK_EX)
-        now = self._clock()
-        worker = Worker(worker_id, self._host, os.getpid(), now, now + self._lease_s)
-        self._leases.register(worker)
-        self._worker_id = worker_id
-
     def _let_go(self) -> None:
         if self._locked is not None:
             self._file_of(self._worker_id).unlink(missing_ok=True)
@@ -197,44 +230,16 @@ class Presence:
             now = time.monotonic()
             try:
                 if now - renewed >= self._lease_s / 4:
-                    self._renew()
+                    self.renew()
                     renewed = now
                 if now - took_stock >= _STOCKTAKING_S:
-                    self._take_stock()
+                    self.take_stock()
                     took_stock = now
-                self._heed_cancels()
+                self.heed_cancels()
             except Error as error:
                 logs.warning("the lease of this worker was not renewed", code=error.code)
-
-    def _renew(self) -> None:
-        now = self._clock()
-        if self._leases.renew(self._worker_id, now, now + self._lease_s):
-            return
-        # Stopped for longer than the lease: what was held is somebody else's by now.
-        self.leases_lost += 1
-        logs.warning("this worker lost its lease", worker_id=self._worker_id)
-        self.interrupt()
-        self._register()
-
-    def _heed_cancels(self) -> None:
-        jobs = {claim.job.job_id for claim, _ in self._holdings()}
-        if jobs:
-            for job_id in self._store.to_cancel(jobs):
-                self.cancel(job_id)
-
-    def _take_stock(self) -> None:
-        """Give up items that are ours by the table but that nobody here works on.
-
-        Their end could not be recorded, or their claim was not known to have succeeded. They are
-        looked at twice, since an item is claimed a moment before it is held.
-        """
-        ours = {_key_of(item): item for item in self._leases.held_by(self._worker_id)}
-        with self._lock:
-            unknown = {key for key in ours if key not in self._held}
-        lost = unknown & self._unknown
-        self._unknown = unknown - lost
-        if lost:
-            self._leases.put_back([ours[key] for key in lost], self._clock())
+            except OSError as exc:  # the file of a new lease, on a disk that is full
+                logs.warning("the lease of this worker was not renewed", reason=type(exc).__name__)
 
 
 def _key_of(item: JobItem) -> _Key:

@@ -1,0 +1,65 @@
+"""Histories of jobs, chosen at random, against the promise; and planted bugs that must be found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from job_machine import JobMachine
+from job_world import Parts, Table
+from planted_job_bugs import PLANTED
+from pydantic import SecretStr
+
+STEPS = 50
+
+
+def machine(table: Table, parts: Parts) -> type[JobMachine]:
+    return type("JobMachine", (JobMachine,), {"table": table, "parts": parts})
+
+
+def histories(number: int, *, shrinks: bool = True) -> settings:
+    phases = [Phase.generate, Phase.shrink] if shrinks else [Phase.generate]
+    return settings(
+        max_examples=number,
+        stateful_step_count=STEPS,
+        deadline=None,
+        phases=phases,
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+    )
+
+
+@pytest.fixture
+def table(location: Path | SecretStr) -> Iterator[Table]:
+    opened = Table(location, {})
+    yield opened
+    opened.close()
+
+
+def test_the_promise_holds_in_a_few_histories(table: Table) -> None:
+    run_state_machine_as_test(machine(table, Parts()), settings=histories(4))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_promise_holds_in_many_histories(table: Table) -> None:
+    run_state_machine_as_test(machine(table, Parts()), settings=histories(40))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_bug_is_found(name: str, tmp_path: Path) -> None:
+    parts = PLANTED[name]
+    table = Table(tmp_path / "jobs.sqlite3", parts.statements)
+    limits = settings(histories(40, shrinks=False), derandomize=True)
+    try:
+        with pytest.raises(AssertionError):
+            run_state_machine_as_test(machine(table, parts), settings=limits)
+    finally:
+        table.close()
+    for pattern in parts.statements:
+        assert table.replaced[pattern], "the statement is another one by now"
