@@ -49,6 +49,7 @@ class JobMachine(JobSteps):
             self.cancel: self.model.jobs,
             self.read: self._waiting("reading"),
             self.write_the_end: self._waiting("ending"),
+            self.be_overtaken: self._waiting("reading") or self._waiting("ending"),
             self.rerun: self._over(),
             self.erase: self._over(),
         }
@@ -67,6 +68,7 @@ class JobMachine(JobSteps):
             self.take_stock,
             self.heed_cancels,
             self.kill,
+            self.be_overtaken,
             self.hand_back,
             self.cancel,
             self.ask,
@@ -194,6 +196,16 @@ class JobMachine(JobSteps):
 
     def time_passes(self) -> None:
         self.world.now += self._one_of([1.0, 6.0, 12.0, 25.0, 70.0])
+
+    def be_overtaken(self) -> None:
+        """A process stands still for longer than its lease; others look, and then it goes on."""
+        execution = self._one_of(self._waiting("reading") + self._waiting("ending"))
+        self.world.now += LEASE_S + 1.0
+        (other,) = (process for process in self.processes if process is not execution.process)
+        self._look(other, stops=self.draw(st.booleans()))
+        if execution.waits_at == "ending":
+            self.the_table_says_what_was_promised()
+            execution.go_on()
 
     def kill(self) -> None:
         self._kill(self._process(), is_noticed=self.draw(st.booleans()))
