@@ -172,6 +172,15 @@ def test_what_takes_too_long_goes_on_as_a_job_and_is_read_once(
     url = answer.headers["location"]
     running = place.client.get(url).json()
     assert (running["status"], running["attempts"]) == ("running", 1)
+
+    def counted() -> int:
+        found: int = place.client.get("/v1/health").json()["jobs"]["running"]
+        return found
+
+    end = time.monotonic() + 20
+    while counted() == 0 and time.monotonic() < end:
+        pass  # the table is counted once a second
+    assert counted() == 1, "it is a job by now, and no request any more"
     place.pipeline.release.set()
     job = place.client.get(url, params=WAIT).json()
     assert (job["status"], job["result"]["request_id"]) == ("succeeded", "slow")

@@ -18,8 +18,8 @@ MOST_VENDORS = 2000
 """Of a key: when one more comes, the one that was not seen for the longest time is forgotten."""
 
 TRACED = 50
-"""Documents that a spelling's count is traced to, so that it falls when one of them is erased: until
-there are so many, the hash of each is kept; then all of its hashes go.
+"""Until so many documents speak for a spelling, the hash of each is kept, so that their count falls
+when one of them is erased; then all of its hashes go.
 """
 
 REPEATED = 3
