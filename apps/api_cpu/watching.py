@@ -50,7 +50,8 @@ def watch_server(
     watch, count = metrics.watch, metrics.count
     watch("ready", "1 while documents can be read.", lambda: readiness.inference)
     watch("storage_ready", "1 while the store answers.", lambda: readiness.storage)
-    watch("requests_running", "Documents of requests in hand.", lambda: admission.running)
+    in_hand = "Documents of requests in hand."
+    watch("requests_running", in_hand, lambda: admission.running_for_requests)
     watch("requests_waiting", "Documents of requests waiting.", lambda: admission.queued)
     count(
         "admission_refusals",

@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 INVOICE = ROOT / "samples" / "invoice_xrechnung.xml"
 NUMBER = b"<cbc:ID>"
+KINDS = ("extracts", "corrections", "batches", "evals", "inputs", "erasures")
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,8 @@ def _command(server: ServerProcess, place: Place, *arguments: str, **more: str) 
 
 
 def _keys(place: Place) -> set[str]:
-    return set(place.store().list(""))
+    store = place.store()
+    return {stored.key for kind in KINDS for stored in store.list(f"{kind}/")}
 
 
 def _lists(place: Place) -> int:

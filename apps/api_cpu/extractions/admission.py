@@ -43,9 +43,15 @@ class AdmissionLimits:
 class Admitted(Generic[T]):
     """Work that has a place, and has perhaps begun."""
 
-    def __init__(self, future: asyncio.Future[T], leave: Callable[[Error], bool]) -> None:
+    def __init__(
+        self,
+        future: asyncio.Future[T],
+        leave: Callable[[Error], bool],
+        become_job: Callable[[], None],
+    ) -> None:
         self._future: asyncio.Future[T] | None = future
         self._leave = leave
+        self._become_job = become_job
 
     async def ends_within(self, seconds: float) -> bool:
         """Wait for its end, at most so long; whether it has ended."""
@@ -59,6 +65,11 @@ class Admitted(Generic[T]):
         begun, and goes on.
         """
         return self._leave(reason)
+
+    def become_job(self) -> None:
+        """A job goes on with it: it leaves the queue, or keeps its thread and is counted there."""
+        if not self._leave(timed_out()):
+            self._become_job()
 
     def result(self) -> T:
         """What it returned, once; raises what it raised."""
@@ -80,6 +91,7 @@ class _Place:
     deadline: Deadline
     future: asyncio.Future[Any]
     began_at: float = 0.0
+    is_job: bool = False
 
 
 class Admission:
@@ -95,6 +107,7 @@ class Admission:
         self._threads = ThreadPoolExecutor(limits.running, thread_name_prefix="extract")
         self._waiting: dict[str, deque[_Place]] = {}
         self._running: Counter[str] = Counter()
+        self._jobs = 0
         self._last_turn: dict[str, int] = {}
         self._turn = 0
         self._mean_s = 0.0
@@ -110,6 +123,11 @@ class Admission:
     def running(self) -> int:
         """How many extractions have a thread."""
         return self._running.total()
+
+    @property
+    def running_for_requests(self) -> int:
+        """How many of them have not become jobs, which are counted where jobs are."""
+        return self.running - self._jobs
 
     @property
     def queued(self) -> int:
@@ -158,7 +176,8 @@ class Admission:
         place = _Place(owner, within, deadline, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(owner, deque()).append(place)
         self._fill()
-        return Admitted(place.future, partial(self._left, weakref.ref(place)))
+        found = weakref.ref(place)
+        return Admitted(place.future, partial(self._left, found), partial(self._became_job, found))
 
     def close(self) -> None:
         """Refuse what has not begun; what runs goes on. May be called from a signal handler."""
@@ -201,6 +220,7 @@ class Admission:
 
     def _ended(self, place: _Place, ended: asyncio.Future[Any]) -> None:
         self._running[place.owner] -= 1
+        self._jobs -= place.is_job
         if not self._running[place.owner]:
             del self._running[place.owner]
             if place.owner not in self._waiting:
@@ -224,6 +244,12 @@ class Admission:
             del self._waiting[place.owner]
         _tell(place, None, reason)
         return True
+
+    def _became_job(self, place_of: weakref.ref[_Place]) -> None:
+        place = place_of()
+        if place is not None and not place.future.done() and not place.is_job:
+            place.is_job = True
+            self._jobs += 1
 
     def _advice_s(self) -> int:
         """Seconds in which what waits now will be read, as a mean."""

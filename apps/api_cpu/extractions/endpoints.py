@@ -190,7 +190,7 @@ async def _read_or_promised(
     if await _ends(request, work.draft, admitted, patience_s):
         return WireResponse(admitted.result())
     promise = await run_in_threadpool(promises.adopt, work)
-    admitted.leave(timed_out())  # the job has it
+    admitted.become_job()
     return _promised(promise, prefers)
 
 

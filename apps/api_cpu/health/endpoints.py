@@ -34,6 +34,6 @@ async def health(request: Request) -> Health:
         jobs=JobsHealth(
             backend=jobs.backend.name,
             queued=counts.queued + admission.queued,
-            running=counts.running + admission.running,
+            running=counts.running + admission.running_for_requests,
         ),
     )
