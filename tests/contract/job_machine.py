@@ -125,7 +125,11 @@ class JobMachine(JobSteps):
         queued = [jobs[name] for name in sorted(jobs) if jobs[name].status is Status.QUEUED]
         positions = [process.service.queue_position(job) for job in queued]
         self._expect(positions == list(range(1, len(queued) + 1)), f"positions {positions}")
-        due = Counts(*(sum(1 for _ in self.model.items(status)) for status in ACTIVE))
+        waiting = [job.created_at for job in queued]
+        due = Counts(
+            *(sum(1 for _ in self.model.items(status)) for status in ACTIVE),
+            min(waiting, default=None),
+        )
         counts = process.store.counts()
         self._expect(counts == due, f"counts {counts}, has {due}")
 
