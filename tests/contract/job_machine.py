@@ -146,12 +146,12 @@ class JobMachine(JobSteps):
 
     def read(self) -> None:
         """A document comes to an end; whether its reader may still say so is another matter."""
-        self._read(
-            self._one_of(self._waiting("reading")),
-            self._one_of((answer, answer, *DEEDS)),
-            stops=self.draw(st.booleans()),
-            database_is_away=self._one_of([False, False, False, True]),
-        )
+        execution = self._one_of(self._waiting("reading"))
+        is_away = self._one_of([False, False, False, True])
+        deed = self._one_of((answer, answer, *DEEDS))
+        self._read(execution, deed, stops=self.draw(st.booleans()), database_is_away=is_away)
+        if is_away and execution.process in self.processes:
+            self._take_stock(execution.process, self._one_of([0, 2]))
 
     def write_the_end(self) -> None:
         self._one_of(self._waiting("ending")).go_on(self._one_of([None, _AWAY]))
@@ -178,8 +178,10 @@ class JobMachine(JobSteps):
 
     def take_stock(self) -> None:
         """What nobody in a process works on goes back when it has been missed twice."""
-        process = self._process()
-        for _ in range(self._one_of([1, 2])):
+        self._take_stock(self._process(), self._one_of([1, 2]))
+
+    def _take_stock(self, process: Process, times: int) -> None:
+        for _ in range(times):
             process.presence.take_stock()
             self._stock_is_taken(process)
             self.the_table_says_what_was_promised()
