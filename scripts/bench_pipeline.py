@@ -4,6 +4,7 @@
     python scripts/bench_pipeline.py --lines 40 200       # KIE and post on long invoices
     python scripts/bench_pipeline.py --soak 300           # this process's memory, 300 documents
     python scripts/bench_pipeline.py --server --soak 500  # first answer, the server's memory
+    python scripts/bench_pipeline.py --cache              # answers given again, by a server
 
 The documents are the samples unless others are named. Everything else on the machine should rest;
 compared runs are interleaved, so that what does not rest disturbs both alike.
@@ -237,13 +238,35 @@ def bench_server(documents: Documents, count: int) -> None:
                 watch.report("the server")
 
 
+def bench_cache(photo: bytes, count: int) -> None:
+    """What a server with a result cache takes for a photo that it has read, seen by a client."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        started_server(Path(folder), RESULT_CACHE_HOURS="24") as (process, url),
+        httpx.Client(base_url=url, timeout=DEADLINE_S) as client,
+    ):
+        wait_for_port(url, process)
+        read = milliseconds(lambda: post(client, photo))
+        times = []
+        for _ in range(WARM_UP_RUNS + count):
+            answers: list[httpx.Response] = []
+            times.append(milliseconds(lambda: answers.append(post(client, photo))))  # noqa: B023
+            if "cached_from" not in answers[0].json():
+                raise SystemExit("an answer was not given again")
+    found = sorted(times[WARM_UP_RUNS:])
+    console.print(
+        f"{machine()}: given again in {median(found):.1f} ms (median of {count}; 95 % within "
+        f"{found[int(0.95 * len(found))]:.1f} ms), read the first time in {read:.0f} ms"
+    )
+
+
 @contextmanager
-def started_server(data_root: Path) -> Iterator[tuple[psutil.Process, str]]:
-    """`ocr serve` on a free port; ended at the end."""
+def started_server(data_root: Path, **more: str) -> Iterator[tuple[psutil.Process, str]]:
+    """`ocr serve` on a free port, with these variables; ended at the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = os.environ | {"DATA_ROOT": str(data_root), "LOG_LEVEL": "WARNING"}
+    environment = os.environ | {"DATA_ROOT": str(data_root), "LOG_LEVEL": "WARNING"} | more
     command = [str(Path(sys.executable).with_name("ocr")), "serve", "--port", str(port)]
     started = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
@@ -266,11 +289,12 @@ def wait_for_port(url: str, process: psutil.Process) -> None:
     raise SystemExit("the server did not start")
 
 
-def post(client: httpx.Client, data: bytes) -> None:
+def post(client: httpx.Client, data: bytes) -> httpx.Response:
     """One document; ends the benchmark unless it was read."""
     response = client.post("/v1/extract", files={"file": ("document", data)})
     if response.status_code != httpx.codes.OK:
         raise SystemExit(f"HTTP {response.status_code}: {response.text[:300]}")
+    return response
 
 
 # --- memory and machine ---------------------------------------------------
@@ -334,6 +358,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--soak", type=int, default=0, metavar="N", help="documents for memory")
     parser.add_argument("--server", action="store_true", help="start `ocr serve` and measure it")
+    parser.add_argument("--cache", action="store_true", help="answers that a server gives again")
     parser.add_argument("--lines", type=int, nargs="+", metavar="N", help="of drawn invoices")
     options = parser.parse_args()
     if options.lines:
@@ -342,7 +367,9 @@ def main() -> None:
     documents = Documents(
         options.photo.read_bytes(), options.digital.read_bytes(), options.einvoice.read_bytes()
     )
-    if options.server:
+    if options.cache:
+        bench_cache(documents.photo, 10 * options.runs)
+    elif options.server:
         bench_server(documents, options.soak)
     elif options.soak:
         soak_here(documents, options.soak)

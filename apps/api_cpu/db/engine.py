@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 from sqlalchemy import (
@@ -30,11 +30,14 @@ from sqlalchemy import (
     table,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from lib.errors import Error, Kind
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # A writer of ours holds the lock for milliseconds; a request that waits longer has a deadline.
@@ -160,7 +163,11 @@ def insert_new(connection: Connection, table: Table) -> sqlite.Insert | postgres
 
 def upsert(connection: Connection | Engine, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An insert that may say `on_conflict_do_nothing` and `on_conflict_do_update`."""
-    return postgresql.insert(table) if _is_server(connection) else sqlite.insert(table)
+    if not _is_server(connection):
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 (with its drivers: only when chosen)
+
+    return postgresql.insert(table)
 
 
 def _is_server(connection: Connection | Engine) -> bool:

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from pathlib import Path
 
 from lib.domain.document import Line, PageImage, Word
 from lib.domain.geometry import Polygon
@@ -48,6 +49,11 @@ def load() -> FakeEngine:
             raise Error("inference_unavailable", Kind.UNAVAILABLE, "No models.")
         case ["dies"]:
             os.abort()
+        case [told] if told.startswith("log:"):
+            with Path(told.removeprefix("log:")).open("a") as log:
+                log.write(f"{os.getpid()} begins\n")
+                log.flush()
+                log.write(f"{os.getpid()} has loaded\n")
         case ["bug"]:
             raise KeyError("secret")
     return FakeEngine()

@@ -91,6 +91,16 @@ def test_loading_begins_before_the_first_page() -> None:
         assert pool.stats.loaded == 1
 
 
+def test_the_first_worker_loads_alone_and_the_others_after_it(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with pool_of(workers=3, start=f"log:{log}") as pool:
+        until(lambda: pool.stats.loaded == 3)
+    lines = [line.split(" ", 1) for line in log.read_text().splitlines()]
+    first = lines[0][0]
+    assert lines[:2] == [[first, "begins"], [first, "has loaded"]]
+    assert len({pid for pid, _ in lines}) == 3
+
+
 def test_a_worker_is_loaded_once_for_many_pages() -> None:
     with pool_of() as pool:
         assert len({pid_of(pool) for _ in range(10)}) == 1
