@@ -1,28 +1,19 @@
-"""Images of an open document's pages, turned upright and scaled: for a model, and for people."""
+"""Parts of an open document's pages as images, for a model that looks at them."""
 
 from __future__ import annotations
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from lib.domain.deadline import Deadline
-from lib.domain.document import Page, PageImage
+from lib.domain.document import Page
 from lib.domain.geometry import Polygon
 from lib.domain.page_images import EncodedImage, ImageLimits
 from lib.domain.source import OpenDocument
-from lib.errors import Error, Kind
+
+if TYPE_CHECKING:
+    from lib.loading.drawing import Pixels
 
 _A4_LONG_SIDE_IN = 11.69
-# zlib's level: higher ones take three times as long for a tenth of the size.
-_PNG_COMPRESSION = 2
-_TURNS = {
-    90: cv2.ROTATE_90_CLOCKWISE,
-    180: cv2.ROTATE_180,
-    270: cv2.ROTATE_90_COUNTERCLOCKWISE,
-}
-
-_Pixels = NDArray[np.uint8]
 
 
 class DocumentImages:
@@ -32,10 +23,13 @@ class DocumentImages:
         self._document = document
         self._deadline = deadline
         self._drawn: tuple[int, int] | None = None
-        self._pixels: _Pixels = np.zeros((1, 1, 3), np.uint8)
+        self._pixels: Pixels | None = None
 
     def encoded(self, page: Page, part: Polygon, limits: ImageLimits) -> EncodedImage:
         """`part` of the page as JPEG. Raises what drawing the page raises."""
+        # Imported here: OpenCV, which a server needs only where somebody looks at pages.
+        from lib.loading.drawing import jpeg, scaled  # noqa: PLC0415
+
         whole = self._upright(page)
         height, width = whole.shape[:2]
         left, right = _range(part.x0, part.x1, width)
@@ -47,52 +41,20 @@ class DocumentImages:
             (limits.max_pixels / (crop.shape[0] * crop.shape[1])) ** 0.5,
             (limits.max_width or crop.shape[1]) / crop.shape[1],
         )
-        scaled = _scaled(crop, scale, limits.multiple)
-        data = _encode(".jpg", scaled, (cv2.IMWRITE_JPEG_QUALITY, limits.quality))
-        return EncodedImage("image/jpeg", scaled.shape[1], scaled.shape[0], data)
+        return jpeg(scaled(crop, scale, limits.multiple), limits.quality)
 
-    def _upright(self, page: Page) -> _Pixels:
+    def _upright(self, page: Page) -> Pixels:
+        from lib.loading.drawing import turned  # noqa: PLC0415 - as above
+
         key = (page.number, page.rotation)
-        if self._drawn != key:
+        if self._pixels is None or self._drawn != key:
             image = self._document.image(page.number, self._deadline)
-            self._pixels = _turned(image, page.rotation)
+            self._pixels = turned(image, page.rotation)
             self._drawn = key
         return self._pixels
-
-
-def shown_page(image: PageImage, rotation: int, width: int) -> EncodedImage:
-    """A page for people: turned clockwise by `rotation` degrees, at most `width` pixels, as PNG."""
-    upright = _turned(image, rotation)
-    scaled = _scaled(upright, min(1.0, width / upright.shape[1]), 1)
-    options = (cv2.IMWRITE_PNG_COMPRESSION, _PNG_COMPRESSION)
-    data = _encode(".png", scaled, options)
-    return EncodedImage("image/png", scaled.shape[1], scaled.shape[0], data)
-
-
-def _turned(image: PageImage, rotation: int) -> _Pixels:
-    pixels = np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width, 3)
-    turn = _TURNS.get(rotation)
-    return pixels if turn is None else np.asarray(cv2.rotate(pixels, turn), np.uint8)
-
-
-def _encode(suffix: str, pixels: _Pixels, options: tuple[int, ...]) -> bytes:
-    done, encoded = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
-    if not done:
-        raise Error("internal_error", Kind.INTERNAL, "A page image could not be encoded.")
-    return encoded.tobytes()
 
 
 def _range(start: float, end: float, size: int) -> tuple[int, int]:
     """Pixels of a range in 0..1: one at least."""
     first = min(int(start * size), size - 1)
     return first, max(first + 1, min(size, round(end * size)))
-
-
-def _scaled(pixels: _Pixels, scale: float, multiple: int) -> _Pixels:
-    height, width = (
-        max(multiple, int(side * scale) // multiple * multiple) for side in pixels.shape[:2]
-    )
-    if (height, width) == pixels.shape[:2]:
-        return np.ascontiguousarray(pixels)
-    resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(resized, np.uint8)

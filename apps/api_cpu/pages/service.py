@@ -16,7 +16,6 @@ from lib.domain.deadline import Deadline
 from lib.domain.page_images import EncodedImage
 from lib.domain.source import DocumentLoader
 from lib.errors import Error, Kind
-from lib.loading.page_images import shown_page
 
 _PATIENCE_S = 30.0
 # Documents are opened for looking beside those that are read, and must not hold those up.
@@ -81,6 +80,9 @@ class PageService:
                 if number > document.page_count:
                     raise not_found()
                 image = document.image(number, deadline)
+            # Imported here: OpenCV, which a server needs only where somebody looks at pages.
+            from lib.loading.drawing import shown_page  # noqa: PLC0415
+
             return shown_page(image, page["rotation"] if page else 0, width)
         finally:
             self._drawing.release()

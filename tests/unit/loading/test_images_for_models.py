@@ -11,7 +11,8 @@ from lib.domain.deadline import Deadline
 from lib.domain.document import Page, PageImage, PageSource
 from lib.domain.geometry import Polygon
 from lib.domain.page_images import WHOLE_PAGE, EncodedImage, ImageLimits
-from lib.loading.page_images import DocumentImages, shown_page
+from lib.loading.drawing import shown_page
+from lib.loading.page_images import DocumentImages
 
 LARGE = ImageLimits(dpi=600, max_pixels=40_000_000)
 
