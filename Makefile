@@ -30,7 +30,8 @@ check: $(VENV)/.installed
 	$(BIN)/pytest -q -n logical --maxprocesses 4 -m "not slow and not gpu and not peer and not s3_peer" tests
 
 test: check
-	$(BIN)/pytest -q -n 3 --dist loadfile -m "slow and not gpu and not peer and not s3_peer" tests
+	$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder \
+		-m "slow and not gpu and not peer and not s3_peer" tests
 	scripts/bootstrap_s3_peer.sh test
 	scripts/bootstrap_vllm_peer.sh test
 	$(BIN)/python scripts/audit_dependencies.py

@@ -18,7 +18,7 @@ from lib.loading.loader import ProcessLoader, build_loader
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 20.0
+SECONDS = 100.0
 
 
 @pytest.fixture(scope="module")

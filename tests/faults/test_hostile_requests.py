@@ -22,7 +22,7 @@ from apps.api_cpu.errors import ERROR_CODES
 
 pytestmark = pytest.mark.slow
 
-DEADLINE_S = 60
+DEADLINE_S = 120
 # A request holds its document and its page images, 50 MB at most, for as long as it runs; what
 # stays behind it, over all of the documents, must be less than that.
 ROOM_BYTES = 50_000_000
