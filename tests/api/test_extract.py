@@ -12,8 +12,9 @@ from api_place import RECEIPT, Place
 
 from apps.api_cpu.artifacts.schemas import Artifact
 from apps.api_cpu.auth.roles import Role
+from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.extractions.schemas import ExtractResponse
-from apps.api_cpu.extractions.store import ExtractIndex, IndexEntry
+from apps.api_cpu.extractions.store import ExtractIndex
 from lib.domain.date_order import DateOrder
 
 B64 = base64.b64encode(RECEIPT).decode()
@@ -145,13 +146,15 @@ def test_a_request_id_is_taken_before_the_work_starts(place: Place) -> None:
     assert place.client.get("/v1/extracts/busy").status_code == 200
 
 
-def test_a_refusal_never_uses_an_id_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_never_uses_an_id_up(place: Place) -> None:
     body = {"image_base64": B64, "request_id": "leased"}
-    held = IndexEntry("leased", "somebody", "extracts/2026-01-01/leased.json", 0.0)
-    answers: list[IndexEntry | None] = [held, None, None]
-    monkeypatch.setattr(ExtractIndex, "reserve", lambda *_args: answers.pop(0))
+    engine = open_database(place.settings.index_database, Schema.INDEX, Durability.CRASH)
+    somebody = ExtractIndex(engine, lease_s=3600)
+    somebody.reserve("leased", "somebody", "extracts/2026-01-01/leased.json", lambda _: False)
     assert place.client.post("/v1/extract", json=body).status_code == 409
     assert place.artifact_files() == []
+    somebody.release("leased", "somebody")
+    engine.dispose()
     assert place.client.post("/v1/extract", json=body).status_code == 200
 
 

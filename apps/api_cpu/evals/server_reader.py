@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -32,12 +32,14 @@ class ServerReader:
         api_key: str | None = None,
         timeout_s: float = 120.0,
         transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`url` is the server's root; `transport` replaces the network."""
         headers = {"Prefer": "wait"}
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"
         self._task_id = task_id
+        self._sleep = sleep
         self._client = httpx.Client(
             base_url=url, headers=headers, timeout=timeout_s, transport=transport
         )
@@ -60,7 +62,7 @@ class ServerReader:
             spent_ms = (time.monotonic() - started) * 1000
             if response.status_code not in _BUSY or attempt == _ATTEMPTS - 1:
                 break
-            time.sleep(_pause(response))
+            self._sleep(_pause(response))
         if response.status_code in _FATAL:
             raise Error(
                 "bad_request",

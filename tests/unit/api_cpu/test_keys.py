@@ -103,17 +103,18 @@ def test_a_second_rotation_ends_the_first_secret(keys: KeyService) -> None:
     assert _refused(lambda: keys.authenticate(first.text)) == "unauthorized"
 
 
-def test_last_use_is_noted_once_a_minute(
-    keys: KeyService, store: KeyStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_last_use_is_noted_once_a_minute(keys: KeyService, store: KeyStore, clock: Clock) -> None:
     key = keys.create("till", Role.CLIENT)
-    written: list[datetime] = []
-    touch = store.touch
-    monkeypatch.setattr(store, "touch", lambda k, now: (written.append(now), touch(k, now)))
+    first = clock.now
+    noted = []
     for _ in range(5):
         keys.authenticate(key.text)
+        stored = store.get(key.key_id)
+        assert stored is not None
+        noted.append(stored.last_used_at)
         clock.now += timedelta(seconds=29)
-    assert len(written) == 2
+    later = first + timedelta(seconds=87)
+    assert noted == [first, first, first, later, later]
 
 
 @pytest.mark.parametrize("text", ["", "_", "ocr__", "ocr_x", "\udcff", "ocr_" + "é" * 50, "\x00"])

@@ -6,7 +6,6 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from apps.api_cpu.evals import server_reader
 from apps.api_cpu.evals.server_reader import ServerReader
 from lib.domain.task import DocumentType
 from lib.errors import Error
@@ -104,9 +103,8 @@ def test_a_document_that_takes_too_long_is_one_that_failed():
     assert read(handler).error == "http_504"
 
 
-def test_a_busy_server_is_asked_again(monkeypatch):
+def test_a_busy_server_is_asked_again():
     pauses = []
-    monkeypatch.setattr(server_reader.time, "sleep", pauses.append)
     waits = iter(["3", "Fri, 01 Jan 2027 00:00:00 GMT", "1e9"])
 
     def handler(request):
@@ -115,12 +113,11 @@ def test_a_busy_server_is_asked_again(monkeypatch):
             return httpx.Response(200, content=ANSWER)
         return httpx.Response(429, headers={"Retry-After": after})
 
-    assert read(handler).error is None
+    assert read(handler, sleep=pauses.append).error is None
     assert pauses == [3.0, 1.0, 30.0]
 
 
-def test_a_server_that_stays_busy_fails_the_document(monkeypatch):
-    monkeypatch.setattr(server_reader.time, "sleep", lambda seconds: None)
+def test_a_server_that_stays_busy_fails_the_document():
     body = json.dumps({"error": {"code": "inference_unavailable"}}).encode()
     asked = []
 
@@ -128,5 +125,5 @@ def test_a_server_that_stays_busy_fails_the_document(monkeypatch):
         asked.append(request)
         return httpx.Response(503, content=body)
 
-    assert read(handler).error == "inference_unavailable"
+    assert read(handler, sleep=lambda _: None).error == "inference_unavailable"
     assert len(asked) == 4
