@@ -64,8 +64,9 @@ def test_every_module_is_imported_and_preloaded() -> None:
     assert imported <= set(MODULES)
     page = _text("index.html")
     assert '<script type="module" src="/static/app.js">' in page
+    assert page.index('<script src="/static/loading.js">') < page.index("<link ")
     for name in MODULES:
-        if name != "app.js" and not name.startswith("strings_"):
+        if name not in {"app.js", "loading.js"} and not name.startswith("strings_"):
             assert name in imported, f"{name} is used by nobody"
             assert f'modulepreload" href="/static/{name}"' in page
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from fpdf import FPDF
-from playwright.sync_api import Page, Route, expect
-from server_process import OCR, ROOT, SCAN, ServerProcess, environment
+from playwright.sync_api import Browser, Page, Route, expect
+from server_process import OCR, PATIENCE_S, ROOT, SCAN, ServerProcess, environment
 
 pytestmark = pytest.mark.slow
 DIGITAL = ROOT / "samples" / "invoice_digital.pdf"
@@ -189,6 +189,31 @@ def test_a_server_killed_in_the_middle_is_waited_for(start: Start, visit: Visit)
     _done(page, 2)
     page.locator(".documents li", has_text=SCAN.name).locator("a").click()
     page.locator(".sheet img").first.wait_for()
+
+
+@pytest.mark.parametrize(
+    ("name", "times"),
+    # What is preloaded in vain is asked for once more by those who import it.
+    [("sums.js", 2), ("strings_en.js", 1), ("app.js", 1), ("page.css", 1)],
+)
+def test_a_file_of_the_page_that_does_not_arrive_is_asked_for_again(
+    served: ServerProcess, browser: Browser, name: str, times: int
+) -> None:
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
+    asked: list[str] = []
+
+    def lose(route: Route) -> None:
+        asked.append(route.request.url)
+        # What Chromium says of every request that is under way when a network comes or goes.
+        route.abort("internetdisconnected") if len(asked) <= times else route.continue_()
+
+    page.route(f"**/static/{name}", lose)
+    page.goto(served.url)
+    page.wait_for_function("() => performance.getEntriesByType('navigation')[0].type === 'reload'")
+    page.locator("body.ready").wait_for()
+    assert page.evaluate("() => sessionStorage.getItem('loads')") is None
+    page.close()
 
 
 def test_what_is_dropped_before_the_server_has_answered_is_sent(

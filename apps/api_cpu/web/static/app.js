@@ -56,6 +56,7 @@ async function start() {
   addEventListener("keydown", pressed);
   addEventListener("beforeunload", (event) => view?.isUnsaved && event.preventDefault());
   document.body.classList.add("ready");
+  sessionStorage.removeItem("loads");
   performance.mark("interactive");
   try {
     await session.open();
