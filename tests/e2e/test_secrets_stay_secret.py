@@ -37,19 +37,21 @@ SETTINGS = {
 BROKER_PASSWORD = "planted-broker-password-Kq7"
 DATABASE_PASSWORD = "planted-database-password-Kq7"
 WRONG_KEY = f"ocr_{'0' * 12}_planted-wrong-key-that-somebody-sends-Kq7"
+COLLECTOR_KEY = "planted-collector-key-Kq7"
 CALLBACK_TOKEN = "planted-callback-token-Kq7"
 NOWHERE = "http://127.0.0.1:1"
 
 
 @contextmanager
-def echoing() -> Iterator[str]:
-    """An upstream that fails and repeats what it was sent, headers included."""
+def echoing(heard: list[bytes]) -> Iterator[str]:
+    """A model's server, broker and collector that fails and repeats what it was sent, its headers
+    included; `heard` takes the bodies.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            sent = str(self.headers) + self.rfile.read(
-                int(self.headers.get("Content-Length", 0))
-            ).decode("latin-1")
+            heard.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+            sent = str(self.headers) + heard[-1].decode("latin-1")
             body = f'{{"error": {{"message": {sent[:2000]!r}}}}}'.encode()
             self.send_response(500, "planted " + self.headers.get("Authorization", ""))
             self.send_header("Content-Length", str(len(body)))
@@ -123,7 +125,7 @@ class Client:
     """Requests whose answers are all searched."""
 
     def __init__(self, server: ServerProcess, search: Search) -> None:
-        self._client = httpx.Client(base_url=server.url, timeout=120)
+        self._client = httpx.Client(base_url=server.url, timeout=400)
         self._search = search
         self.codes: list[int] = []
 
@@ -221,6 +223,7 @@ def search() -> Search:
         search.plant(name, secret)
     search.plant("the broker's password", BROKER_PASSWORD)
     search.plant("the database's password", DATABASE_PASSWORD)
+    search.plant("the collector's key", COLLECTOR_KEY)
     search.plant("a wrong key", WRONG_KEY.split("_", 2)[2])
     search.plant("a callback's token", CALLBACK_TOKEN)
     return search
@@ -229,7 +232,8 @@ def search() -> Search:
 def test_a_server_and_a_worker_whose_upstreams_fail_tell_nothing(
     tmp_path: Path, search: Search, start: Callable[..., ServerProcess]
 ) -> None:
-    with echoing() as upstream:
+    heard: list[bytes] = []
+    with echoing(heard) as upstream:
         broker = upstream.removeprefix("http://")
         env = SETTINGS | {
             "AUTH_ENABLED": "1",
@@ -244,7 +248,10 @@ def test_a_server_and_a_worker_whose_upstreams_fail_tell_nothing(
             "S3_BUCKET": "bucket",
             "S3_ENDPOINT_URL": NOWHERE,
             "JOBS_RETRY_FOR_S": "0",
-            "SYNC_DEADLINE_S": "60",
+            "SYNC_DEADLINE_S": "300",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": upstream,
+            "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{COLLECTOR_KEY}",
+            "OTEL_BSP_SCHEDULE_DELAY": "200",
         }
         shell = environment(tmp_path, env)
         key = _new_key(search, shell, "admin")
@@ -285,6 +292,9 @@ def test_a_server_and_a_worker_whose_upstreams_fail_tell_nothing(
     # What is to be called has to be kept until then, in the table of jobs.
     search.look_in_files(tmp_path, but=("a callback's token",))
     search.look("the logs", said)
+    assert any(b"ocr-service" in body for body in heard), "spans were sent"
+    for body in heard:
+        search.look("what upstreams were sent", body)
     assert not search.found, search.found
 
 
