@@ -54,6 +54,10 @@ class ErrorEnvelope(WireShape):
     error: ErrorBody
 
 
+# By reference: of a model FastAPI makes a field for each endpoint and status, which the server's
+# start would wait for. `install` adds the model itself.
+_ENVELOPE = {"$ref": f"#/components/schemas/{ErrorEnvelope.__name__}"}
+
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -85,9 +89,13 @@ def errors(*codes: str) -> Responses:
             by_status.setdefault(entry.status, []).append(entry)
     return {
         status: {
-            "model": ErrorEnvelope,
             "description": " ".join(f"`{entry.code}`: {entry.when}" for entry in entries),
-            "content": {"application/json": {"examples": {e.code: _example(e) for e in entries}}},
+            "content": {
+                "application/json": {
+                    "examples": {e.code: _example(e) for e in entries},
+                    "schema": _ENVELOPE,
+                }
+            },
         }
         for status, entries in by_status.items()
     }
@@ -119,7 +127,7 @@ def install(app: FastAPI, models: Iterable[type[BaseModel]]) -> None:
                 routes=app.routes,
                 servers=[{"url": "http://127.0.0.1:8000"}],
             )
-            _add_models(document, models)
+            _add_models(document, (*models, ErrorEnvelope))
             app.openapi_schema = _completed(document)
         return app.openapi_schema
 
