@@ -267,6 +267,10 @@ def test_an_upload_is_not_written_to_the_temporary_folder(
         "",
         ".incoming/x",
         "extracts/2026-01-01/a.json\n",
+        "http://169.254.169.254/latest/meta-data/",
+        "//169.254.169.254/latest",
+        "file:///etc/passwd",
+        "data:application/pdf;base64,JVBERi0xLjcK",
     ],
 )
 def test_no_path_leads_out_of_the_store(place: Place, ref: str) -> None:
