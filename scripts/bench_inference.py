@@ -1,6 +1,7 @@
 """Measures the inference client: what it adds to a call, its throughput, and how soon it is back.
 
     python scripts/bench_inference.py share                    # against the mock, started here
+    python scripts/bench_inference.py cpu                      # against the mock, started here
     python scripts/bench_inference.py throughput --url URL --key KEY --model NAME
     python scripts/bench_inference.py recovery                 # SIGKILL of the mock, started here
     python scripts/bench_inference.py recovery --url URL --key KEY --model NAME --start COMMAND
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -136,6 +138,29 @@ def spent_s(metrics: httpx.Client) -> float:
         if line.startswith("vllm:e2e_request_latency_seconds_sum"):
             return float(line.split()[-1])
     sys.exit("no such metric")
+
+
+def measure_cpu(options: argparse.Namespace) -> None:
+    """Milliseconds of this process's CPU a call: what the client takes from a server beside it."""
+    command = [sys.executable, str(MOCK), "--port", MOCK_URL.rpartition(":")[2]]
+    table = Table("callers", "client, ms of CPU a call", "bare, ms of CPU a call")
+    with started(command, MOCK_URL), clients(MOCK_URL, "", "mock-chat", 60) as kinds:
+        for callers in (1, 8, 32):
+            with ThreadPoolExecutor(callers) as threads:
+                rounds = [
+                    [cpu_ms(call, threads, options.calls // 10) for call in kinds]
+                    for _ in range(11)
+                ][1:]
+            ours, bare = (median(times) for times in zip(*rounds, strict=True))
+            table.add_row(str(callers), f"{ours:.2f}", f"{bare:.2f}")
+    console.print(table, f"median of 10 rounds of {options.calls // 10} calls each, in turn")
+
+
+def cpu_ms(call: Callable[[], object], threads: ThreadPoolExecutor, calls: int) -> float:
+    """CPU time of this process over so many calls."""
+    before = time.process_time()
+    deque(threads.map(lambda _: call(), range(calls)), maxlen=0)
+    return (time.process_time() - before) / calls * 1000
 
 
 def measure_throughput(options: argparse.Namespace) -> None:
@@ -256,7 +281,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("share", "throughput", "recovery"))
+    parser.add_argument("what", choices=("share", "cpu", "throughput", "recovery"))
     parser.add_argument("--url", default="")
     parser.add_argument("--key", default="")
     parser.add_argument("--model", default="mock-chat")
@@ -271,6 +296,7 @@ def main() -> None:
         parser.error("throughput needs --url: a server that is running")
     measure = {
         "share": measure_share,
+        "cpu": measure_cpu,
         "throughput": measure_throughput,
         "recovery": measure_recovery,
     }
