@@ -152,6 +152,8 @@ class _Forward(logging.Handler):
         if message.startswith(_TRACEBACK):  # uvicorn's, of a start that failed
             fields |= _frames_of(message)
             message = "unexpected exception"
+        # asyncio's further lines are reprs of what failed, with the texts of exceptions.
+        message = message.partition("\n")[0]
         level: str | int = record.levelname
         try:
             logger.level(record.levelname)

@@ -137,6 +137,8 @@ def _documents(ask: Client) -> None:
     batch = ask("POST", "/v1/batch_extract_upload_async", files=files)
     ended = ask.ended(batch.json()["job_id"])
     assert ended["progress"]["failed"] == 2, ended
+    events = ask("GET", f"/v1/jobs/{batch.json()['job_id']}/events")
+    assert WORD in events.text, events.text
 
 
 def _refused(ask: Client) -> None:
