@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     every.add_argument("--data-folder", type=Path, help="below which DATA_ROOT is made")
 
     over = kinds.add_parser("overhead", parents=[every])
-    over.add_argument("--document", type=Path, help="default: a page of one line")
+    over.add_argument("--document", type=Path, help="default: a page of two lines")
     over.add_argument("--rate", type=float, default=30.0, help="requests a second")
     over.add_argument("--seconds", type=float, default=60.0, help="of each of the two ways")
     over.add_argument("--block", type=float, default=5.0, help="seconds of one way at a time")

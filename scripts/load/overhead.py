@@ -11,7 +11,7 @@ import httpx
 
 from lib.inference.wire import CHAT_ROUTE
 from load.arrivals import Reply, Target, moments, on_schedule
-from load.documents import one_line
+from load.documents import two_lines
 from load.figures import curve, difference, spread
 from load.servers import Server, orchestrator, upstream
 
@@ -32,7 +32,7 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
             VLLM_MODEL="mock-chat",
         ) as server,
     ):
-        through = Target.upload(server.url, options.document or one_line())
+        through = Target.upload(server.url, options.document or two_lines())
         (await through()).raise_for_status()
         # What the orchestrator has just asked, to be asked without it.
         async with httpx.AsyncClient(base_url=model.url) as client:
