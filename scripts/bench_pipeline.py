@@ -1,37 +1,28 @@
-"""Measures the pipeline: against the bare engine, per kind of document, memory over many, a server.
+"""Measures the pipeline: against the bare engine, per kind of document, answers given again.
 
     python scripts/bench_pipeline.py                      # medians, ratio to the bare engine
     python scripts/bench_pipeline.py --lines 40 200       # KIE and post on long invoices
-    python scripts/bench_pipeline.py --soak 300           # this process's memory, 300 documents
-    python scripts/bench_pipeline.py --server --soak 500  # first answer, the server's memory
     python scripts/bench_pipeline.py --cache              # answers given again, by a server
 
-The documents are the samples unless others are named. Everything else on the machine should rest;
+Memory over many documents is measured by `bench_load.py soak`, a start by `bench_start.py`. The
+documents are the samples unless others are named. Everything else on the machine should rest;
 compared runs are interleaved, so that what does not rest disturbs both alike.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import socket
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 
 import httpx
-import numpy as np
-import psutil
+from load.servers import machine, orchestrator
 from rich.console import Console
 from rich.table import Table
 
@@ -53,7 +44,6 @@ TASKS = Path(__file__).resolve().parents[1] / "configs" / "tasks"
 LINES_A_PAGE = 40
 DEADLINE_S = 120.0
 WARM_UP_RUNS = 2
-MEMORY_EVERY = 10
 console = Console()
 
 
@@ -64,10 +54,6 @@ class Documents:
     photo: bytes
     digital: bytes
     einvoice: bytes
-
-    @property
-    def all(self) -> tuple[bytes, ...]:
-        return self.photo, self.digital, self.einvoice
 
 
 def milliseconds(work: Callable[[], object]) -> float:
@@ -135,7 +121,7 @@ def bench_here(documents: Documents, runs: int) -> None:
         (einvoice,) = interleaved([lambda: read_document(documents.einvoice, stations)], 2 * runs)
         (after,) = interleaved([kie_and_post(documents.photo, stations)], 2 * runs)
         (after_digital,) = interleaved([kie_and_post(documents.digital, stations)], 2 * runs)
-        table = Table("what", "median ms", "fastest", "slowest", title=machine())
+        table = Table("what", "median ms", "fastest", "slowest", title=machine_line())
         for name, times in (
             (f"bare engine ({engine.name}), decoded photo", bare),
             ("pipeline, the same photo as a file", photo),
@@ -188,7 +174,7 @@ def bench_lines(counts: Sequence[int], runs: int) -> None:
     hints = Hints(received_on=datetime.now(UTC).date())
     task = load_tasks(TASKS)["invoice_fields_v1"]
     extractor = build_cpu_extractor()
-    table = Table("lines", "found", "KIE, median ms", "post, median ms", title=machine())
+    table = Table("lines", "found", "KIE, median ms", "post, median ms", title=machine_line())
     for count in counts:
         pages = long_invoice(count)
         raw = extractor.extract(pages, task, hints)
@@ -205,47 +191,15 @@ def bench_lines(counts: Sequence[int], runs: int) -> None:
     console.print(table)
 
 
-def soak_here(documents: Documents, count: int) -> None:
-    """Memory of this process and of its workers over many documents."""
-    with closing(build_reader(load_settings(auth_enabled=False))) as reader:
-        watch = MemoryWatch(os.getpid())
-        for data in islice(cycle(documents.all), count):
-            read_document(data, reader.stations)
-            watch.note()
-        watch.report("this process")
-
-
 # --- a server -------------------------------------------------------------
-
-
-def bench_server(documents: Documents, count: int) -> None:
-    """From `ocr serve` to the first answer, then the server's memory over `count` documents."""
-    with tempfile.TemporaryDirectory() as folder:
-        begun = time.monotonic()
-        with (
-            started_server(Path(folder)) as (process, url),
-            httpx.Client(base_url=url, timeout=DEADLINE_S) as client,
-        ):
-            wait_for_port(url, process)
-            post(client, documents.photo)
-            spent = time.monotonic() - begun
-            console.print(f"{machine()}: first answer {spent:.2f} s after the start")
-            watch = MemoryWatch(process.pid)
-            for data in islice(cycle(documents.all), count):
-                post(client, data)
-                watch.note()
-            if count:
-                watch.report("the server")
 
 
 def bench_cache(photo: bytes, count: int) -> None:
     """What a server with a result cache takes for a photo that it has read, seen by a client."""
     with (
-        tempfile.TemporaryDirectory() as folder,
-        started_server(Path(folder), RESULT_CACHE_HOURS="24") as (process, url),
-        httpx.Client(base_url=url, timeout=DEADLINE_S) as client,
+        orchestrator(None, RESULT_CACHE_HOURS="24") as server,
+        httpx.Client(base_url=server.url, timeout=DEADLINE_S) as client,
     ):
-        wait_for_port(url, process)
         read = milliseconds(lambda: post(client, photo))
         times = []
         for _ in range(WARM_UP_RUNS + count):
@@ -255,38 +209,9 @@ def bench_cache(photo: bytes, count: int) -> None:
                 raise SystemExit("an answer was not given again")
     found = sorted(times[WARM_UP_RUNS:])
     console.print(
-        f"{machine()}: given again in {median(found):.1f} ms (median of {count}; 95 % within "
+        f"{machine_line()}: given again in {median(found):.1f} ms (median of {count}; 95 % within "
         f"{found[int(0.95 * len(found))]:.1f} ms), read the first time in {read:.0f} ms"
     )
-
-
-@contextmanager
-def started_server(data_root: Path, **more: str) -> Iterator[tuple[psutil.Process, str]]:
-    """`ocr serve` on a free port, with these variables; ended at the end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {"DATA_ROOT": str(data_root), "LOG_LEVEL": "WARNING"} | more
-    command = [str(Path(sys.executable).with_name("ocr")), "serve", "--port", str(port)]
-    started = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        yield psutil.Process(started.pid), f"http://127.0.0.1:{port}"
-    finally:
-        started.terminate()
-        started.wait()
-
-
-def wait_for_port(url: str, process: psutil.Process) -> None:
-    """Wait until the server accepts connections."""
-    host, port = httpx.URL(url).host, httpx.URL(url).port
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-        try:
-            socket.create_connection((host, port or 80), 1).close()
-        except OSError:
-            time.sleep(0.01)
-        else:
-            return
-    raise SystemExit("the server did not start")
 
 
 def post(client: httpx.Client, data: bytes) -> httpx.Response:
@@ -297,55 +222,10 @@ def post(client: httpx.Client, data: bytes) -> httpx.Response:
     return response
 
 
-# --- memory and machine ---------------------------------------------------
-
-
-class MemoryWatch:
-    """Resident memory of a process and of its descendants, noted every few documents."""
-
-    def __init__(self, pid: int) -> None:
-        self._process = psutil.Process(pid)
-        self._documents = 0
-        self._notes: list[tuple[int, int, int]] = []
-
-    def note(self) -> None:
-        """Call after each document."""
-        self._documents += 1
-        if self._documents % MEMORY_EVERY == 0 or self._documents == 1:
-            own = self._process.memory_info().rss
-            self._notes.append((self._documents, own, sum(self._descendants())))
-
-    def _descendants(self) -> Iterator[int]:
-        for child in self._process.children(recursive=True):
-            try:
-                yield child.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue
-
-    def report(self, name: str) -> None:
-        """A line per quarter, and the slope over the second half by least squares."""
-        table = Table("documents", f"{name}, MB", "its workers, MB", title=machine())
-        steps = sorted({round(i * (len(self._notes) - 1) / 4) for i in range(5)})
-        for documents, own, others in (self._notes[step] for step in steps):
-            table.add_row(str(documents), f"{own / 1e6:.1f}", f"{others / 1e6:.0f}")
-        console.print(table)
-        second = self._notes[len(self._notes) // 2 :]
-        if len(second) >= 3:
-            at = [documents for documents, _, _ in second]
-            slope = np.polyfit(at, [own for _, own, _ in second], 1)[0]
-            console.print(f"slope of {name} over the second half: {slope / 1000:.1f} kB a document")
-
-
-def machine() -> str:
+def machine_line() -> str:
     """The processor, its usable cores and the interpreter."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        lines = cpuinfo.read_text("utf-8").splitlines()
-        found = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        name = found[0] if found else name
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}, {cores} cores, Python {platform.python_version()}"
+    found = machine()
+    return f"{found['processor']}, {found['cores']} cores, Python {found['python']}"
 
 
 def main() -> None:
@@ -356,8 +236,6 @@ def main() -> None:
     parser.add_argument("--digital", type=Path, default=SAMPLES / "invoice_digital.pdf")
     parser.add_argument("--einvoice", type=Path, default=SAMPLES / "invoice_facturx.pdf")
     parser.add_argument("--runs", type=int, default=15)
-    parser.add_argument("--soak", type=int, default=0, metavar="N", help="documents for memory")
-    parser.add_argument("--server", action="store_true", help="start `ocr serve` and measure it")
     parser.add_argument("--cache", action="store_true", help="answers that a server gives again")
     parser.add_argument("--lines", type=int, nargs="+", metavar="N", help="of drawn invoices")
     options = parser.parse_args()
@@ -369,10 +247,6 @@ def main() -> None:
     )
     if options.cache:
         bench_cache(documents.photo, 10 * options.runs)
-    elif options.server:
-        bench_server(documents, options.soak)
-    elif options.soak:
-        soak_here(documents, options.soak)
     else:
         bench_here(documents, options.runs)
 
