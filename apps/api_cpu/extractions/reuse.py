@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
@@ -55,16 +55,24 @@ class Reuse:
         self._counting = counting
 
     def question(
-        self, draft: Draft, task: Task, options: ExtractRequest, vendors: int | None, today: date
+        self,
+        draft: Draft,
+        task: Task,
+        options: ExtractRequest,
+        vendors: Callable[[], int | None],
+        today: date,
     ) -> Question | None:
         """What decides the answer; None where it is to be made anew.
 
         That is so for who says how a model is asked or wants its text, and while `vendors`, the
-        revision of what the key knows of them, cannot be looked up.
+        revision of what the key knows of them, cannot be looked up: it is None then.
         """
         debug = options.debug
         makes_anew = debug is not None and (debug.steers_model or debug.include_raw)
-        if not self._cache.is_on or makes_anew or vendors is None or draft.image_sha256 is None:
+        if not self._cache.is_on or makes_anew or draft.image_sha256 is None:
+            return None
+        revision = vendors()
+        if revision is None:
             return None
         return Question(
             owner_key_id=draft.caller.key_id,
@@ -72,7 +80,7 @@ class Reuse:
             task_id=task.id,
             task_sha256=task_hashes(task)["sha256"],
             options=options.model_dump(mode="json", exclude=_DECIDES_NOTHING),
-            vendors=vendors,
+            vendors=revision,
             received_on=today,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
 from apps.api_cpu import logs
@@ -154,8 +155,8 @@ class ExtractionService:
         with self._ids.taken(draft):
             data = self._stored_input(draft, options) if order.data is None else order.data
             draft.attempt_started_at = moment = self._clock()
-            revision = self._vendors.revision(draft.caller.key_id)
-            question = self._reuse.question(draft, order.task, options, revision, moment.date())
+            vendors = partial(self._vendors.revision, draft.caller.key_id)
+            question = self._reuse.question(draft, order.task, options, vendors, moment.date())
             try:
                 known = self._reuse.known(draft, question)
                 answer = known or self._read(draft, order, data, deadline)
