@@ -53,7 +53,8 @@ from lib.kie.cpu_extractor import build_cpu_extractor
 from lib.kie.extractor import Extractor
 from lib.loading.limits import LoadingLimits
 from lib.loading.loader import build_loader
-from lib.ocr.build import EngineSettings, build_engine
+from lib.ocr.build import build_engine
+from lib.ocr.engine_settings import EngineSettings
 from lib.ocr.reading_order import in_reading_order, quad_of
 from lib.pipelines.tasks import load_tasks
 from lib.post.finish import finish

@@ -24,7 +24,7 @@ from lib.domain.task import DocumentType, FieldSpec, FieldType, Task
 from lib.inference.addresses import AddressBook
 from lib.inference.async_client import ClientSettings
 from lib.inference.blocking_client import BlockingInferenceClient
-from lib.inference.exchange import Secret
+from lib.inference.secret import Secret
 from lib.kie.cpu_extractor import build_cpu_extractor
 from lib.kie.models.card import ResponseFormat
 from lib.kie.models.card_files import ModelCards

@@ -23,8 +23,9 @@ from lib.inference.async_client import ClientSettings
 from lib.inference.blocking_client import BlockingInferenceClient
 from lib.inference.breaker import BreakerPolicy
 from lib.inference.client import Circuit
-from lib.inference.exchange import Secret, Timeouts
+from lib.inference.exchange import Timeouts
 from lib.inference.retry import RetryPolicy
+from lib.inference.secret import Secret
 from lib.kie.cpu_extractor import build_cpu_extractor
 from lib.kie.models.card_files import load_cards
 from lib.kie.models.model_extractor import ModelReader
