@@ -20,10 +20,12 @@ class ScriptedRuntime:
 
     def __init__(self, text: str, instead: tuple[int, str] | None = None) -> None:
         self.alphabet = ("", *sorted({*text, *(instead[1] if instead else "")}))
+        self.seen: Image | None = None
         self._text = text
         self._instead = instead
 
     def text_map(self, image: Image) -> NDArray[np.float32]:
+        self.seen = image
         found = np.zeros(image.shape[:2], np.float32)
         found[50:80, 20:620] = 1.0
         return found
@@ -60,3 +62,24 @@ def test_doubtful_letters_are_settled_where_there_is_a_model(
 
 def test_doubtful_accents_go_before_letters_are_settled() -> None:
     assert words(ScriptedRuntime("HARDWÀRE STORE", (5, "A")), MODEL) == ["HARDWARE", "STORE"]
+
+
+@pytest.mark.parametrize(
+    ("paper", "ink", "shades"),
+    [
+        (240, 190, (0, 255)),  # faint
+        (70, 30, (0, 255)),  # dark
+        (240, 20, (20, 240)),
+        (240, 230, (230, 240)),  # nothing but noise
+    ],
+)
+def test_faint_pages_are_spread_over_all_shades(
+    paper: int, ink: int, shades: tuple[int, int]
+) -> None:
+    page = np.full((128, 640, 3), paper, np.uint8)
+    page[48:80, 40:600:4] = ink
+    page[48:80, 41:600:4] = ink
+    runtime = ScriptedRuntime("STORE")
+    PpOcrEngine(runtime, 640, None).recognize(PageImage(640, 128, page.tobytes()))
+    assert runtime.seen is not None
+    assert (int(runtime.seen.min()), int(runtime.seen.max())) == shades
