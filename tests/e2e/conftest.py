@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from server_process import PATIENCE_S, ServerProcess
+from playwright.sync_api import Error as PlaywrightError
+from server_process import PATIENCE_S, ServerProcess, eventually
 
 # Playwright's own is 5 s, which a busy machine needs to draw a page.
 expect.set_options(timeout=PATIENCE_S * 1000)
@@ -67,6 +68,17 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+def _arrived(page: Page, url: str) -> bool:
+    """Go there; not when a network of this machine, as a container has one, came or went."""
+    try:
+        page.goto(url)
+    except PlaywrightError as error:
+        if "ERR_NETWORK_CHANGED" in error.message:
+            return False
+        raise
+    return True
+
+
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Opens the page of a server in a context of its own; a fault of a script fails the test."""
@@ -84,7 +96,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
             "console",
             lambda said: faults.append(said.text) if "Content Security" in said.text else None,
         )
-        page.goto(server.url)
+        eventually(lambda: _arrived(page, server.url), "the page")
         page.locator("body.ready").wait_for()
         return page
 
