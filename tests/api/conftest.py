@@ -29,6 +29,16 @@ def new_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return settings.data_root
 
 
+@pytest.fixture(scope="module")
+def shared_place(tmp_path_factory: pytest.TempPathFactory, new_databases: Path) -> Iterator[Place]:
+    """One server without keys for the tests of a module that leave each other alone."""
+    data_root = tmp_path_factory.mktemp("shared") / "data"
+    shutil.copytree(new_databases, data_root)
+    place = Place(load_settings(data_root=data_root, ocr_workers=1), FakePipeline())
+    with place.client:
+        yield place
+
+
 @pytest.fixture
 def make_place(tmp_path: Path, new_databases: Path) -> Iterator[Callable[..., Place]]:
     """Builds servers: keyword arguments are settings."""

@@ -40,10 +40,12 @@ def _error(answer: Any, status: int, code: str) -> dict[str, Any]:
         b"not json",
     ],
 )
-def test_broken_json_is_a_bad_request_with_an_artifact(place: Place, body: bytes) -> None:
-    answer = place.client.post("/v1/extract", content=body, headers=JSON)
+def test_broken_json_is_a_bad_request_with_an_artifact(shared_place: Place, body: bytes) -> None:
+    answer = shared_place.client.post("/v1/extract", content=body, headers=JSON)
     error = _error(answer, 400, "bad_request")
-    kept = place.client.get("/v1/artifacts", params={"ref": error["details"]["artifact_rel"]})
+    kept = shared_place.client.get(
+        "/v1/artifacts", params={"ref": error["details"]["artifact_rel"]}
+    )
     assert kept.json()["error"]["code"] == "bad_request"
     assert kept.json()["status"] == 400
 
@@ -77,13 +79,13 @@ def test_broken_json_is_a_bad_request_with_an_artifact(place: Place, body: bytes
         ({"image_base64": B64, "request_id": 7}, "request_id"),
     ],
 )
-def test_wrong_fields_are_named(place: Place, fields: dict[str, Any], field: str) -> None:
+def test_wrong_fields_are_named(shared_place: Place, fields: dict[str, Any], field: str) -> None:
     body = (
         json.dumps(fields)
         if fields.get("persist_inputs") != 10**400
         else ('{"image_base64":"' + B64 + '","persist_inputs":1' + "0" * 400 + "}")
     )
-    answer = place.client.post("/v1/extract", content=body, headers=JSON)
+    answer = shared_place.client.post("/v1/extract", content=body, headers=JSON)
     if answer.status_code == 400:  # a number too large for JSON readers
         _error(answer, 400, "bad_request")
         return
@@ -94,21 +96,23 @@ def test_wrong_fields_are_named(place: Place, fields: dict[str, Any], field: str
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"1"])
-def test_json_that_is_no_object(place: Place, body: bytes) -> None:
-    _error(place.client.post("/v1/extract", content=body, headers=JSON), 422, "validation_error")
+def test_json_that_is_no_object(shared_place: Place, body: bytes) -> None:
+    _error(
+        shared_place.client.post("/v1/extract", content=body, headers=JSON), 422, "validation_error"
+    )
 
 
 @pytest.mark.parametrize(
     "text", ["a", "====", "YQ=", "YQ== ", "Y\nQ==", "data:image/png;base64,YQ==", "YQ==\x00", "é"]
 )
-def test_base64_is_taken_strictly(place: Place, text: str) -> None:
-    answer = place.client.post("/v1/extract", json={"image_base64": text})
+def test_base64_is_taken_strictly(shared_place: Place, text: str) -> None:
+    answer = shared_place.client.post("/v1/extract", json={"image_base64": text})
     _error(answer, 400, "bad_request")
 
 
 @pytest.mark.parametrize("bad_id", ["€".encode(), b"a b", b"../x", b"-x", b"x" * 129, b"", b"a\tb"])
-def test_request_id_header_is_checked(place: Place, bad_id: bytes) -> None:
-    answer = place.client.get("/v1/me", headers={b"X-Request-ID": bad_id})
+def test_request_id_header_is_checked(shared_place: Place, bad_id: bytes) -> None:
+    answer = shared_place.client.get("/v1/me", headers={b"X-Request-ID": bad_id})
     if bad_id == b"":
         assert answer.status_code == 422
     error = _error(answer, 422, "validation_error")
@@ -134,8 +138,12 @@ MULTIPART = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
         (MULTIPART["Content-Type"], b"------x\r\n" + FILE_HEADER + b"\r\n\r\nhalf"),
     ],
 )
-def test_broken_multipart_is_a_bad_request(place: Place, content_type: str, body: bytes) -> None:
-    answer = place.client.post("/v1/extract", content=body, headers={"Content-Type": content_type})
+def test_broken_multipart_is_a_bad_request(
+    shared_place: Place, content_type: str, body: bytes
+) -> None:
+    answer = shared_place.client.post(
+        "/v1/extract", content=body, headers={"Content-Type": content_type}
+    )
     assert answer.status_code in {400, 422}, answer.text
     assert answer.json()["error"]["code"] in {"bad_request", "validation_error"}
 
@@ -151,13 +159,13 @@ def test_broken_multipart_is_a_bad_request(place: Place, content_type: str, body
         [("file", ("a.pdf", RECEIPT)), ("debug", (None, "[]"))],
     ],
 )
-def test_wrong_form_fields(place: Place, parts: Any) -> None:
-    _error(place.client.post("/v1/extract", files=parts), 422, "validation_error")
+def test_wrong_form_fields(shared_place: Place, parts: Any) -> None:
+    _error(shared_place.client.post("/v1/extract", files=parts), 422, "validation_error")
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded"])
-def test_other_bodies_are_refused(place: Place, content_type: str) -> None:
-    answer = place.client.post(
+def test_other_bodies_are_refused(shared_place: Place, content_type: str) -> None:
+    answer = shared_place.client.post(
         "/v1/extract", content=b"a=b", headers={"Content-Type": content_type}
     )
     _error(answer, 415, "unsupported_media_type")
@@ -208,16 +216,18 @@ def test_bodies_of_all_requests_share_a_bound_and_give_it_back(place: Place) -> 
     "body",
     [b"[" + b"{}," * 20_000 + b"{}]", b'{"a":[' + b"0," * 20_000 + b"0]}", b"[" * 9_999],
 )
-def test_json_of_too_many_parts_is_not_built(place: Place, body: bytes) -> None:
-    error = _error(place.client.post("/v1/extract", content=body, headers=JSON), 400, "bad_request")
+def test_json_of_too_many_parts_is_not_built(shared_place: Place, body: bytes) -> None:
+    error = _error(
+        shared_place.client.post("/v1/extract", content=body, headers=JSON), 400, "bad_request"
+    )
     assert error["details"]["artifact_rel"]
 
 
 @pytest.mark.parametrize(
     "path", ["/v1/extract/", "/v1/health/", "/static", "//v1/health", "/v1//me"]
 )
-def test_no_redirect_repeats_the_host_header(place: Place, path: str) -> None:
-    answer = place.client.get(path, headers={"Host": "a.localhost"}, follow_redirects=False)
+def test_no_redirect_repeats_the_host_header(shared_place: Place, path: str) -> None:
+    answer = shared_place.client.get(path, headers={"Host": "a.localhost"}, follow_redirects=False)
     assert "a.localhost" not in str(answer.headers)
     _error(answer, 404, "not_found")
 
@@ -225,14 +235,14 @@ def test_no_redirect_repeats_the_host_header(place: Place, path: str) -> None:
 @pytest.mark.parametrize("path", ["/", "/v1/me", "/v1/extracts/x", "/openapi.json"])
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "localhost.evil.example"])
 def test_without_keys_a_page_that_rebinds_its_name_gets_nothing(
-    place: Place, path: str, host: str
+    shared_place: Place, path: str, host: str
 ) -> None:
-    _error(place.client.get(path, headers={"Host": host}), 400, "bad_request")
+    _error(shared_place.client.get(path, headers={"Host": host}), 400, "bad_request")
 
 
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1:8000", "[::1]:8000", "192.0.2.7"])
-def test_without_keys_addresses_of_the_machine_work(place: Place, host: str) -> None:
-    assert place.client.get("/v1/me", headers={"Host": host}).status_code == 200
+def test_without_keys_addresses_of_the_machine_work(shared_place: Place, host: str) -> None:
+    assert shared_place.client.get("/v1/me", headers={"Host": host}).status_code == 200
 
 
 def test_with_keys_any_name_works(locked: Place) -> None:
@@ -273,23 +283,23 @@ def test_an_upload_is_not_written_to_the_temporary_folder(
         "data:application/pdf;base64,JVBERi0xLjcK",
     ],
 )
-def test_no_path_leads_out_of_the_store(place: Place, ref: str) -> None:
-    _error(place.client.get("/v1/artifacts", params={"ref": ref}), 404, "not_found")
-    answer = place.client.post("/v1/extract", json={"image_ref": ref})
+def test_no_path_leads_out_of_the_store(shared_place: Place, ref: str) -> None:
+    _error(shared_place.client.get("/v1/artifacts", params={"ref": ref}), 404, "not_found")
+    answer = shared_place.client.post("/v1/extract", json={"image_ref": ref})
     assert _error(answer, 404, "not_found")["details"]["artifact_rel"]
 
 
-def test_the_frameworks_own_errors_have_the_envelope(place: Place) -> None:
-    _error(place.client.get("/v1/no-such"), 404, "not_found")
-    _error(place.client.get("/docs"), 404, "not_found")
-    _error(place.client.get("/static/../settings.py"), 404, "not_found")
-    answer = place.client.put("/v1/extract")
+def test_the_frameworks_own_errors_have_the_envelope(shared_place: Place) -> None:
+    _error(shared_place.client.get("/v1/no-such"), 404, "not_found")
+    _error(shared_place.client.get("/docs"), 404, "not_found")
+    _error(shared_place.client.get("/static/../settings.py"), 404, "not_found")
+    answer = shared_place.client.put("/v1/extract")
     _error(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == "POST"
-    answer = place.client.put("/v1/extracts/x/corrections")
+    answer = shared_place.client.put("/v1/extracts/x/corrections")
     assert answer.headers["allow"] == "GET, POST"
-    _error(place.client.get("/v1/artifacts"), 422, "validation_error")
-    _error(place.client.get("/v1/extracts/x?format=pdf"), 422, "validation_error")
+    _error(shared_place.client.get("/v1/artifacts"), 422, "validation_error")
+    _error(shared_place.client.get("/v1/extracts/x?format=pdf"), 422, "validation_error")
 
 
 def test_an_unexpected_exception_tells_nothing(place: Place, capfd: Any) -> None:
