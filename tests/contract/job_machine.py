@@ -201,7 +201,7 @@ class JobMachine(JobSteps):
     # What happens to them.
 
     def time_passes(self) -> None:
-        self.world.now += self._one_of([1.0, 6.0, 12.0, 25.0, 70.0])
+        self.world.now += self._one_of([1.0, 6.0, 12.0, 25.0, 120.0])
 
     def be_overtaken(self) -> None:
         """A process stands still for longer than its lease; others look, and then it goes on."""

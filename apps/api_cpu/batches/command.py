@@ -37,6 +37,7 @@ from apps.api_cpu.settings import CONFIGS
 from apps.api_cpu.stations import build_reader
 from lib.domain.task import Task
 from lib.errors import Error
+from lib.loading.archives import ArchiveLimits
 from lib.pipelines.tasks import load_tasks
 
 _FORMATS = {f".{form.value}": form for form in (Format.CSV, Format.XLSX, Format.JSONL)}
@@ -141,8 +142,11 @@ def _reader(
     )
     with closing(build_reader(settings)) as embedded:
         task = embedded.stations.tasks[task_id]
+        of_archive = ArchiveLimits(
+            settings.batch_max_zip_members, settings.max_upload_bytes, settings.batch_max_zip_ratio
+        )
         yield EmbeddedFolderReader(
-            embedded.stations, task, settings.concurrency, settings.sync_deadline_s
+            embedded.stations, task, settings.concurrency, settings.sync_deadline_s, of_archive
         )
 
 

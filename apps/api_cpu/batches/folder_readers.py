@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from apps.api_cpu.auth.roles import LOCAL_ADMIN
 from apps.api_cpu.batches.server_client import BatchServer
 from apps.api_cpu.batches.state import BatchState
+from apps.api_cpu.batches.upload import printable_name
 from apps.api_cpu.extractions.draft import Draft
 from apps.api_cpu.extractions.item import Item, item_of
 from apps.api_cpu.extractions.response import shown
@@ -22,7 +25,7 @@ from lib.domain.deadline import Deadline
 from lib.domain.extraction import Hints
 from lib.domain.task import Task
 from lib.errors import Error, Kind
-from lib.loading.archives import is_archive
+from lib.loading.archives import Archive, ArchiveLimits, is_archive
 from lib.pipelines.extract import Stations, extract
 
 _MOST_FILES, _MOST_BYTES = 100, 256 * 1024 * 1024
@@ -112,41 +115,85 @@ class ServerFolderReader:
 
 
 class EmbeddedFolderReader:
-    """Reads here and now, some documents at once."""
+    """Reads here and now, some documents at once; of a ZIP each member is one."""
 
-    def __init__(self, stations: Stations, task: Task, parallel: int, deadline_s: float) -> None:
+    def __init__(
+        self,
+        stations: Stations,
+        task: Task,
+        parallel: int,
+        deadline_s: float,
+        of_archive: ArchiveLimits,
+    ) -> None:
         self._stations = stations
         self._task = task
         self._parallel = parallel
         self._deadline_s = deadline_s
+        self._of_archive = of_archive
 
     def read(self, documents: Sequence[Document], state: BatchState, ended: Ended) -> None:
         """See `FolderReader.read`."""
         left = {each.key: each for each in documents if each.key not in state.done}
         with ThreadPoolExecutor(self._parallel) as threads:
-            reading = {threads.submit(self._item, each): each for each in left.values()}
+            parts = {
+                key: [threads.submit(self._item, *part) for part in self._parts(document)]
+                for key, document in left.items()
+            }
+            key_of = {future: key for key, futures in parts.items() for future in futures}
+            waiting = Counter(key_of.values())
             try:
-                for future in as_completed(reading):
-                    state.note_done(reading[future].key, [future.result()])
-                    ended(1)
+                for future in as_completed(key_of):
+                    key = key_of[future]
+                    waiting[key] -= 1
+                    if not waiting[key]:
+                        state.note_done(key, [each.result() for each in parts[key]])
+                        ended(1)
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
 
-    def _item(self, document: Document) -> Item:
+    def _parts(self, document: Document) -> list[tuple[str, Callable[[], bytes]]]:
+        """The documents in a file: names, and what reads their bytes when their turn has come."""
+        if not document.is_archive:
+            return [(document.name, document.path.read_bytes)]
+        try:
+            with document.path.open("rb") as file, Archive(file, self._of_archive) as archive:
+                names = [f"{document.name}/{printable_name(each.name)}" for each in archive]
+        except (Error, OSError) as failure:
+            return [(document.name, partial(_fail, failure))]
+        if not names:
+            empty = Error("empty_document", Kind.UNPROCESSABLE, "The archive holds no document.")
+            return [(document.name, partial(_fail, empty))]
+        return [(name, partial(self._member, document, place)) for place, name in enumerate(names)]
+
+    def _member(self, document: Document, place: int) -> bytes:
+        """Raises `Error`, OSError."""
+        with document.path.open("rb") as file, Archive(file, self._of_archive) as archive:
+            member = list(archive)[place]
+            if member.error is not None:
+                raise member.error
+            unpacked = bytearray()
+            archive.unpack(member, unpacked.extend)
+        return bytes(unpacked)
+
+    def _item(self, name: str, load: Callable[[], bytes]) -> Item:
         draft = Draft(RequestContext(new_request_id()), LOCAL_ADMIN)
         try:
-            data = document.path.read_bytes()
+            data = load()
             hints = Hints(datetime.now(UTC).date())
             deadline = Deadline.after(self._deadline_s)
             extraction = extract(
                 data, self._task, self._stations, hints, deadline, stopwatch=draft.stopwatch
             )
         except Error as error:
-            return item_of(document.name, draft, error)
+            return item_of(name, draft, error)
         except OSError:
             gone = Error("not_found", Kind.NOT_FOUND, "The file cannot be read.")
-            return item_of(document.name, draft, gone)
-        return item_of(document.name, draft, {**shown(extraction), "artifact_rel": None})
+            return item_of(name, draft, gone)
+        return item_of(name, draft, {**shown(extraction), "artifact_rel": None})
+
+
+def _fail(failure: Exception) -> bytes:
+    raise failure
 
 
 def _chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:

@@ -138,7 +138,7 @@ class Upload:
             self.fields[self._head.name] = self._field.decode("utf-8", "replace")
             return
         with incoming:
-            name = _shown_name(self._head.filename or "")
+            name = printable_name(self._head.filename or "")
             if not name and not incoming.size:
                 return  # a form's file input that was left empty
             if incoming.is_archive:
@@ -186,7 +186,7 @@ class Upload:
 
     def _take_member(self, archive: Archive, member: Member, archive_name: str) -> None:
         self._check_time()
-        name = f"{archive_name}/{_shown_name(member.name)}"
+        name = f"{archive_name}/{printable_name(member.name)}"
         error = member.error
         if error is None and member.size > self._bytes_left:
             error = body_too_large(self._limits.bytes)
@@ -307,7 +307,7 @@ def _not_a_document(reason: str) -> Error:
     )
 
 
-def _shown_name(name: str) -> str:
+def printable_name(name: str) -> str:
     """A name as it is shown: relative, on one line, of bounded length. No file is made of it."""
     printable = "".join(letter if letter.isprintable() else " " for letter in name)
     parts = PurePosixPath(printable.replace("\\", "/")).parts
