@@ -135,7 +135,9 @@ def test_what_jobs_hold_of_it_goes_too(place: Place) -> None:
     job_id = place.client.post("/v1/extract_async", json=body).json()["job_id"]
     done = place.client.get(f"/v1/jobs/{job_id}", params={"wait": 30}).json()
     assert done["result"]["result"]["vendor_name"]
+    assert any(name.startswith("inputs/") for name in _names(place)), "it stays for a while"
     assert _erase(place, "e-1").status_code == 200
+    assert not any(name.startswith("inputs/") for name in _names(place))
     again = place.client.get(f"/v1/jobs/{job_id}").json()
     assert (again["status"], again["result"]) == ("succeeded", None)
     assert "Corner" not in place.client.get(f"/v1/jobs/{job_id}/events").text

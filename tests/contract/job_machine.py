@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 from job_model import ACTIVE, Accepted, Item
-from job_steps import DEEDS, JobSteps, answer
-from job_world import ADMIN, LEASE_S, QUEUED_PER_KEY, Execution, Process
+from job_steps import DEEDS, JobSteps, answer, find_it_away
+from job_world import ADMIN, LEASE_S, QUEUED_PER_KEY, RETRY_FOR_S, Execution, Process
 
 from apps.api_cpu.jobs.rows import Status
 from apps.api_cpu.jobs.store import Counts
@@ -48,6 +48,7 @@ class JobMachine(JobSteps):
             self.pass_the_deadline: self._adoptable(),
             self.cancel: self.model.jobs,
             self.read: self._waiting("reading"),
+            self.wait_in_vain: self._waiting("reading"),
             self.write_the_end: self._waiting("ending"),
             self.be_overtaken: self._waiting("reading") or self._waiting("ending"),
             self.rerun: self._over(),
@@ -69,6 +70,7 @@ class JobMachine(JobSteps):
             self.heed_cancels,
             self.kill,
             self.be_overtaken,
+            self.wait_in_vain,
             self.hand_back,
             self.cancel,
             self.ask,
@@ -213,6 +215,12 @@ class JobMachine(JobSteps):
             self.the_table_says_what_was_promised()
             execution.go_on()
 
+    def wait_in_vain(self) -> None:
+        """What a document needs has been away for as long as it is waited for."""
+        execution = self._one_of(self._waiting("reading"))
+        self.world.now += RETRY_FOR_S + 1.0
+        self._read(execution, find_it_away, stops=self.draw(st.booleans()))
+
     def kill(self) -> None:
         self._kill(self._process(), is_noticed=self.draw(st.booleans()))
 
@@ -244,15 +252,6 @@ class JobMachine(JobSteps):
         for job_id, job in self.model.jobs.items():
             told = self.world.told[job_id]
             self._expect(told == (job.final is not None), f"{job_id} was told {told} times")
-
-    @invariant()
-    def one_that_lives_writes_an_end(self) -> None:
-        writing = [
-            job_id
-            for job_id, _, worker_id in self.world.ends
-            if self.model.is_alive(worker_id, self.world.now)
-        ]
-        self._expect(len(writing) == len(set(writing)), f"two write the end of one of {writing}")
 
     def teardown(self) -> None:
         """All processes die; a new one brings all that was accepted to an end."""

@@ -80,6 +80,7 @@ class JobSteps(RuleBasedStateMachine):
         self.table.clear()
         self.world = World(self.table, self.folder, self.parts)
         self.model = Model()
+        self.world.is_alive = lambda worker_id: self.model.is_alive(worker_id, self.world.now)
         self.numbers = itertools.count(1)
         self.processes: list[Process] = []
         self.dead: list[Process] = []

@@ -223,6 +223,7 @@ class World:
         self.wrong: list[str] = []
         self.ends: list[tuple[str, Execution, str | None]] = []
         self.eraser = JobEraser(table.engine)
+        self.is_alive: Callable[[str | None], bool] = lambda _worker_id: True
 
     def clock(self) -> float:
         return self.now
@@ -230,6 +231,12 @@ class World:
     def job_ended(self, _connection: object, job: Job) -> None:
         """`Outbox`."""
         self.told[job.job_id] += 1
+
+    def an_end_is_written(self, job_id: str, by: Execution, worker_id: str | None) -> None:
+        """By one process at a time, of those whose lease is not over."""
+        if any(name == job_id and self.is_alive(worker) for name, _, worker in self.ends):
+            self.wrong.append(f"two write the end of {job_id}")
+        self.ends.append((job_id, by, worker_id))
 
     def hold(self, _content: object, _owner: str, _created_at: datetime, holder: str) -> str:
         """`Inputs` of requests that become jobs."""
@@ -349,7 +356,7 @@ class _Pausing:
 
     def finish(self, job: Job, items: Callable[[], Iterable[JobItem]]) -> Ended:
         execution = here()
-        self._world.ends.append((job.job_id, execution, job.finisher))
+        self._world.an_end_is_written(job.job_id, execution, job.finisher)
         try:
             if execution.stops_at_end and isinstance(execution.pause("ending"), Error):
                 raise Error("storage_unavailable", ErrorKind.UNAVAILABLE, "Away.", retryable=True)

@@ -57,7 +57,7 @@ def test_the_promise_holds_in_many_histories(table: Table) -> None:
 def test_a_planted_bug_is_found(name: str, tmp_path: Path) -> None:
     parts = PLANTED[name]
     table = Table(tmp_path / "jobs.sqlite3", parts.statements)
-    limits = settings(histories(40, shrinks=False), derandomize=True)
+    limits = settings(histories(100, shrinks=False), derandomize=True)
     try:
         # `Error`: the database's trigger stopped it.
         with pytest.raises((AssertionError, Error)):

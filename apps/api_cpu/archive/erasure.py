@@ -127,6 +127,7 @@ class ErasureService:
         sha256, ref = noted.get("sha256"), noted.get("input_ref") or noted.get("image_ref")
         if sha256 is not None and not self._artifacts.is_read_from(owner, sha256=sha256):
             self._vendors.forget_document(owner, sha256)
+            self._inputs.erase_unheld(sha256)
         if ref is not None and not self._artifacts.is_read_from(owner, input_ref=ref):
             self._inputs.erase(ref, owner)
 

@@ -176,6 +176,13 @@ class InputStore:
         if is_key(input_ref) and self._store.exists(input_ref):
             self._index.restore(input_ref, sha256, (KEPT, owner_key_id), self._clock())
 
+    def erase_unheld(self, sha256: str) -> None:
+        """Remove content at once that nobody holds any more, and that would go a while later."""
+        now = self._clock()
+        for ref in self._index.of_content(sha256):
+            if self._index.condemn_unheld(ref, now):
+                self._remove(ref)
+
     def holders(self) -> Sequence[str]:
         """Jobs with holds older than the grace: whoever knows jobs releases what has ended."""
         return self._index.holders(KEPT, _UPLOAD, self._clock() - self._grace_s, _BATCH)

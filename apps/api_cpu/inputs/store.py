@@ -216,6 +216,12 @@ class InputIndex:
         """Begin to remove one input at once, or go on with it, unless somebody holds it."""
         return self._begin_removal(input_ref, ~_HAS_HOLDS & inputs.c.removed_at.is_(None), now)
 
+    def of_content(self, sha256: str) -> Sequence[str]:
+        """The inputs with that content whose objects are not gone."""
+        there = (inputs.c.sha256 == sha256, inputs.c.removed_at.is_(None))
+        with reading(self._engine) as connection:
+            return list(connection.scalars(select(inputs.c.input_ref).where(*there)))
+
     def removed(self, input_ref: str, now: float) -> None:
         """Note that the object is gone."""
         row = inputs.c.input_ref == input_ref
