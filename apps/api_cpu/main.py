@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -70,6 +71,10 @@ from apps.api_cpu.webhooks.endpoints import SHOWN_MODELS as WEBHOOK_MODELS
 from apps.api_cpu.webhooks.endpoints import router as webhooks
 from lib.errors import Error
 
+if TYPE_CHECKING:
+    # Only newer ones have it; older ones ignore the argument.
+    from fastapi.telemetry import TelemetryConfig
+
 # Besides the document, a body holds options and the multipart frame or base64's third on top.
 _BODY_OVERHEAD_BYTES = 1024 * 1024
 # All bodies of the requests in hand, so that many slow uploads cannot fill the memory.
@@ -79,6 +84,11 @@ _BODIES_BYTES = 256 * 1024 * 1024
 _MOST_WATCHERS = 256
 # Each has a file on the disk meanwhile, which may grow to the largest upload.
 _MOST_UPLOADS = 32
+
+# FastAPI's own would record paths as sent and the texts of exceptions; ours is in `tracing`.
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False, "metrics": False, "logs": False, "auto_configure": False,
+}  # fmt: skip
 
 _ROUTERS = (
     health, auth, tasks, extractions, exports, pages, corrections, vendors, batches, jobs,
@@ -122,6 +132,7 @@ def create_app(
         openapi_url="/openapi.json",
         # A redirect would have no envelope, and would repeat the client's Host header.
         redirect_slashes=False,
+        telemetry=_NO_TELEMETRY,
     )
     body_limit = settings.max_upload_bytes * 4 // 3 + _BODY_OVERHEAD_BYTES
     app.state.body_limit = body_limit

@@ -131,7 +131,7 @@ def test_one_trace_from_the_request_through_the_worker_to_the_model_and_the_webh
         "INFERENCE_BACKEND": "vllm", "VLLM_BASE_URL": upstream.url, "VLLM_MODEL": "mock-chat",
         "OCR_WORKERS": "1", "AUTH_ENABLED": "1", "WEBHOOK_ALLOW_PRIVATE": "1",
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_SERVICE_NAME": "reader-of-bills",
-        "OTEL_BSP_SCHEDULE_DELAY": "200",
+        "OTEL_BSP_SCHEDULE_DELAY": "200", "FASTAPI_OTEL_AUTO_CONFIGURE": "true",
     }  # fmt: skip
     server = start(**settings, JOBS_MAX_CONCURRENCY="0")
     reading = worker(**settings)
