@@ -54,7 +54,7 @@ def overhead(report: Report, figure: Figure) -> None:
     axes.set_xlabel("percentile of requests")
     axes.set_ylabel("milliseconds")
     axes.set_ylim(bottom=0)
-    axes.legend()
+    axes.legend(loc="upper left")
 
 
 def saturation(report: Report, figure: Figure) -> None:
@@ -71,7 +71,7 @@ def saturation(report: Report, figure: Figure) -> None:
     axes.set_xlabel("percentile of requests")
     axes.set_ylabel("milliseconds")
     axes.set_yscale("log")
-    axes.legend()
+    axes.legend(loc="upper left")
 
 
 def soak(report: Report, figure: Figure) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +20,7 @@ from load.servers import Server, orchestrator, upstream
 
 _READING = ("load", "ocr", "kie", "post")
 _WARM_UP_S = 3.0
+_SYNCS, _SYNCED_BYTES = 200, 20_000
 
 
 async def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -38,6 +42,7 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
         async with httpx.AsyncClient(base_url=model.url) as client:
             asked = (await client.get("/last")).content
         direct = Target(model.url, CHAT_ROUTE, asked, {"Content-Type": "application/json"})
+        syncs = _syncs(server.data)
         await _block(through, options, _WARM_UP_S)
         await _block(direct, options, _WARM_UP_S)
         blocks: dict[str, list[list[Reply]]] = {"through": [], "direct": []}
@@ -50,7 +55,26 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
                 blocks[name].append(await _block(target, options, options.block, number))
         await through.close()
         await direct.close()
-        return _found(blocks["through"], blocks["direct"], server, len(asked))
+        found = _found(blocks["through"], blocks["direct"], server)
+        return {"asked_bytes": len(asked), "syncs": syncs, **found}
+
+
+def _syncs(folder: Path) -> dict[str, float]:
+    """Milliseconds of what an artifact needs of the disk and nothing else: a new file is written
+    and synced, and then the folder with its name.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    times = []
+    for number in range(_SYNCS):
+        begun = time.perf_counter()
+        with (folder / f"sync-{number}").open("wb") as file:
+            file.write(bytes(_SYNCED_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        os.fsync(handle)
+        times.append((time.perf_counter() - begun) * 1000)
+    os.close(handle)
+    return spread(times)
 
 
 async def _block(
@@ -68,7 +92,6 @@ def _found(
     through: Sequence[Sequence[Reply]],
     direct: Sequence[Sequence[Reply]],
     server: Server,
-    asked_bytes: int,
 ) -> dict[str, Any]:
     whole = [[reply.milliseconds for reply in block] for block in through]
     bare = [[reply.milliseconds for reply in block] for block in direct]
@@ -79,7 +102,6 @@ def _found(
     ]
     flat = [part for block in parts for part in block]
     return {
-        "asked_bytes": asked_bytes,
         "direct": spread(_joined(bare)),
         "through": spread(_joined(whole)),
         "late_ms_p99": spread([r.late_s * 1000 for block in through for r in block])["p99"],

@@ -30,18 +30,23 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
         rate = options.times * capacity
         replies = await on_schedule(target, moments(rate, options.seconds, 1))
         promised = [r for r in replies if r.status == httpx.codes.ACCEPTED]
-        await _wait_for(promised, server)
+        later = await _ended(promised, server)
         await target.close()
-        return _found(alone, capacity, rate, replies, server)
+        return _found(alone, capacity, rate, replies, later, server)
 
 
 def _found(
-    alone: Sequence[Reply], capacity: float, rate: float, replies: Sequence[Reply], server: Server
+    alone: Sequence[Reply],
+    capacity: float,
+    rate: float,
+    replies: Sequence[Reply],
+    later: Sequence[str],
+    server: Server,
 ) -> dict[str, Any]:
     good = [reply for reply in replies if reply.status == httpx.codes.OK]
     refused = [reply for reply in replies if reply.status in _REFUSED]
     answered_rate = len(good) / _ended_s(replies)
-    kept = [str(reply.json()["artifact_rel"]) for reply in good]
+    kept = [*(str(reply.json()["artifact_rel"]) for reply in good), *later]
     missing = [rel for rel in kept if not server.artifact(rel).is_file()]
     return {
         "capacity_per_s": round(capacity, 2),
@@ -70,14 +75,19 @@ def _ended_s(replies: Sequence[Reply]) -> float:
     return max(reply.due_s + reply.latency_s for reply in replies)
 
 
-async def _wait_for(promised: Sequence[Reply], server: Server) -> None:
-    """Until every job that was promised has succeeded; another end ends the benchmark."""
+async def _ended(promised: Sequence[Reply], server: Server) -> list[str]:
+    """The artifacts of the jobs that were promised, once all have succeeded; another end ends the
+    benchmark.
+    """
+    written = []
     async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         for reply in promised:
             while True:
                 job = (await client.get(str(reply.json()["poll_url"]))).json()
                 if job["status"] == "succeeded":
+                    written.append(str(job["result_rel"]))
                     break
                 if job["status"] in {"failed", "canceled"}:
                     raise SystemExit(f"a promised job is {job['status']}: {job['error']}")
                 await asyncio.sleep(_POLL_S)
+    return written

@@ -34,6 +34,7 @@ def overhead(report: Report) -> str:
         ("of it reading the document", *_both(parts["reading"])),
         ("**the orchestrator's own**", *_with_interval(report["own_overhead"])),
         ("of it storing the artifact (`timings_ms.store`)", *_both(parts["store"])),
+        ("two disk syncs and nothing else, one at a time", *_both(report["syncs"])),
     ]
     said = (
         f"{through['n']} requests each way at {report['asked']['rate']:g} a second "

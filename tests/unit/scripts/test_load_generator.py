@@ -34,6 +34,7 @@ REPORTS = {
         **RAN,
         "asked": {"rate": 30.0},
         "late_ms_p99": 1.0,
+        "syncs": SPREAD,
         "direct": SPREAD,
         "through": SPREAD,
         "stations": {"reading": SPREAD, "store": SPREAD},
