@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,8 +122,12 @@ def test_jobs_and_their_ends_are_counted(place: Place) -> None:
     job_id = place.client.post("/v1/extract_async", files=files).json()["job_id"]
     job = place.client.get(f"/v1/jobs/{job_id}?wait=60").json()
     assert job["status"] == "succeeded"
-    found = _samples(_local(place).get("/metrics").text)
-    assert found['ocr_jobs_ended_total{kind="extract",status="succeeded"}'] == 1
+    # Counted a moment after it was recorded, and so perhaps after we were told.
+    ended = 'ocr_jobs_ended_total{kind="extract",status="succeeded"}'
+    patience = time.monotonic() + 60
+    while ended not in (found := _samples(_local(place).get("/metrics").text)):
+        assert time.monotonic() < patience
+    assert found[ended] == 1
     assert found['ocr_job_seconds_count{kind="extract"}'] == 1
     assert found["ocr_job_workers"] == 1
     assert found["ocr_job_items_reaped_total"] == 0

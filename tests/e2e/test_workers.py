@@ -176,9 +176,14 @@ def test_a_worker_with_a_port_for_metrics_shows_what_it_read(
     assert _ended(server, _submit(server, INVOICE))["status"] == "succeeded"
     lines = [json.loads(line) for line in worker.log.read_text().splitlines()]
     (port,) = (line["port"] for line in lines if line["message"] == "metrics")
-    shown = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text.splitlines()
+
+    def settled() -> list[str]:
+        """What it shows once it has counted the job and let go of it."""
+        lines = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text.splitlines()
+        ended = 'ocr_jobs_ended_total{kind="extract",status="succeeded"} 1.0'
+        return lines if {ended, "ocr_job_leases_held 0.0"} <= set(lines) else []
+
+    shown = eventually(settled, "the job among the worker's metrics")
     assert 'ocr_documents_total{backend="einvoice",document_type="invoice"} 1.0' in shown
-    assert 'ocr_jobs_ended_total{kind="extract",status="succeeded"} 1.0' in shown
-    assert "ocr_job_leases_held 0.0" in shown
     assert any(line.startswith("process_resident_memory_bytes ") for line in shown)
     assert worker.end() == 0
