@@ -48,7 +48,7 @@ def test_the_promise_holds_in_a_few_histories(table: Table) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_promise_holds_in_many_histories(table: Table) -> None:
-    run_state_machine_as_test(machine(table, Parts()), settings=histories(40))
+    run_state_machine_as_test(machine(table, Parts()), settings=histories(30))
 
 
 @pytest.mark.slow
