@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 from job_machine import JobMachine
 from job_world import Parts, Table
@@ -59,8 +60,9 @@ def test_a_planted_bug_is_found(name: str, tmp_path: Path) -> None:
     table = Table(tmp_path / "jobs.sqlite3", parts.statements)
     limits = settings(histories(100, shrinks=False), derandomize=True)
     try:
-        # `Error`: the database's trigger stopped it.
-        with pytest.raises((AssertionError, Error)):
+        # `Error`: the database's trigger stopped it. `Flaky`: found, but ids made from the clock
+        # put another job first when it was tried again.
+        with pytest.raises((AssertionError, Error, Flaky)):
             run_state_machine_as_test(machine(table, parts), settings=limits)
     finally:
         table.close()
