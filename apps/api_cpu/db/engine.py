@@ -149,8 +149,7 @@ def hold(connection: Connection, name: str) -> None:
 
 @cache
 def _insert_new(table: Table, *, on_server: bool) -> sqlite.Insert | postgresql.Insert:
-    statement = postgresql.insert(table) if on_server else sqlite.insert(table)
-    return statement.on_conflict_do_nothing()
+    return _insert(table, on_server=on_server).on_conflict_do_nothing()
 
 
 def insert_new(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -163,7 +162,11 @@ def insert_new(connection: Connection, table: Table) -> sqlite.Insert | postgres
 
 def upsert(connection: Connection | Engine, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An insert that may say `on_conflict_do_nothing` and `on_conflict_do_update`."""
-    if not _is_server(connection):
+    return _insert(table, on_server=_is_server(connection))
+
+
+def _insert(table: Table, *, on_server: bool) -> sqlite.Insert | postgresql.Insert:
+    if not on_server:
         return sqlite.insert(table)
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415 (with its drivers: only when chosen)
 
