@@ -30,8 +30,9 @@ from apps.api_cpu.debug.service import DebugService
 from apps.api_cpu.duplicates.service import DuplicateService
 from apps.api_cpu.duplicates.store import DocumentIndex
 from apps.api_cpu.evals.run_evaluation import RunEvaluation
+from apps.api_cpu.extractions.observer import Observer
 from apps.api_cpu.extractions.reuse import Reuse
-from apps.api_cpu.extractions.service import ExtractionService, Observer
+from apps.api_cpu.extractions.service import ExtractionService
 from apps.api_cpu.extractions.store import ExtractIndex
 from apps.api_cpu.housekeeping import Housekeeping
 from apps.api_cpu.idempotency.service import Idempotency

@@ -15,6 +15,7 @@ from lib.domain.deadline import Deadline
 from lib.domain.document import PageImage
 from lib.errors import Error, Kind
 from lib.ocr.engine import OrientedReading
+from lib.ocr.page_errors import crashed, shutting_down, timed_out, too_long
 from lib.ocr.wire import Reply
 from lib.ocr.worker_process import WorkerDied, WorkerProcess
 
@@ -83,7 +84,7 @@ class Ticket:
         outcome = self._outcome
         if isinstance(outcome, OrientedReading):
             return outcome
-        raise outcome or _timed_out()
+        raise outcome or timed_out()
 
     def cancel(self) -> None:
         """Give the page up: it leaves the queue, or its worker is killed; nothing if it is done."""
@@ -100,7 +101,7 @@ class Ticket:
             if self._done.is_set():
                 return None
             if self._deadline.passed:
-                self._settle(_timed_out())
+                self._settle(timed_out())
                 return None
             self._process = process
             return self._image
@@ -190,7 +191,7 @@ class OcrPool:
         ticket = Ticket(image, deadline)
         with self._changed:
             if self._closed:
-                raise _shutting_down()
+                raise shutting_down()
             if self._failure is not None and not self._loaded:
                 raise copy(self._failure)
             idle = self._loaded - self._busy
@@ -232,7 +233,7 @@ class OcrPool:
             self._queue.clear()
             self._changed.notify_all()
         for ticket in waiting:
-            ticket._finish(_shutting_down())
+            ticket._finish(shutting_down())
         for process in processes:
             process.kill()
         end = time.monotonic() + _CLOSE_TIMEOUT_S
@@ -355,12 +356,12 @@ class OcrPool:
         try:
             reply = process.read(image, self._limits.page_seconds)
         except WorkerDied:
-            ended = _too_long() if process.overdue else _crashed()
-            ticket._finish(_shutting_down() if self._closed else ended)
+            ended = too_long() if process.overdue else crashed()
+            ticket._finish(shutting_down() if self._closed else ended)
             return None
         if reply.fault:
             _log.error("the OCR engine failed on a page: %s", reply.fault)
-        ticket._finish(reply.reading or reply.error or _crashed())
+        ticket._finish(reply.reading or reply.error or crashed())
         return reply
 
     def _retire(self, process: WorkerProcess, fault: str) -> None:
@@ -375,34 +376,3 @@ class OcrPool:
         with self._changed:
             self._processes.discard(process)
             self._resident.pop(process, None)
-
-
-def _timed_out() -> Error:
-    return Error(
-        "inference_timeout",
-        Kind.TIMEOUT,
-        "The page was not read before the deadline.",
-        retryable=True,
-    )
-
-
-def _too_long() -> Error:
-    return Error(
-        "unreadable_document",
-        Kind.UNPROCESSABLE,
-        "Reading a page took longer than a page may.",
-        {"reason": "timeout"},
-    )
-
-
-def _crashed() -> Error:
-    return Error(
-        "unreadable_document",
-        Kind.UNPROCESSABLE,
-        "Reading a page ended the OCR process.",
-        {"reason": "crashed"},
-    )
-
-
-def _shutting_down() -> Error:
-    return Error("shutting_down", Kind.UNAVAILABLE, "The service is shutting down.", retryable=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
+from typing import Any
 
 from apps.api_cpu.extractions.draft import Draft, task_hashes
+from apps.api_cpu.extractions.observer import Counting
 from apps.api_cpu.extractions.response import shown
 from apps.api_cpu.extractions.schemas import ExtractRequest
 from apps.api_cpu.result_cache.service import Question, ResultCache
@@ -29,14 +30,6 @@ _DECIDES_NOTHING = {
 _OF_THE_REQUEST = frozenset({
     "request_id", "created_at", "input_ref", "timings_ms", "artifact_rel", "duplicates",
 })  # fmt: skip
-
-
-class Counting(Protocol):
-    """Is told whether a question could be answered by an old answer."""
-
-    def looked_up(self, *, found: bool) -> None:
-        """One question."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from apps.api_cpu import logs
 from apps.api_cpu.artifacts.store import ArtifactStore, is_no_room, store_unavailable
@@ -15,6 +15,7 @@ from apps.api_cpu.duplicates.service import DuplicateService
 from apps.api_cpu.errors import internal_error, invalid
 from apps.api_cpu.extractions.body import Received, parse, understand
 from apps.api_cpu.extractions.draft import Draft, artifact_of_failure, artifact_of_response
+from apps.api_cpu.extractions.observer import Observer
 from apps.api_cpu.extractions.request_ids import RequestIds
 from apps.api_cpu.extractions.reuse import (
     INPUT_NOT_KEPT,
@@ -60,26 +61,6 @@ class Order:
     task: Task
     options: ExtractRequest
     data: bytes | None
-
-
-class Observer(Protocol):
-    """Is told how each extraction ended."""
-
-    def answered(self, response: Mapping[str, Any]) -> None:
-        """A document was read."""
-        ...
-
-    def looked_up(self, *, found: bool) -> None:
-        """See `Counting`."""
-        ...
-
-    def failed(self, code: str) -> None:
-        """A document was not read."""
-        ...
-
-    def not_kept(self) -> None:
-        """What was answered, a failure included, has no artifact."""
-        ...
 
 
 class ExtractionService:

@@ -25,12 +25,13 @@ export async function readAll(files) {
   }
 }
 
-/** Of the moment, so that runs sort and a person knows which is which. */
+/** Of the moment, so that runs sort and a person knows which is which; the end keeps two people apart. */
 function runName() {
   const now = new Date();
   const two = (number) => String(number).padStart(2, "0");
   const day = [now.getFullYear(), two(now.getMonth() + 1), two(now.getDate())].join("-");
-  return `${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+  const end = crypto.getRandomValues(new Uint16Array(1))[0].toString(16).padStart(4, "0");
+  return `${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}-${end}`;
 }
 
 function formOf(files, runId) {
