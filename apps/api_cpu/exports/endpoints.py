@@ -11,6 +11,7 @@ from starlette.responses import Response
 from apps.api_cpu.auth.endpoints import ExtractCaller
 from apps.api_cpu.errors import invalid
 from apps.api_cpu.exports.service import ExportService
+from apps.api_cpu.extractions.endpoints import FAILURES
 from apps.api_cpu.extractions.response import as_csv
 from apps.api_cpu.extractions.schemas import ExtractResponse
 from apps.api_cpu.extractions.service import Stored
@@ -44,12 +45,8 @@ class Format(StrEnum):
     response_class=WireResponse,
     responses=answers(
         ExtractResponse,
-        "unauthorized",
-        "forbidden",
-        "not_found",
+        *FAILURES,  # those of the request that is shown again
         "not_exportable",
-        "validation_error",
-        "storage_unavailable",
         headers={
             name: {"schema": {"type": "string"}, "description": f"Of an e-invoice: {text}"}
             for name, text in _HEADERS.items()
