@@ -230,8 +230,7 @@ def test_a_ring_is_made_up_for_when_the_broker_failed(
         items.submit(4)
         started = time.monotonic()
         server.ring(4)
-        # A publish to a broker that does not answer is given up after 5 s.
-        assert time.monotonic() - started < 4.0, "no request waits for a broker"
+        assert time.monotonic() - started < 1.0, "no request waits for a broker"
         thread.join()
         items.wait(done=5)
     finally:

@@ -63,8 +63,10 @@ def test_a_stop_answers_what_outlasts_its_grace(start: Start, number: signal.Sig
             lambda: len(psutil.Process(server.process.pid).net_connections("tcp")) > 1,
             "the half-sent request",
         )
-        # Its worker makes no progress: only who does not wait for it comes to an end.
+        started = time.monotonic()
         server.stop(number)
+        # The grace and the ten seconds that a supervisor is told to wait beyond it.
+        assert time.monotonic() - started < 11
         assert b'"shutting_down"' in half_sent.recv(65536)
     thread.join()
     error = _error(outcome[0], 503, "shutting_down")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -157,7 +158,9 @@ def test_a_worker_that_is_told_to_end_hands_back_what_it_has_no_time_for(
     server = start(**setup, JOBS_MAX_CONCURRENCY="0")
     worker = start_worker(**setup, SHUTDOWN_GRACE_S="0")
     job_id = _begun(server, worker)
+    started = time.monotonic()
     assert worker.end() == 0
+    assert time.monotonic() - started < 20
     assert _job(server, job_id)["status"] == "queued"
     start_worker(**setup)
     assert _ended(server, job_id)["status"] == "succeeded"
