@@ -99,7 +99,7 @@ def items(  # noqa: PLR0913, PLR0917 (a parameter for each option)
 ) -> Response:
     """In the order of the request: page by page, or as a file with a column a field.
 
-    `status=ok` needs no review; `q` is looked for in names, ids, errors and values.
+    `status=ok` needs no review; `q` is looked for in names, errors and values, or is a whole id.
     """
     service: RunService = request.app.state.runs
     wanted = Filter(status, q)

@@ -198,7 +198,8 @@ def test_without_the_task_only_lines_of_json_are_left() -> None:
         (Filter(text="19.90"), ["a.jpg"]),
         (Filter(text="damaged"), ["c.jpg"]),
         (Filter(Status.OK, "jpg"), ["a.jpg"]),
-        (Filter(text="id-b"), ["b.jpg"]),
+        (Filter(text="ID-b.jpg"), ["b.jpg"]),
+        (Filter(text="d-b"), []),
     ],
 )
 def test_items_are_found_by_how_they_ended_and_by_their_text(
