@@ -91,6 +91,18 @@ def test_stored_inputs_are_read_and_a_missing_one_fails_alone(place: Place) -> N
     assert found["items"][1]["error"]["code"] == "not_found"
 
 
+def test_a_name_that_is_too_long_keeps_its_end(place: Place, folder: Path) -> None:
+    deep = folder / "march" / ("d" * 200) / ("e" * 200)
+    deep.mkdir(parents=True)
+    (deep / "06.pdf").write_bytes(RECEIPT)
+    found = _batch(place, images_dir="march", glob="**/06.pdf")
+    (item,) = found["items"]
+    assert (item["ok"], len(item["file"])) == (True, 255)
+    assert item["file"].endswith("/06.pdf")
+    (item,) = _batch(place, items=[{"image_ref": "x" * 300}])["items"]
+    assert (item["file"], item["error"]["code"]) == ("x" * 255, "not_found")
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [

@@ -12,6 +12,9 @@ from apps.api_cpu.wire import dump, load_stored
 
 Json = Mapping[str, Any]
 
+LONGEST_FILE = 255
+"""Of an item's name in characters, as of `filename` in a request."""
+
 
 class Kind(StrEnum):
     """What was asked for: the endpoint that accepted it."""
@@ -49,7 +52,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
-    """A document of a job to be. `error` is set where it is known already that it can't be read."""
+    """A document of a job to be. `error` is set where it is known already that it can't be read.
+
+    `file` is at most `LONGEST_FILE` long.
+    """
 
     request_id: str
     file: str | None = None

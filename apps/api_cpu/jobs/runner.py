@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
+
+from pydantic import ValidationError
 
 from apps.api_cpu import logs
 from apps.api_cpu.auth.roles import Caller
@@ -213,8 +215,8 @@ class Runner:
     def _order(self, claim: Claim, draft: Draft) -> Order:
         if claim.item.error is not None:
             raise error_of(claim.item.error)
-        if draft.submission is None:  # `draft_of` gives every draft one
-            raise invalid("", "the job has no options")
+        if draft.submission is None:
+            raise invalid("", "the job has options that this worker does not know")
         task = draft.task = self._tasks.get(claim.job.task_id)
         if task is None:
             raise invalid("task_id", "there is no such task; `GET /v1/tasks` lists them")
@@ -235,14 +237,18 @@ class Runner:
 
 
 def draft_of(claim: Claim) -> Draft:
-    """The draft of an item: id, artifact key and time are those of its acceptance."""
+    """The draft of an item: id, artifact key and time are those of its acceptance.
+
+    Without a submission where this version does not know the job's options: another one may have
+    accepted it.
+    """
     job, item = claim.job, claim.item
     others = {BASE64_LENGTH, OF_THE_KIND}
     options = {name: value for name, value in job.options.items() if name not in others}
-    named = options | {"filename": item.file}
-    submission = Submission(
-        ExtractRequest.model_validate(named), None, job.options.get(BASE64_LENGTH)
-    )
+    submission: Submission | None = None
+    with suppress(ValidationError):
+        request = ExtractRequest.model_validate(options | {"filename": item.file})
+        submission = Submission(request, None, job.options.get(BASE64_LENGTH))
     return Draft(
         RequestContext(item.request_id, job.owner_key_id, job.job_id),
         job.owner,

@@ -125,8 +125,12 @@ class Place:
     def clock(self) -> float:
         return self.now
 
-    def submit(self, error: dict[str, Any] | None = None) -> None:
-        job = Job("j1", Kind.EXTRACT, "alice", Role.CLIENT, self.now, "auto", {}, total=1)
+    def submit(
+        self, error: dict[str, Any] | None = None, options: dict[str, Any] | None = None
+    ) -> None:
+        job = Job(
+            "j1", Kind.EXTRACT, "alice", Role.CLIENT, self.now, "auto", options or {}, total=1
+        )
         item = JobItem("j1", 1, "alice", "r1", file="a.pdf", input_ref="x", error=error)
         self.store.submit(job, [item], 10)
 
@@ -229,6 +233,15 @@ def test_a_document_known_to_kill_is_not_read(place: Place) -> None:
     assert place.reader.drafts == []
     assert place.item.outcome is not None
     assert place.item.outcome["error"]["details"]["reason"] == "worker_died"
+
+
+def test_options_of_another_version_end_the_item_and_not_the_worker(place: Place) -> None:
+    place.submit(options={"an_option_of_tomorrow": 1})
+    assert place.runner.run_next()
+    assert place.reader.drafts == []
+    assert place.item.outcome is not None
+    assert place.item.outcome["error"]["code"] == "validation_error"
+    assert place.job.status is Status.FAILED
 
 
 def test_a_failure_that_cannot_be_kept_is_tried_again(place: Place) -> None:
