@@ -49,6 +49,18 @@ def test_what_may_pass_is_repeated_and_anything_else_is_not() -> None:
     assert tried == [1]
 
 
+def test_a_machine_without_threads_costs_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    calls = BoundedCalls(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refused)
+        with pytest.raises(MayPass):
+            calls.run(lambda: "never", 20)
+    assert calls.run(lambda: "its turn", 20) == "its turn"
+
+
 def test_there_is_an_end_to_repeating() -> None:
     def away() -> None:
         raise MayPass("503")

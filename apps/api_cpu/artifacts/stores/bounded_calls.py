@@ -70,7 +70,11 @@ class BoundedCalls:
                 self._places.release()
                 outcome.done.set()
 
-        threading.Thread(target=work, name="object-store", daemon=True).start()
+        try:
+            threading.Thread(target=work, name="object-store", daemon=True).start()
+        except RuntimeError:  # the system has no thread left
+            self._places.release()
+            raise MayPass("no thread") from None
         if not outcome.done.wait(max(0.0, ends - time.monotonic())):
             raise TimeoutError
         if outcome.error is not None:
