@@ -58,8 +58,20 @@ class JobPromises:
         draft = work.draft
         if work.withdraw():
             return self.accept(draft, work.order)
+        try:
+            claim = self._adopted(draft, work.order)
+        except Error:
+            draft.cancellation.set()  # the caller is told that it failed
+            raise
+        came = work.leave_to(lambda outcome: self._settle(claim, work, outcome))
+        if came is not None:
+            self._settle(claim, work, came)
+        return _promise(claim.job)
+
+    def _adopted(self, draft: Draft, order: Order) -> Claim:
+        """The job of what is being read, kept and held. Raises as `ExtractJobs.accept`."""
         carrier = draft.context.span.carrier
-        job, item = self._extract_jobs.prepared(draft, work.order, new_request_id(), carrier)
+        job, item = self._extract_jobs.prepared(draft, order, new_request_id(), carrier)
         now = self._clock()
         job = replace(
             job, status=Status.RUNNING, started_at=now, attempts=1, stage=Stage.EXTRACTING,
@@ -76,12 +88,8 @@ class JobPromises:
             self._extract_jobs.submitted(draft, job, lambda: self._service.adopt(job, row))
         except Error:
             self._presence.drop(claim)
-            draft.cancellation.set()  # the caller is told that it failed
             raise
-        came = work.leave_to(lambda outcome: self._settle(claim, work, outcome))
-        if came is not None:
-            self._settle(claim, work, came)
-        return _promise(job)
+        return claim
 
     def _settle(self, claim: Claim, work: MovableWork, came: Came) -> None:
         draft = work.draft

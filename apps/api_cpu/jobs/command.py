@@ -88,11 +88,11 @@ def retry(job_id: JobId) -> None:
     """
     with _opened() as (settings, store):
         job = _found(store, job_id)
-        (item, *others) = store.items(job_id)
-        if job.kind is not Kind.EXTRACT or others:
+        if job.kind is not Kind.EXTRACT:
             raise console.stopped("a batch is read again with POST /v1/batch_extract_rerun", code=1)
         if job.status not in {Status.FAILED, Status.CANCELED}:
             raise console.stopped(f"the job has not failed: it is {job.status}", code=1)
+        (item,) = store.items(job_id)
         again, row = _again(job, item)
         engine = open_database(settings.index_database, Schema.INDEX, Durability.POWER_LOSS)
         hold = (again.job_id, job.owner_key_id)
