@@ -51,6 +51,7 @@ from apps.api_cpu.middleware import (
     RequestMiddleware,
     SlowBodyMiddleware,
 )
+from apps.api_cpu.pages.drawing import Drawing
 from apps.api_cpu.pages.endpoints import router as pages
 from apps.api_cpu.rate_limits import RateLimit
 from apps.api_cpu.runs.endpoints import SHOWN_MODELS as RUN_MODELS
@@ -259,6 +260,7 @@ def _offer_what_is_kept(state: State, services: Services) -> None:
     state.inputs = services.inputs
     state.uploads = services.uploads
     state.pages = services.pages
+    state.drawing = Drawing()
     state.corrected = services.corrected
     state.erasures = services.archive.erasures
     state.debug = services.debug

@@ -11,7 +11,7 @@ from lib.domain.page_images import EncodedImage
 
 @dataclass(frozen=True, slots=True)
 class ImageKey:
-    """Which image: `width` is what was asked for, in pixels."""
+    """Which image: page `number` from 1, at most `width` pixels wide."""
 
     request_id: str
     number: int

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from apps.api_cpu.auth.endpoints import ExtractCaller
 from apps.api_cpu.openapi import answers, errors
+from apps.api_cpu.pages.cache import ImageKey
+from apps.api_cpu.pages.drawing import Drawing
 from apps.api_cpu.pages.schemas import PageWords
 from apps.api_cpu.pages.service import PageService
 from apps.api_cpu.wire import WireResponse
@@ -39,10 +43,16 @@ _IMAGE_HEADERS = {
     response_class=Response,
     responses={
         200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
-        **errors(*_OF_THE_DOCUMENT, "input_not_persisted", "inference_timeout", *_FAILURES),
+        **errors(
+            *_OF_THE_DOCUMENT,
+            "input_not_persisted",
+            "inference_timeout",
+            "rate_limited",
+            *_FAILURES,
+        ),
     },
 )
-def page_image(
+async def page_image(
     request: Request,
     caller: ExtractCaller,
     request_id: _RequestId,
@@ -53,8 +63,12 @@ def page_image(
 ) -> Response:
     """Upright as it was read, so that polygons lie where they belong. Only of kept inputs."""
     service: PageService = request.app.state.pages
-    drawn = service.image(request_id, number, width, caller)
-    return Response(drawn.data, media_type=drawn.media_type, headers=_IMAGE_HEADERS)
+    drawing: Drawing = request.app.state.drawing
+    wanted = ImageKey(request_id, number, width)
+    image = await run_in_threadpool(service.drawn, wanted, caller)
+    if image is None:
+        image = await drawing.run(caller.key_id, partial(service.image, wanted, caller))
+    return Response(image.data, media_type=image.media_type, headers=_IMAGE_HEADERS)
 
 
 @router.get(

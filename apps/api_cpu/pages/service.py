@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import Any
 
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.errors import not_found
-from apps.api_cpu.extractions.admission import timed_out
 from apps.api_cpu.extractions.service import ExtractionService
 from apps.api_cpu.inputs.service import InputStore
 from apps.api_cpu.pages.cache import ImageCache, ImageKey
@@ -18,8 +16,6 @@ from lib.domain.source import DocumentLoader
 from lib.errors import Error, Kind
 
 _PATIENCE_S = 30.0
-# Documents are opened for looking beside those that are read, and must not hold those up.
-_DRAWN_AT_ONCE = 2
 
 
 class PageService:
@@ -36,21 +32,24 @@ class PageService:
         self._inputs = inputs
         self._loader = loader
         self._cache = cache
-        self._drawing = threading.BoundedSemaphore(_DRAWN_AT_ONCE)
 
-    def image(self, request_id: str, number: int, width: int, caller: Caller) -> EncodedImage:
-        """Page `number` (from 1) upright as it was read, at most `width` pixels wide.
+    def drawn(self, wanted: ImageKey, caller: Caller) -> EncodedImage | None:
+        """The image, where it was drawn lately. Raises `not_found`, `storage_unavailable`."""
+        self._extractions.artifact(wanted.request_id, caller)
+        return self._cache.get(wanted)
+
+    def image(self, wanted: ImageKey, caller: Caller) -> EncodedImage:
+        """A page upright as it was read; it may take as long as opening a document does.
 
         Raises `not_found`: no such extraction or page, or somebody else's; `input_not_persisted`;
         what opening the document raises; `inference_timeout`; `storage_unavailable`.
         """
-        artifact = self._extractions.artifact(request_id, caller)
-        key = ImageKey(request_id, number, width)
-        drawn = self._cache.get(key)
-        if drawn is None:
-            drawn = self._draw(artifact, number, width, caller)
-            self._cache.add(key, drawn)
-        return drawn
+        artifact = self._extractions.artifact(wanted.request_id, caller)
+        image = self._cache.get(wanted)
+        if image is None:
+            image = self._draw(artifact, wanted, caller)
+            self._cache.add(wanted, image)
+        return image
 
     def words(self, request_id: str, number: int, caller: Caller) -> dict[str, Any]:
         """The words of a page in reading order. Raises `not_found`, `storage_unavailable`."""
@@ -67,25 +66,18 @@ class PageService:
             "words": words[0] if words else [],
         }
 
-    def _draw(
-        self, artifact: Mapping[str, Any], number: int, width: int, caller: Caller
-    ) -> EncodedImage:
+    def _draw(self, artifact: Mapping[str, Any], wanted: ImageKey, caller: Caller) -> EncodedImage:
         data = self._input(artifact, caller)
-        page = _page(artifact, number)
+        page = _page(artifact, wanted.number)
         deadline = Deadline.after(_PATIENCE_S)
-        if not self._drawing.acquire(timeout=deadline.remaining()):
-            raise timed_out()
-        try:
-            with self._loader.open(data, deadline) as document:
-                if number > document.page_count:
-                    raise not_found()
-                image = document.image(number, deadline)
-            # Imported here: OpenCV, which a server needs only where somebody looks at pages.
-            from lib.loading.drawing import shown_page  # noqa: PLC0415
+        with self._loader.open(data, deadline) as document:
+            if wanted.number > document.page_count:
+                raise not_found()
+            image = document.image(wanted.number, deadline)
+        # Imported here: OpenCV, which a server needs only where somebody looks at pages.
+        from lib.loading.drawing import shown_page  # noqa: PLC0415
 
-            return shown_page(image, page["rotation"] if page else 0, width)
-        finally:
-            self._drawing.release()
+        return shown_page(image, page["rotation"] if page else 0, wanted.width)
 
     def _input(self, artifact: Mapping[str, Any], caller: Caller) -> bytes:
         noted = artifact["input"] or {}
