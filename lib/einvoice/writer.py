@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -29,7 +29,8 @@ class WrittenInvoice:
     """The XML, valid by its schema; it follows EN 16931 where nothing is missing or broken.
 
     `missing` and `concluded`: business terms; `broken_rules`: sums that do not hold (BR-CO-*);
-    `left_out`: fields of the result that EN 16931 has no place for.
+    `left_out`: fields of the result that EN 16931 has no place for; `notes`: all of that in
+    sentences, as in the comment of `xml`.
     """
 
     xml: bytes
@@ -37,6 +38,7 @@ class WrittenInvoice:
     concluded: tuple[str, ...]
     broken_rules: tuple[str, ...]
     left_out: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def write_einvoice(
@@ -73,13 +75,15 @@ def write_einvoice(
         )
     gaps.note_missing(invoice, notes)
     broken, without_place = tuple(gaps.broken_rules(invoice)), tuple(left_out(result))
+    sentences = tuple(_sentences(notes, broken, without_place))
     write = write_ubl if syntax is Syntax.UBL else write_cii
     return WrittenInvoice(
-        xml=write(invoice, _comment(notes, broken, without_place)),
+        xml=write(invoice, "\n     ".join(sentences)),
         missing=tuple(gaps.in_order(notes.missing)),
         concluded=tuple(gaps.in_order(notes.concluded)),
         broken_rules=broken,
         left_out=without_place,
+        notes=sentences,
     )
 
 
@@ -87,21 +91,21 @@ def _not_exportable(message: str, details: Mapping[str, Any]) -> Error:
     return Error("not_exportable", Kind.CONFLICT, message, details)
 
 
-def _comment(notes: gaps.Notes, broken: tuple[str, ...], without_place: tuple[str, ...]) -> str:
-    """What a person should know who opens the file; empty where there is nothing to say."""
-    parts = []
+def _sentences(
+    notes: gaps.Notes, broken: tuple[str, ...], without_place: tuple[str, ...]
+) -> Iterator[str]:
+    """What a person should know who opens the file."""
     for heading, terms in (
         ("Missing for EN 16931", notes.missing),
         ("Concluded from other values", notes.concluded),
     ):
         if terms:
             named = (_named(term, terms[term]) for term in gaps.in_order(terms))
-            parts.append(f"{heading}: {', '.join(named)}.")
+            yield f"{heading}: {', '.join(named)}."
     if broken:
-        parts.append(f"Sums that do not hold: {', '.join(broken)}.")
+        yield f"Sums that do not hold: {', '.join(broken)}."
     if without_place:
-        parts.append(f"Read, but without a place in EN 16931: {', '.join(without_place)}.")
-    return "\n     ".join(parts)
+        yield f"Read, but without a place in EN 16931: {', '.join(without_place)}."
 
 
 def _named(term: str, lines: list[int]) -> str:

@@ -20,6 +20,7 @@ from apps.api_cpu.extractions.schemas import ExtractResponse
 
 pytestmark = pytest.mark.slow
 Start = Callable[..., ServerProcess]
+XRECHNUNG = RECEIPT.with_name("invoice_xrechnung.xml")
 PEPPER = "a pepper for these tests only"
 
 
@@ -213,3 +214,20 @@ def test_other_outputs(tmp_path: Path, output: str) -> None:
     assert ended.returncode == 0, ended.stderr
     assert "total" in ended.stdout
     assert "Traceback" not in ended.stderr
+
+
+def test_invoices_are_written_as_einvoices(tmp_path: Path) -> None:
+    folder = tmp_path / "einvoices"
+    ended = subprocess.run(
+        [OCR, "extract", str(XRECHNUNG), str(RECEIPT), "--cii", "--out", str(folder), "-j", "1"],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1, "a receipt is no invoice"
+    assert "(not_exportable)" in ended.stderr
+    assert ended.stdout == ""
+    (written,) = folder.iterdir()
+    assert written.name == f"{XRECHNUNG.name}.cii.xml"
+    assert b"CrossIndustryInvoice" in written.read_bytes()

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from apps.api_cpu import console
 from apps.api_cpu.errors import envelope
+from apps.api_cpu.extractions.einvoice_files import EInvoiceFiles
 from apps.api_cpu.extractions.response import CSV_COLUMNS, csv_rows, shown
 from apps.api_cpu.extractions.tables import tables
 from apps.api_cpu.stations import build_reader
@@ -24,6 +26,7 @@ from apps.api_cpu.wire import dump
 from lib.domain.deadline import Deadline
 from lib.domain.extraction import Hints
 from lib.domain.task import Task
+from lib.einvoice.writer import Syntax
 from lib.errors import Error, Kind
 from lib.pipelines.extract import Stations, extract
 
@@ -34,12 +37,15 @@ class Output(StrEnum):
     JSON = "json"
     CSV = "csv"
     TABLE = "table"
+    UBL = "ubl"
+    CII = "cii"
 
 
 _HIGHEST_ERROR_RATE = 0.5
 
 Outcome = Mapping[str, Any]
-"""A response's part from `shown`, or `{"error": ...}`; `file` names the document in both."""
+"""A response's part from `shown`, an e-invoice as `xml`, or `{"error": ...}`; `file` names the
+document in each."""
 
 
 def extract_command(  # noqa: PLR0913, PLR0917 (a parameter for each option)
@@ -56,12 +62,34 @@ def extract_command(  # noqa: PLR0913, PLR0917 (a parameter for each option)
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A line a field.")] = False,
     as_table: Annotated[bool, typer.Option("--table", help="Tables for people (default).")] = False,
+    as_ubl: Annotated[bool, typer.Option("--ubl", help="Invoices as UBL 2.1.")] = False,
+    as_cii: Annotated[bool, typer.Option("--cii", help="Invoices as CII XML.")] = False,
+    country: Annotated[
+        str | None,
+        typer.Option(help="Of --ubl and --cii: country of parties whose address names none (DE)."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Of --ubl and --cii: folder for a file each."),
+    ] = None,
     parallel: Annotated[
         int | None, typer.Option("-j", min=1, max=256, help="Documents at once; default: cores.")
     ] = None,
 ) -> None:
-    """Read documents here and now. Exits with 1 when any of them failed."""
-    output = _chosen(as_json=as_json, as_csv=as_csv, as_table=as_table)
+    """Read documents here and now. Exits with 1 when any of them failed.
+
+    Of an e-invoice stderr says what EN 16931 demands and the document does not say.
+    """
+    output = _chosen(
+        {
+            Output.JSON: as_json,
+            Output.CSV: as_csv,
+            Output.TABLE: as_table,
+            Output.UBL: as_ubl,
+            Output.CII: as_cii,
+        }
+    )
+    einvoices = _einvoices(output, country, out, files)
     if max_error_rate is not None and not 0 < max_error_rate <= _HIGHEST_ERROR_RATE:
         raise console.stopped(f"--max-error-rate must be above 0 and at most {_HIGHEST_ERROR_RATE}")
     settings = console.settings_or_exit(
@@ -81,9 +109,10 @@ def extract_command(  # noqa: PLR0913, PLR0917 (a parameter for each option)
         def read(path: Path) -> Outcome:
             deadline = Deadline.after(settings.sync_deadline_s)
             hints = Hints(datetime.now(UTC).date(), max_error_rate=max_error_rate)
-            return _read(path, wanted, reader.stations, hints, deadline, pages, compare=compare)
+            outcome = _read(path, wanted, reader.stations, hints, deadline, pages, compare=compare)
+            return outcome if einvoices is None else _exported(outcome, einvoices)
 
-        write = _writer(output)
+        write = _writer(output) if einvoices is None else partial(_write_einvoice, einvoices)
 
         def count_and_write(outcome: Outcome) -> None:
             nonlocal failed
@@ -95,12 +124,23 @@ def extract_command(  # noqa: PLR0913, PLR0917 (a parameter for each option)
         raise typer.Exit(1)
 
 
-def _chosen(*, as_json: bool, as_csv: bool, as_table: bool) -> Output:
-    if as_json + as_csv + as_table > 1:
-        raise console.stopped("give one of --json, --csv and --table")
-    if as_json:
-        return Output.JSON
-    return Output.CSV if as_csv else Output.TABLE
+def _chosen(asked: Mapping[Output, bool]) -> Output:
+    chosen = [output for output, is_asked in asked.items() if is_asked]
+    if len(chosen) > 1:
+        raise console.stopped("give one of --json, --csv, --table, --ubl and --cii")
+    return chosen[0] if chosen else Output.TABLE
+
+
+def _einvoices(
+    output: Output, country: str | None, folder: Path | None, files: Sequence[Path]
+) -> EInvoiceFiles | None:
+    if output not in {Output.UBL, Output.CII}:
+        if country is not None or folder is not None:
+            raise console.stopped("--country and --out belong to --ubl and --cii")
+        return None
+    einvoices = EInvoiceFiles(Syntax(output.value), country, folder)
+    einvoices.require(files)
+    return einvoices
 
 
 def _in_parallel(
@@ -159,6 +199,15 @@ def _read(
     return {"file": str(path), **shown(extraction), "timings_ms": dict(extraction.timings_ms)}
 
 
+def _exported(outcome: Outcome, einvoices: EInvoiceFiles) -> Outcome:
+    if "error" in outcome:
+        return outcome
+    try:
+        return {"file": outcome["file"], "xml": einvoices.written(outcome)}
+    except Error as error:
+        return {"file": outcome["file"], **_failure(error)}
+
+
 def _failure(error: Error) -> dict[str, Any]:
     body = envelope(error, request_id="")["error"]
     return {"error": {name: body[name] for name in ("code", "message", "details")}}
@@ -179,6 +228,13 @@ def _writer(output: Output) -> Callable[[Outcome], None]:
 
         return write_csv
     return _write_table
+
+
+def _write_einvoice(einvoices: EInvoiceFiles, outcome: Outcome) -> None:
+    if "error" in outcome:
+        _write_failure(outcome)
+    else:
+        einvoices.keep(outcome["file"], outcome["xml"])
 
 
 def _write_json(outcome: Outcome) -> None:
