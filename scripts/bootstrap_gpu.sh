@@ -2,8 +2,9 @@
 # Prepares a GPU pod's network volume once: environments, wheels, caches, weights. Run again it only checks.
 #   VLLM_MODEL=Qwen/Qwen2.5-VL-7B-Instruct scripts/bootstrap_gpu.sh
 #   scripts/bootstrap_gpu.sh --check     change nothing; fail when something is missing
-# Environment: VLLM_MODEL, VLLM_REVISION (a commit; else the card's), PYTHON (python3.11), WITH_API=1 (for the
-# orchestrator beside it), MIN_FREE_GB (40), and every path in pod_environment.sh.
+# Environment: VLLM_MODEL, VLLM_REVISION (a commit; else the card's, else the newest, looked up once and kept in
+# REVISION_LOCK), PYTHON (python3.11), WITH_API=1 (for the orchestrator beside it), MIN_FREE_GB (40), and every
+# path in pod_environment.sh.
 set -euo pipefail
 . "$(dirname "$0")/pod_environment.sh"
 
@@ -11,7 +12,7 @@ check=0
 case "${1:-}" in
     "") ;;
     --check) check=1 ;;
-    *) sed -n '2,6p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,7p' "$0" >&2; exit 2 ;;
 esac
 : "${VLLM_MODEL:?set VLLM_MODEL to the model to serve}"
 # The version that the locks are compiled for.
@@ -92,14 +93,18 @@ tilt_wheel() { # the fork's wheel, which an operator builds once (docs/gpu.md)
 }
 
 weights() {
-    local warm=("$TOOLS_VENV/bin/python" "$REPOSITORY/scripts/warm_cache.py" --model "$VLLM_MODEL" --revision "$REVISION")
-    [ -n "$REVISION" ] || fail "no revision is pinned for $VLLM_MODEL: set VLLM_REVISION to a commit of its repository"
+    local warm=("$TOOLS_VENV/bin/python" "$REPOSITORY/scripts/warm_cache.py" --model "$VLLM_MODEL")
+    case "$PINNED_BY" in
+        environment | card) warm+=(--revision "$REVISION") ;;
+        *) warm+=(--lock "$REVISION_LOCK") ;;
+    esac
     if "${warm[@]}" --check; then
         return
     fi
     [ "$check" = 0 ] || fail "the weights of $VLLM_MODEL are not complete: run scripts/bootstrap_gpu.sh"
     room
     "${warm[@]}" || fail "the weights of $VLLM_MODEL could not be fetched"
+    read_card # where the lock has just been written
 }
 
 volume
@@ -119,4 +124,4 @@ if [ "$DIALECT" = chat ] || [ "${WITH_API:-0}" = 1 ]; then
     make_venv "$VLLM_VENV" vllm --requirement "$GPU_LOCK"
 fi
 weights
-say "ready: scripts/start_all.sh ($VLLM_MODEL, card $CARD_ID, dialect $DIALECT, revision ${REVISION:0:12})"
+say "ready: scripts/start_all.sh ($VLLM_MODEL, card $CARD_ID, dialect $DIALECT, revision ${REVISION:0:12}, pinned by $PINNED_BY)"

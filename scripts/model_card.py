@@ -2,7 +2,8 @@
 
     python scripts/model_card.py Qwen/Qwen2.5-VL-7B-Instruct
 
-`REVISION` is the one that VLLM_REVISION pins, else the card's, else empty.
+`REVISION` is the one that VLLM_REVISION pins, else the card's, else the one in REVISION_LOCK, else
+empty; `PINNED_BY` says which: environment, card, lock or nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import shlex
 import sys
 from pathlib import Path
 
+from revision_lock import locked_revision
+
 from lib.errors import Error
+from lib.kie.models.card import ModelCard
 from lib.kie.models.card_files import load_cards
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,15 +31,30 @@ def main() -> None:
         card = cards.for_model(sys.argv[1])
     except Error as error:
         sys.exit(error.message)
+    pinned_by, revision = pin(sys.argv[1], card)
     values = {
         "CARD_ID": card.id,
         "DIALECT": card.dialect.value,
-        "REVISION": os.environ.get("VLLM_REVISION") or card.revision or "",
+        "REVISION": revision,
+        "PINNED_BY": pinned_by,
         "CONTEXT_TOKENS": str(card.limits.context_tokens),
         "PAGES": str(card.limits.pages),
     }
     for name, value in values.items():
         print(f"{name}={shlex.quote(value)}")
+
+
+def pin(model: str, card: ModelCard) -> tuple[str, str]:
+    """Who pins a model's revision, and to what."""
+    lock = os.environ.get("REVISION_LOCK")
+    for who, revision in (
+        ("environment", os.environ.get("VLLM_REVISION")),
+        ("card", card.revision),
+        ("lock", locked_revision(Path(lock), model) if lock else None),
+    ):
+        if revision:
+            return who, revision
+    return "nothing", ""
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ VLLM_VENV="${VLLM_VENV:-$WORKSPACE/venvs/vllm}"
 TILT_VENV="${TILT_VENV:-$WORKSPACE/venvs/tilt}"
 WHEELHOUSE="${WHEELHOUSE:-$WORKSPACE/wheelhouse}"
 LOGS="${LOGS:-$WORKSPACE/logs}"
+# Commits of models that neither VLLM_REVISION nor their card pins, looked up once and held on to.
+export REVISION_LOCK="${REVISION_LOCK:-$WORKSPACE/revisions.json}"
 
 # Caches of the tools, each by the variable that the tool itself reads.
 export HF_HOME="${HF_HOME:-$WORKSPACE/cache/huggingface}"
@@ -31,7 +33,7 @@ fail() {
     exit 1
 }
 
-# The card of VLLM_MODEL as shell variables: CARD_ID, DIALECT, REVISION, CONTEXT_TOKENS, PAGES.
+# The card of VLLM_MODEL as shell variables: CARD_ID, DIALECT, REVISION, PINNED_BY, CONTEXT_TOKENS, PAGES.
 read_card() {
     local card
     card=$(PYTHONPATH="$REPOSITORY" "$TOOLS_VENV/bin/python" "$REPOSITORY/scripts/model_card.py" "$VLLM_MODEL") ||

@@ -148,7 +148,7 @@ mkdir -p "$LOGS" || fail "$LOGS cannot be written: is the network volume mounted
 [ -x "$TOOLS_VENV/bin/python" ] || fail "$WORKSPACE is not prepared: run scripts/bootstrap_gpu.sh"
 WITH_API="${WITH_API:-0}" bash "$REPOSITORY/scripts/bootstrap_gpu.sh" --check || fail "$WORKSPACE is not prepared: run scripts/bootstrap_gpu.sh"
 read_card
-say "checked: card $CARD_ID, dialect $DIALECT, revision ${REVISION:0:12}"
+say "checked: card $CARD_ID, dialect $DIALECT, revision ${REVISION:0:12}, pinned by $PINNED_BY"
 
 # From here on there is something to clean up, and so no $(...): bash cannot run a trap inside of one.
 trap end_all EXIT

@@ -3,7 +3,9 @@
     python scripts/warm_cache.py --model Qwen/Qwen2.5-VL-7B-Instruct --revision <40 hex digits>
     python scripts/warm_cache.py ... --check     no network; 1 when a file is missing or cut short
     python scripts/warm_cache.py ... --verify    the check, and every weight file's sha256
+    python scripts/warm_cache.py --model ... --lock FILE     where nobody has pinned a revision
 
+With --lock the newest commit is looked up once, written down there, and held on to from then on.
 The cache is where HF_HOME says. A gated model needs HF_TOKEN. A branch is refused: it moves.
 """
 
@@ -17,10 +19,12 @@ import sys
 import time
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
+from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError
+from revision_lock import locked_revision, write_down
 
 COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+_PATIENCE_S = 30
 LARGE_FILE_NAME = re.compile(r"[0-9a-f]{64}\Z")
 # Weights in formats that vLLM does not load when safetensors are there.
 LEFT_OUT = ["*.bin", "*.pt", "*.pth", "*.gguf", "*.onnx", "*.msgpack", "*.h5", "original/*"]
@@ -30,23 +34,24 @@ def main() -> None:
     """Fetch or check; the exit status says whether the weights are complete."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True)
-    parser.add_argument("--revision", required=True)
+    pin = parser.add_mutually_exclusive_group(required=True)
+    pin.add_argument("--revision")
+    pin.add_argument("--lock", type=Path)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--verify", action="store_true")
     options = parser.parse_args()
-    if not COMMIT.match(options.revision):
-        sys.exit(
-            f"{options.revision} is not a commit: a branch or tag may move under a running pod"
-        )
     started = time.monotonic()
     stay_local = options.check or options.verify
+    revision = options.revision or pinned(options.model, options.lock, look_up=not stay_local)
+    if not COMMIT.match(revision):
+        sys.exit(f"{revision} is not a commit: a branch or tag may move under a running pod")
     try:
-        folder = snapshot(options.model, options.revision, local_files_only=stay_local)
+        folder = snapshot(options.model, revision, local_files_only=stay_local)
         if not stay_local and (missing_shards(folder) or cut_short(folder)):
             # A file that is there is taken for whole by huggingface_hub.
-            folder = snapshot(options.model, options.revision, force_download=True)
+            folder = snapshot(options.model, revision, force_download=True)
     except LocalEntryNotFoundError:
-        sys.exit(f"{options.model}@{options.revision[:12]} is not in the cache")
+        sys.exit(f"{options.model}@{revision[:12]} is not in the cache")
     problems = missing_shards(folder) or cut_short(folder)
     if options.verify and not problems:
         problems = changed(folder)
@@ -54,10 +59,29 @@ def main() -> None:
         sys.exit(f"{options.model}: " + "; ".join(problems))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(
-        f"{options.model}@{options.revision[:12]}: {size / 1e9:.2f} GB in the cache "
+        f"{options.model}@{revision[:12]}: {size / 1e9:.2f} GB in the cache "
         f"({time.monotonic() - started:.1f} s)",
         file=sys.stderr,
     )
+
+
+def pinned(model: str, lock: Path, *, look_up: bool) -> str:
+    """The commit that the lock file has for a model; looked up and written down if it has none."""
+    revision = locked_revision(lock, model)
+    if revision is not None:
+        return revision
+    if not look_up:
+        sys.exit(f"no revision is pinned for {model}, and {lock} has none")
+    revision = HfApi().model_info(model, timeout=_PATIENCE_S).sha
+    if revision is None:
+        sys.exit(f"the hub does not say which commit of {model} is the newest")
+    write_down(lock, model, revision)
+    print(
+        f"WARNING: nothing pins {model}: from now on {lock} does, to {revision}, the newest commit "
+        "of today. Look at what it is, and pin it in the model's card or by VLLM_REVISION.",
+        file=sys.stderr,
+    )
+    return revision
 
 
 def snapshot(model: str, revision: str, **options: bool) -> Path:

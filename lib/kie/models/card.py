@@ -79,7 +79,9 @@ class ModelCard(_Part):
     """One file of `configs/models`.
 
     `served_names` are exact names, `families` shell patterns; the card `generic` is for every other
-    name. `price_per_hour` is in US dollars, for the GPU that `gpu` names. `score` is how much an
+    name. `price_per_hour` is in US dollars, for the GPU that `gpu` names. `revision`: the commit of
+    `source` that pods fetch, in full, as a branch moves and a short one may come to mean two; a
+    card of several models has none. `score` is how much an
     answer is believed before it is looked for on the page, where the model gives no score of its
     own.
     """
@@ -100,7 +102,7 @@ class ModelCard(_Part):
     gpu: str = Field(default="", max_length=100)
     price_per_hour: float = Field(ge=0, le=1000)
     source: str = Field(min_length=1, max_length=300)
-    revision: str | None = Field(default=None, pattern=r"^[0-9a-f]{7,40}$")
+    revision: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
     licence: str = Field(min_length=1, max_length=200)
     note: str = Field(default="", max_length=2000)
 

@@ -28,7 +28,7 @@ KEY = "a-key-of-the-tests"
 PATIENCE_S = 240.0
 
 _HUB = """
-import os, pathlib, shutil
+import os, pathlib, shutil, types
 from huggingface_hub.errors import LocalEntryNotFoundError
 def snapshot_download(
     model, *, revision, ignore_patterns, local_files_only=False, force_download=False
@@ -39,6 +39,9 @@ def snapshot_download(
             raise LocalEntryNotFoundError
         shutil.copytree(os.environ["STAND_IN_HUB"], cached, dirs_exist_ok=True)
     return str(cached)
+class HfApi:
+    def model_info(self, model, *, timeout):
+        return types.SimpleNamespace(sha=os.environ["STAND_IN_HEAD"])
 """
 _BORROWED = ("pydantic", "pyyaml", "fastapi", "uvicorn", "pillow", "prometheus_client")
 

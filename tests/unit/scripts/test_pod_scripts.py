@@ -109,13 +109,36 @@ def test_a_missing_shard_is_noticed(prepared: Volume) -> None:
     assert "other.safetensors is missing" in found.stderr
 
 
-@pytest.mark.parametrize(
-    ("revision", "why"), [("", "no revision is pinned"), ("main", "not a commit")]
-)
-def test_weights_are_pinned(prepared: Volume, revision: str, why: str) -> None:
-    found = prepared.run("bootstrap_gpu.sh", VLLM_REVISION=revision)
+def test_a_branch_is_refused(prepared: Volume) -> None:
+    found = prepared.run("bootstrap_gpu.sh", VLLM_REVISION="main")
     assert found.returncode == 1
-    assert why in found.stderr
+    assert "not a commit" in found.stderr
+
+
+def test_a_model_that_nobody_pins_is_looked_up_once_and_held_on_to(
+    prepared: Volume, tmp_path: Path
+) -> None:
+    lock = tmp_path / "deep" / "revisions.json"
+    without = {"VLLM_REVISION": "", "REVISION_LOCK": str(lock), "STAND_IN_HEAD": "a" * 40}
+    refused = prepared.run("bootstrap_gpu.sh", "--check", **without)
+    assert refused.returncode == 1
+    assert "no revision is pinned" in refused.stderr
+    assert not lock.exists(), "a check changes nothing"
+
+    found = prepared.run("bootstrap_gpu.sh", **without)
+    assert found.returncode == 0, found.stderr
+    assert f"WARNING: nothing pins {CHAT}" in found.stderr
+    assert f"revision {'a' * 12}, pinned by lock" in found.stderr
+    assert json.loads(lock.read_text())[CHAT]["revision"] == "a" * 40
+
+    moved = without | {"STAND_IN_HEAD": "b" * 40}
+    for arguments in ((), ("--check",)):
+        again = prepared.run("bootstrap_gpu.sh", *arguments, **moved)
+        assert again.returncode == 0, again.stderr
+        assert "WARNING" not in again.stderr
+        assert f"revision {'a' * 12}, pinned by lock" in again.stderr
+    pinned = prepared.run("bootstrap_gpu.sh", **moved | {"VLLM_REVISION": REVISION})
+    assert f"revision {REVISION[:12]}, pinned by environment" in pinned.stderr
 
 
 def test_another_python_is_refused(prepared: Volume) -> None:
