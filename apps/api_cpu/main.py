@@ -64,12 +64,12 @@ from apps.api_cpu.stations import Reader, build_reader
 from apps.api_cpu.tasks.endpoints import router as tasks
 from apps.api_cpu.tracing.build import build_tracer
 from apps.api_cpu.tracing.middleware import TracingMiddleware
-from apps.api_cpu.tracing.tracer import NoTracer
 from apps.api_cpu.vendors.endpoints import router as vendors
 from apps.api_cpu.watching import watch_process, watch_server
 from apps.api_cpu.web.endpoints import mount as mount_page
 from apps.api_cpu.webhooks.endpoints import SHOWN_MODELS as WEBHOOK_MODELS
 from apps.api_cpu.webhooks.endpoints import router as webhooks
+from apps.tracing.tracer import NoTracer
 from lib.errors import Error
 
 if TYPE_CHECKING:

@@ -55,11 +55,11 @@ from apps.api_cpu.runs.service import RunService
 from apps.api_cpu.runs.store import RunIndex
 from apps.api_cpu.settings import Settings
 from apps.api_cpu.stations import Reader, build_reader
-from apps.api_cpu.tracing.tracer import Tracer
 from apps.api_cpu.vendors.service import NoVendorMemory, VendorService
 from apps.api_cpu.vendors.store import VendorStore
 from apps.api_cpu.webhooks.build import Webhooks, build_callback_policy, build_webhooks
 from apps.api_cpu.webhooks.store import DeliveryStore
+from apps.tracing.tracer import Tracer
 
 # A request may run for its deadline and a moment more; an id is free again when nobody can hold it.
 _LEASE_FACTOR = 2.0

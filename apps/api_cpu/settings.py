@@ -30,6 +30,7 @@ from pydantic_settings import (
 )
 from rapidfuzz import fuzz, process
 
+from apps.tracing.tracer import posted_to
 from lib.inference.addresses import AddressBook
 from lib.inference.secret import Secret
 
@@ -537,12 +538,11 @@ class Settings(BaseSettings):
     @property
     def traces_endpoint(self) -> str | None:
         """The URL that spans are posted to; None for no traces."""
-        if self.otel_sdk_disabled or self.otel_traces_exporter == "none":
-            return None
-        if self.otel_exporter_otlp_traces_endpoint is not None:
-            return self.otel_exporter_otlp_traces_endpoint
-        base = self.otel_exporter_otlp_endpoint
-        return None if base is None else base.rstrip("/") + "/v1/traces"
+        return posted_to(
+            self.otel_exporter_otlp_endpoint,
+            self.otel_exporter_otlp_traces_endpoint,
+            is_off=self.otel_sdk_disabled or self.otel_traces_exporter == "none",
+        )
 
     @property
     def asks_for_keys(self) -> bool:

@@ -16,7 +16,7 @@ from apps.api_cpu.metrics.registry import Labelled, Metrics
 from apps.api_cpu.rate_limits import RateLimit
 from apps.api_cpu.services import Services
 from apps.api_cpu.stations import Reader
-from apps.api_cpu.tracing.tracer import Tracer
+from apps.tracing.tracer import Tracer
 from lib.inference.client import Circuit, Snapshot, UpstreamState
 from lib.ocr.pool import PoolStats
 

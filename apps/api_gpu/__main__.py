@@ -9,7 +9,9 @@ from importlib.util import find_spec
 from apps.api_gpu.server import NOT_STARTED, end, serve
 from apps.api_gpu.settings import SettingsError, load_settings
 from apps.api_gpu.tilt_engine import ForkEngine, TiltOptions
+from apps.api_gpu.tracing import sdk_is_missing
 
+_NO_SDK = "traces are asked for, and opentelemetry-sdk is not installed here (docs/gpu.md)"
 _NO_FORK = "vllm is not installed here: Arctic-TILT needs its own environment (docs/gpu.md)"
 
 
@@ -23,6 +25,10 @@ def main() -> None:
         return
     if find_spec("vllm") is None:
         sys.stderr.write(f"{_NO_FORK}\n")
+        end(NOT_STARTED)
+        return
+    if sdk_is_missing(settings):
+        sys.stderr.write(f"{_NO_SDK}\n")
         end(NOT_STARTED)
         return
     options = TiltOptions(

@@ -20,6 +20,7 @@ from apps.api_gpu.engine import (
     TiltEngine,
 )
 from apps.api_gpu.metrics import Metrics, counted_in
+from lib.domain.tracing import Attributes, Span
 from lib.inference.wire import OcrDocument
 
 T = TypeVar("T")
@@ -74,20 +75,22 @@ class Answering:
         questions: Sequence[Question],
         *,
         param: str,
+        span: Span,
         max_tokens: int | None = None,
     ) -> tuple[tuple[EngineAnswer, ...], int]:
         """The questions' answers in order, and the prompt tokens that they took.
 
-        When the caller is cancelled, the engine gives up every question that is under way.
-        Raises `Error`.
+        `span`: the document's. When the caller is cancelled, the engine gives up every question
+        that is under way. Raises `Error`.
         """
-        with self._metrics.prepare_seconds.time():
+        span.note({"ocr.pages": len(document.pages), "ocr.questions": len(questions)})
+        with self._metrics.prepare_seconds.time(), span.child("prepare"):
             prompts = await self._prompts(document, questions, param)
         most = min(
             max_tokens or self._engine.limits.answer_tokens, self._engine.limits.answer_tokens
         )
         tasks = [
-            asyncio.ensure_future(self._answer(f"{request_id}-{number}", prompt, most))
+            asyncio.ensure_future(self._answer(f"{request_id}-{number}", prompt, most, span))
             for number, prompt in enumerate(prompts)
         ]
         try:
@@ -126,7 +129,20 @@ class Answering:
         texts = [question.text for question in questions]
         return await loop.run_in_executor(self._tokenizing, engine.prepare, pages, texts)
 
-    async def _answer(self, request_id: str, prompt: Prompt, max_tokens: int) -> EngineAnswer:
+    async def _answer(
+        self, request_id: str, prompt: Prompt, max_tokens: int, document: Span
+    ) -> EngineAnswer:
+        with document.child("answer", attributes=_attributes(request_id, prompt)) as span:
+            answer = await self._seated(request_id, prompt, max_tokens)
+            span.note(
+                {
+                    "gen_ai.usage.output_tokens": len(answer.tokens),
+                    "gen_ai.response.finish_reasons": [answer.finish_reason],
+                }
+            )
+        return answer
+
+    async def _seated(self, request_id: str, prompt: Prompt, max_tokens: int) -> EngineAnswer:
         metrics = self._metrics
         with counted_in(metrics.waiting):
             await self._seats.acquire()
@@ -145,3 +161,8 @@ class Answering:
         metrics.prompt_tokens.inc(prompt.tokens)
         metrics.answer_tokens.inc(len(answer.tokens))
         return answer
+
+
+def _attributes(request_id: str, prompt: Prompt) -> Attributes:
+    # https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/
+    return {"ocr.question.id": request_id, "gen_ai.usage.input_tokens": prompt.tokens}

@@ -15,6 +15,7 @@ from apps.api_gpu import errors, metrics
 from apps.api_gpu.answering import Answering
 from apps.api_gpu.documents import Question
 from apps.api_gpu.engine import EngineAnswer
+from apps.api_gpu.tracing import span_of
 from apps.api_gpu.vitals import Vitals
 from lib.errors import Error, Kind
 from lib.inference.wire import (
@@ -110,6 +111,7 @@ class Desk:
                 document,
                 [question],
                 param="messages.ocr_document",
+                span=span_of(request),
                 max_tokens=body.max_tokens,
             )
             return _json(self._chat_response(request, body, answers[0], prompt_tokens))
@@ -126,7 +128,11 @@ class Desk:
                 for number, question in enumerate(body.questions)
             ]
             answers, prompt_tokens = await self._answering.answers(
-                request.state.request_id, body.document, questions, param="document"
+                request.state.request_id,
+                body.document,
+                questions,
+                param="document",
+                span=span_of(request),
             )
             return _json(self._answers_response(request, body, answers, prompt_tokens))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -17,10 +19,20 @@ from apps.api_gpu.errors import error_response, not_found
 from apps.api_gpu.guard import Guard
 from apps.api_gpu.metrics import Metrics
 from apps.api_gpu.settings import Settings
+from apps.api_gpu.tracing import TracingMiddleware, build_tracer
 from apps.api_gpu.vitals import Vitals
 from lib.errors import Error, Kind
 
+if TYPE_CHECKING:
+    # Only newer ones have it; older ones ignore the argument.
+    from fastapi.telemetry import TelemetryConfig
+
 _MIB = 1024 * 1024
+
+# FastAPI's own would record paths as sent and the texts of exceptions; ours is in `tracing`.
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False, "metrics": False, "logs": False, "auto_configure": False,
+}  # fmt: skip
 
 
 def create_app(settings: Settings, engine: TiltEngine, on_death: Callable[[], None]) -> FastAPI:
@@ -29,6 +41,7 @@ def create_app(settings: Settings, engine: TiltEngine, on_death: Callable[[], No
     Nothing is served before the engine has answered for the first time: until then a connection
     is refused, as with vLLM.
     """
+    tracer = build_tracer(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -68,10 +81,19 @@ def create_app(settings: Settings, engine: TiltEngine, on_death: Callable[[], No
             await asyncio.gather(watch, return_exceptions=True)
             await answering.close()
             await engine.stop()
+            # It waits for the collector, in bounded time.
+            await run_in_threadpool(tracer.stop)
 
     # No /docs and no /openapi.json: vLLM's open addresses are what one has to hide.
-    app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        telemetry=_NO_TELEMETRY,
+    )
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_middleware(TracingMiddleware, tracer=tracer)
     key = settings.vllm_api_key
     app.add_middleware(Guard, api_key=None if key is None else key.get_secret_value())
     return app

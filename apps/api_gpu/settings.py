@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from apps.tracing.tracer import posted_to
 
 
 class SettingsError(Exception):
@@ -37,6 +39,22 @@ class Settings(BaseModel):
     tilt_probe_interval_s: float = Field(default=20.0, gt=0)
     tilt_probe_timeout_s: float = Field(default=60.0, gt=0)
     tilt_shutdown_grace_s: int = Field(default=30, ge=0)
+    # As the orchestrator's; the SDK's other `OTEL_*` variables are read by the SDK itself.
+    otel_exporter_otlp_endpoint: str | None = None
+    otel_exporter_otlp_traces_endpoint: str | None = None
+    otel_exporter_otlp_protocol: Literal["http/protobuf"] = "http/protobuf"
+    otel_exporter_otlp_traces_protocol: Literal["http/protobuf"] = "http/protobuf"
+    otel_traces_exporter: Literal["otlp", "none"] = "otlp"
+    otel_sdk_disabled: bool = False
+
+    @property
+    def traces_endpoint(self) -> str | None:
+        """The URL that spans are posted to; None for no traces."""
+        return posted_to(
+            self.otel_exporter_otlp_endpoint,
+            self.otel_exporter_otlp_traces_endpoint,
+            is_off=self.otel_sdk_disabled or self.otel_traces_exporter == "none",
+        )
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:

@@ -24,8 +24,8 @@ from apps.api_cpu.jobs.traces import SEND, sending
 from apps.api_cpu.request_context import new_request_id
 from apps.api_cpu.runs.store import RunIndex, StoredRun
 from apps.api_cpu.shutdown import shutting_down
-from apps.api_cpu.tracing.tracer import Carrier, portable
 from apps.api_cpu.wire import dump
+from apps.tracing.tracer import Carrier, portable
 from lib.domain.tracing import Span, SpanKind
 from lib.errors import Error, Kind
 

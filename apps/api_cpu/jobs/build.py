@@ -25,7 +25,7 @@ from apps.api_cpu.jobs.service import JobService
 from apps.api_cpu.jobs.store import JobStore
 from apps.api_cpu.jobs.telling import WebhookOutbox
 from apps.api_cpu.settings import Settings
-from apps.api_cpu.tracing.tracer import Tracer
+from apps.tracing.tracer import Tracer
 from lib.domain.task import Task
 
 

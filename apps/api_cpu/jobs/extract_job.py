@@ -15,7 +15,7 @@ from apps.api_cpu.jobs.finishing import Ended
 from apps.api_cpu.jobs.rows import Claim, Job, JobItem, Kind, NewItem, Status
 from apps.api_cpu.jobs.runner import BASE64_LENGTH, draft_of
 from apps.api_cpu.jobs.traces import SEND, sending
-from apps.api_cpu.tracing.tracer import Carrier, portable
+from apps.tracing.tracer import Carrier, portable
 from lib.domain.tracing import SpanKind
 from lib.errors import Error
 from lib.errors import Kind as ErrorKind

@@ -27,8 +27,8 @@ from apps.api_cpu.jobs.rows import Kind as JobKind
 from apps.api_cpu.jobs.store import JobStore
 from apps.api_cpu.jobs.traces import PROCESS, is_linked, processing
 from apps.api_cpu.request_context import RequestContext
-from apps.api_cpu.tracing.tracer import NoTracer, Tracer
 from apps.api_cpu.wire import timestamp
+from apps.tracing.tracer import NoTracer, Tracer
 from lib.domain.deadline import Deadline
 from lib.domain.task import Task
 from lib.domain.tracing import SpanKind

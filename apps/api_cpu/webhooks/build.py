@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apps.api_cpu.settings import Settings
-from apps.api_cpu.tracing.tracer import Tracer
 from apps.api_cpu.webhooks.callback import CallbackPolicy
 from apps.api_cpu.webhooks.deliverer import Deliverer, ShownJob
 from apps.api_cpu.webhooks.sender import HttpSender
 from apps.api_cpu.webhooks.service import WebhookService
 from apps.api_cpu.webhooks.signing import SigningSecrets
 from apps.api_cpu.webhooks.store import DeliveryStore
+from apps.tracing.tracer import Tracer
 from lib.errors import Error, Kind
 
 _ROOT_BYTES = 32

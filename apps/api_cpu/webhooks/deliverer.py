@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from apps.api_cpu import logs
-from apps.api_cpu.tracing.tracer import NoTracer, Tracer
 from apps.api_cpu.webhooks.hosts import Hosts
 from apps.api_cpu.webhooks.schedule import pause_s
 from apps.api_cpu.webhooks.sender import TOTAL_S, Problem, Sender, Sent
 from apps.api_cpu.webhooks.signing import SigningSecrets, signed_headers
 from apps.api_cpu.webhooks.store import Delivery, DeliveryStore, Outcome, State, Waiting
 from apps.api_cpu.wire import dump
+from apps.tracing.tracer import NoTracer, Tracer
 from lib.domain.tracing import Attributes, SpanKind
 from lib.errors import Error, Kind
 

@@ -23,6 +23,8 @@ RESPONSE: dict[str, Any] = {
         "issue_date": "2026-03-17",
         "currency": "EUR",
         "vendor_name": "Long Works Ltd",
+        "customer_name": "Short Trade Ltd",
+        "customer_address": "Hauptstr. 1, 10115 Berlin",
         "total": Decimal("20.00"),
         "vendor_website": "long.example",
         "line_items": [{"description": "Part", "amount": Decimal("20.00")}],

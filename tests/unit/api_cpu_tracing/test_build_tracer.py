@@ -9,8 +9,8 @@ import pytest
 
 from apps.api_cpu.settings import load_settings
 from apps.api_cpu.tracing.build import build_tracer
-from apps.api_cpu.tracing.otel import OtelTracer
-from apps.api_cpu.tracing.tracer import NoTracer
+from apps.tracing.otel import OtelTracer
+from apps.tracing.tracer import NoTracer
 
 _LOADED = """
 import sys, apps.api_cpu.main, apps.api_cpu.worker

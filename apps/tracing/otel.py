@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
+from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry import trace
@@ -21,9 +22,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from apps.api_cpu import logs
-from apps.api_cpu.request_context import new_request_id
-from apps.api_cpu.tracing.tracer import Carrier, TraceCounts
+from apps.tracing.tracer import Carrier, TraceCounts
 from lib.domain.cancellation import Canceled
 from lib.domain.tracing import Attributes, Span, SpanKind
 from lib.errors import Error
@@ -43,22 +42,37 @@ _KINDS = {
 _W3C = TraceContextTextMapPropagator()
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Who sends, unless `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say otherwise."""
+
+    name: str
+    version: str
+
+
 class OtelTracer:
     """`Tracer` with a bounded queue and a thread that sends; what does not fit is dropped."""
 
-    def __init__(self, endpoint: str, exporter: SpanExporter | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        program: Program,
+        took: Callable[[bool], None] = lambda _: None,
+        exporter: SpanExporter | None = None,
+    ) -> None:
         """`endpoint` is the whole URL that spans are posted to; `exporter` replaces that way out.
 
-        Opens no connection yet.
+        `took` is told by the thread that sends when the collector stops to take spans, and when it
+        begins again. Opens no connection yet.
         """
         # Its loggers name the collector's address and quote its answers.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL + 1)
-        self._sending = _Counted(exporter or OTLPSpanExporter(endpoint=endpoint))
+        self._sending = _Counted(exporter or OTLPSpanExporter(endpoint=endpoint), took)
         # Its own stop at the interpreter's end would wait for half a minute.
-        self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
+        self._provider = TracerProvider(resource=_resource(program), shutdown_on_exit=False)
         self._made = _Made(self._sending)
         self._provider.add_span_processor(self._made)
-        self._tracer = self._provider.get_tracer("ocr-service", version("ocr-service"))
+        self._tracer = self._provider.get_tracer(program.name, program.version)
 
     @property
     def counts(self) -> TraceCounts:
@@ -168,12 +182,12 @@ def _known(attributes: Attributes) -> dict[str, Any]:
     }
 
 
-def _resource() -> Resource:
-    """Who sends: `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` go before our own words."""
+def _resource(program: Program) -> Resource:
+    """The environment's words go before our own; the id is of this process."""
     ours = {
-        "service.name": "ocr-service",
-        "service.version": version("ocr-service"),
-        "service.instance.id": new_request_id(),
+        "service.name": program.name,
+        "service.version": program.version,
+        "service.instance.id": str(uuid.uuid4()),
     }
     said = OTELResourceDetector().detect().attributes
     return Resource.create({name: said.get(name, value) for name, value in ours.items()})
@@ -198,8 +212,9 @@ class _Made(BatchSpanProcessor):
 class _Counted(SpanExporter):
     """Counts what the collector took, and says once that it is away and once that it is back."""
 
-    def __init__(self, exporter: SpanExporter) -> None:
+    def __init__(self, exporter: SpanExporter, took: Callable[[bool], None]) -> None:
         self._exporter = exporter
+        self._took = took
         self._is_away = False
         self.count = 0
         self.shutdown: Callable[[], None] = exporter.shutdown
@@ -207,11 +222,10 @@ class _Counted(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """See `SpanExporter.export`; called by one thread."""
         result = self._exporter.export(spans)
-        if result is SpanExportResult.SUCCESS:
+        is_away = result is not SpanExportResult.SUCCESS
+        if not is_away:
             self.count += len(spans)
-            if self._is_away:
-                logs.info("the collector of traces is back")
-        elif not self._is_away:
-            logs.warning("the collector of traces takes none: they are dropped meanwhile")
-        self._is_away = result is not SpanExportResult.SUCCESS
+        if is_away != self._is_away:
+            self._is_away = is_away
+            self._took(not is_away)
         return result

@@ -88,3 +88,17 @@ def portable(carrier: Carrier) -> dict[str, str] | None:
         if name == "traceparent" or (name == "tracestate" and len(value) <= _LONGEST_STATE)
     }
     return found or None
+
+
+def posted_to(endpoint: str | None, traces_endpoint: str | None, *, is_off: bool) -> str | None:
+    """The whole URL that spans are posted to by OpenTelemetry's variables; None for nowhere.
+
+    `endpoint` is a collector's address, to which the path of its receiver is added, and
+    `traces_endpoint`, which goes first, is taken as it is.
+    https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp
+    """
+    if is_off:
+        return None
+    if traces_endpoint is not None:
+        return traces_endpoint
+    return None if endpoint is None else endpoint.rstrip("/") + "/v1/traces"

@@ -10,14 +10,32 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from apps.api_cpu.tracing.otel import OtelTracer
-from apps.api_cpu.tracing.tracer import NoTracer, portable
+from apps.tracing.otel import OtelTracer, Program
+from apps.tracing.tracer import NoTracer, portable, posted_to
 from lib.domain.cancellation import Canceled
 from lib.domain.tracing import SpanKind
 from lib.errors import Error, Kind
 
+PROGRAM = Program("reader", "1.2")
 CALLER = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 TRACE_ID = CALLER["traceparent"][3:35]
+
+
+class Counted:
+    """How often something was done, for whoever waits for it."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._changed = threading.Condition()
+
+    def add(self) -> None:
+        with self._changed:
+            self._count += 1
+            self._changed.notify_all()
+
+    def wait_for(self, count: int) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._count >= count, 60)
 
 
 class Kept(SpanExporter):
@@ -26,8 +44,10 @@ class Kept(SpanExporter):
     def __init__(self) -> None:
         self.spans: list[ReadableSpan] = []
         self.is_away = False
+        self.asked = Counted()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.asked.add()
         if self.is_away:
             return SpanExportResult.FAILURE
         self.spans += spans
@@ -57,7 +77,7 @@ class Hanging(SpanExporter):
 
 def test_spans_are_parts_of_each_other_and_of_the_callers_trace() -> None:
     kept = Kept()
-    tracer = OtelTracer("http://nowhere", kept)
+    tracer = OtelTracer("http://nowhere", PROGRAM, exporter=kept)
     with (
         tracer.span("request", SpanKind.SERVER, CALLER, {"a": 1, "none": None}) as request,
         request.child("part", SpanKind.CLIENT) as part,
@@ -76,7 +96,7 @@ def test_spans_are_parts_of_each_other_and_of_the_callers_trace() -> None:
 
 def test_a_linked_span_begins_a_trace_that_leads_to_the_other() -> None:
     kept = Kept()
-    tracer = OtelTracer("http://nowhere", kept)
+    tracer = OtelTracer("http://nowhere", PROGRAM, exporter=kept)
     with tracer.span("item", SpanKind.CONSUMER, CALLER, {}, linked=True) as item:
         assert item.trace_id != TRACE_ID
     with tracer.span("alone", SpanKind.CONSUMER, {}, {}, linked=True):
@@ -101,7 +121,7 @@ def test_a_linked_span_begins_a_trace_that_leads_to_the_other() -> None:
 )
 def test_of_a_failure_its_code_is_kept_and_no_text(raised: Exception, code: str) -> None:
     kept = Kept()
-    tracer = OtelTracer("http://nowhere", kept)
+    tracer = OtelTracer("http://nowhere", PROGRAM, exporter=kept)
     with pytest.raises(type(raised)), tracer.span("work", SpanKind.INTERNAL, {}, {}):
         raise raised
     tracer.stop()
@@ -114,7 +134,7 @@ def test_of_a_failure_its_code_is_kept_and_no_text(raised: Exception, code: str)
 
 def test_the_first_word_for_a_failure_counts() -> None:
     kept = Kept()
-    tracer = OtelTracer("http://nowhere", kept)
+    tracer = OtelTracer("http://nowhere", PROGRAM, exporter=kept)
     with tracer.span("work", SpanKind.INTERNAL, {}, {}) as span:
         span.fail("busy")
         span.fail("later")
@@ -128,7 +148,7 @@ def test_what_does_not_fit_the_queue_is_dropped_and_nobody_waits(
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "10")
     monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "5")
     hanging = Hanging()
-    tracer = OtelTracer("http://nowhere", hanging)
+    tracer = OtelTracer("http://nowhere", PROGRAM, exporter=hanging)
     for _ in range(500):
         with tracer.span("work", SpanKind.INTERNAL, {}, {}):
             pass
@@ -142,7 +162,7 @@ def test_what_does_not_fit_the_queue_is_dropped_and_nobody_waits(
 def test_the_sampler_is_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
     kept = Kept()
-    tracer = OtelTracer("http://nowhere", kept)
+    tracer = OtelTracer("http://nowhere", PROGRAM, exporter=kept)
     with tracer.span("ours", SpanKind.SERVER, {}, {}) as ours:
         flags = int(ours.carrier["traceparent"][-2:], 16)
         assert not flags & 1, "who goes on must not record it either"
@@ -151,6 +171,31 @@ def test_the_sampler_is_the_environments(monkeypatch: pytest.MonkeyPatch) -> Non
     tracer.stop()
     assert [span.name for span in kept.spans] == ["asked for"]
     assert (tracer.counts.made, tracer.counts.sent) == (1, 1)
+
+
+def test_a_collector_that_goes_and_comes_is_told_of_once_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
+    kept = Kept()
+    told: list[bool] = []
+    tracer = OtelTracer("http://nowhere", PROGRAM, told.append, kept)
+    for number, kept.is_away in enumerate((False, True, True, False, False), start=1):
+        with tracer.span("work", SpanKind.INTERNAL, {}, {}):
+            pass
+        assert kept.asked.wait_for(number)
+    tracer.stop()
+    assert told == [False, True]
+    assert tracer.counts.sent == 3
+    resource = kept.spans[0].resource.attributes
+    assert (resource["service.name"], resource["service.version"]) == ("reader", "1.2")
+
+
+def test_where_spans_go_is_what_opentelemetrys_variables_say() -> None:
+    assert posted_to("http://c:4318/", None, is_off=False) == "http://c:4318/v1/traces"
+    assert posted_to("http://c:4318", "https://d/x", is_off=False) == "https://d/x"
+    assert posted_to("http://c:4318", "https://d/x", is_off=True) is None
+    assert posted_to(None, None, is_off=False) is None
 
 
 def test_a_row_keeps_what_is_needed_to_go_on() -> None:

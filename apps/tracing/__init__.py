@@ -1,0 +1,1 @@
+"""Traces: what records them, for both programs."""
