@@ -30,6 +30,9 @@ class OpenVinoRuntime:
             chosen = Precision.BF16 if bf16 else Precision.F32
         config = {
             "INFERENCE_NUM_THREADS": 1,
+            # Else each process binds its thread to the first core, and all of them share that one:
+            # https://www.intel.com/content/www/us/en/support/articles/000058227.html
+            "ENABLE_CPU_PINNING": False,
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": chosen.value,
         }

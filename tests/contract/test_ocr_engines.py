@@ -8,7 +8,12 @@ reads.
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -177,3 +182,28 @@ def test_a_page_without_text_has_no_lines(
     reading = engine.read(as_page(Image.new("RGB", size, colour)))
     assert reading.lines == ()
     assert (reading.rotation, reading.width, reading.height) == (0, *size)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are bound to cores on Linux only")
+def test_no_thread_is_bound_to_a_core_while_it_reads(engine: OcrEngine) -> None:
+    """Two processes whose engines bind themselves to the same core read at half their speed."""
+    allowed = os.sched_getaffinity(0)
+    bound: set[frozenset[int]] = set()
+    read = threading.Event()
+
+    def watch() -> None:
+        last = False
+        while not last:
+            last = read.is_set()
+            for task in Path("/proc/self/task").iterdir():
+                with suppress(ProcessLookupError):
+                    bound.add(frozenset(os.sched_getaffinity(int(task.name))))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        engine.recognize(as_page(drawn()[0]))
+    finally:
+        read.set()
+        watcher.join()
+    assert bound == {frozenset(allowed)}
