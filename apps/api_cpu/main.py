@@ -32,9 +32,11 @@ from apps.api_cpu.evals.endpoints import SHOWN_MODELS as EVAL_MODELS
 from apps.api_cpu.evals.endpoints import router as evals
 from apps.api_cpu.exports.endpoints import router as exports
 from apps.api_cpu.exports.service import ExportService
-from apps.api_cpu.extractions.admission import Admission, AdmissionLimits
+from apps.api_cpu.extractions.admission import Admission
 from apps.api_cpu.extractions.endpoints import SHOWN_MODELS
 from apps.api_cpu.extractions.endpoints import router as extractions
+from apps.api_cpu.extractions.refusals import Refusals
+from apps.api_cpu.extractions.turns import AdmissionLimits
 from apps.api_cpu.health.endpoints import router as health
 from apps.api_cpu.health.service import Readiness
 from apps.api_cpu.held_open import HeldOpen
@@ -206,11 +208,9 @@ def _start(
         opened.callback(readiness.stop)
         services.housekeeping.start()
         opened.callback(services.housekeeping.stop)
-        admission = Admission(_admission_limits(settings))
-        opened.callback(admission.shut_down)
         state = app.state
         state.keys = keys
-        state.admission = admission
+        admission = _let_in(state, settings, services, opened)
         state.readiness = readiness
         state.store = services.store
         state.store_name = services.store.name
@@ -246,13 +246,19 @@ def _start(
         return opened.pop_all().close
 
 
-def _admission_limits(settings: Settings) -> AdmissionLimits:
-    return AdmissionLimits(
+def _let_in(state: State, settings: Settings, services: Services, opened: ExitStack) -> Admission:
+    limits = AdmissionLimits(
         running=settings.concurrency,
         waiting=settings.extract_queue,
         per_owner=settings.extract_per_key,
         shares=settings.asks_for_keys,
+        target_wait_s=settings.extract_target_wait_s,
     )
+    state.admission = admission = Admission(limits)
+    opened.callback(admission.shut_down)
+    state.refusals = refusals = Refusals(services.store, state.metrics)
+    opened.callback(refusals.stop)
+    return admission
 
 
 def _offer_what_is_kept(state: State, services: Services) -> None:

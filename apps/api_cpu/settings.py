@@ -337,6 +337,12 @@ class Settings(BaseSettings):
     extract_queue: int = Field(
         ge=0, le=10_000, description="Extractions that may wait for their turn; one more gets 503."
     )
+    extract_target_wait_s: float = Field(
+        gt=0,
+        le=3600,
+        description="Seconds that an extraction may expect to wait for its turn while more come "
+        "than can be read, for longer than a burst; more get 503.",
+    )
     extract_per_key: int | None = Field(
         ge=1,
         le=10_000,

@@ -88,10 +88,56 @@ def test_refusals_wait_for_nobody_and_what_was_accepted_is_answered(
         assert error["code"] == "inference_unavailable"
         assert error["details"]["reason"] == "overloaded"
         assert int(answer.result().headers["retry-after"]) >= 1
-        rel = error["details"]["artifact_rel"]
-        assert (crowd._place.settings.artifacts_folder / rel).is_file()
+    for answer in refused:
+        # Written behind the answer.
+        rel = answer.result().json()["error"]["details"]["artifact_rel"]
+        _until((crowd._place.settings.artifacts_folder / rel).is_file)
     crowd._place.pipeline.release.set()
     assert _codes(accepted) == {200: 6}
+
+
+def test_a_refusal_is_kept_and_uses_no_id_up(crowded: Callable[..., Crowd]) -> None:
+    crowd = crowded(extract_concurrency=1, extract_queue=0, **KEYS)
+    place, headers = crowd._place, crowd._place.headers()
+    first = crowd.send(headers=headers)
+    crowd.wait_for(running=1)
+    mine = headers | {"X-Request-ID": "mine", "Idempotency-Key": "once"}
+    refused = place.client.post("/v1/extract", json={"image_base64": B64}, headers=mine)
+    assert refused.status_code == 503
+    rel = refused.json()["error"]["details"]["artifact_rel"]
+    _until((place.settings.artifacts_folder / rel).is_file)
+    kept = place.client.get("/v1/artifacts", params={"ref": rel}, headers=headers).json()
+    assert (kept["request_id"], kept["status"]) == ("mine", 503)
+    assert kept["error"] == refused.json()["error"]
+    place.pipeline.release.set()
+    assert _codes(first) == {200: 1}
+    again = place.client.post("/v1/extract", json={"image_base64": B64}, headers=mine)
+    assert again.status_code == 200
+    found = place.client.get("/v1/extracts/mine", headers=headers)
+    assert found.json()["artifact_rel"] == again.json()["artifact_rel"]
+
+
+def test_refusals_are_written_before_the_server_has_stopped(
+    wired: Callable[..., tuple[Wire, FakePipeline]],
+) -> None:
+    wire, pipeline = wired(extract_concurrency=1, extract_queue=0)
+    folder = wire.settings.artifacts_folder
+    with _occupied(wire, pipeline) as first:
+        rels = [_refused(wire) for _ in range(20)]
+        pipeline.release.set()
+        assert _answer(first)[0] == 200
+    wire.stop()
+    assert all((folder / rel).is_file() for rel in rels)
+
+
+def _refused(wire: Wire) -> str:
+    """The artifact of a refusal."""
+    body = json.dumps(SLOW).encode()
+    with wire.connect() as connection:
+        connection.sendall(_head(len(body)) + body)
+        status, refused = _answer(connection)
+    assert status == 503
+    return str(refused["error"]["details"]["artifact_rel"])
 
 
 def test_a_burst_of_one_key_leaves_room_and_turns_to_another(
@@ -179,6 +225,7 @@ class Wire:
     """The same server on a socket."""
 
     def __init__(self, settings: Settings, pipeline: FakePipeline) -> None:
+        self.settings = settings
         self.app = create_app(settings, lambda _settings: fake_reader(pipeline))
         listening = threading.Event()
         self.port = 0

@@ -68,6 +68,6 @@ def test_a_burst_is_refused_at_once_and_what_was_accepted_is_read(start: Start) 
         assert answer.json()["error"]["code"] == "rate_limited"
         assert int(answer.headers["retry-after"]) >= 1
         rel = answer.json()["error"]["details"]["artifact_rel"]
-        assert (server.data_root / "artifacts" / rel).is_file()
+        eventually((server.data_root / "artifacts" / rel).is_file, "the artifact of a refusal")
     kept = len(list((server.data_root / "artifacts" / "extracts").rglob("*.json")))
     assert kept == 21, "one of each request, refused or read"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
+from starlette.concurrency import run_in_threadpool
 
 from apps.api_cpu.auth.roles import LOCAL_ADMIN, Caller, Scope
 from apps.api_cpu.auth.schemas import Me
@@ -27,7 +28,7 @@ class AccessLimits:
     failures: RateLimit | None = None
 
 
-def authenticated(request: Request) -> Caller:
+async def authenticated(request: Request) -> Caller:
     """The caller; a local admin when keys are not asked for.
 
     Raises `unauthorized` without a valid key; `rate_limited` for too many requests of a key, and
@@ -38,7 +39,9 @@ def authenticated(request: Request) -> Caller:
     limits: AccessLimits = request.app.state.access_limits
     context = context_of(request)
     try:
-        caller = LOCAL_ADMIN if keys is None else keys.authenticate(_key_sent(request))
+        caller = LOCAL_ADMIN
+        if keys is not None:
+            caller = await run_in_threadpool(keys.authenticate, _key_sent(request))
     except Error as error:
         if error.kind is Kind.UNAUTHORIZED and limits.failures is not None:
             address = network_of(request.client.host if request.client else "")
@@ -55,10 +58,10 @@ def authenticated(request: Request) -> Caller:
     return caller
 
 
-def having(*scopes: Scope) -> Callable[[Caller], Caller]:
+def having(*scopes: Scope) -> Callable[[Caller], Awaitable[Caller]]:
     """A dependency: the caller, if they have all the scopes."""
 
-    def checked(caller: Annotated[Caller, Depends(authenticated)]) -> Caller:
+    async def checked(caller: Annotated[Caller, Depends(authenticated)]) -> Caller:
         caller.require(*scopes)
         return caller
 

@@ -4,40 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import time
 import weakref
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from math import ceil
 from typing import Any, Generic, TypeVar
 
+from apps.api_cpu.extractions.turns import AdmissionLimits, Refused, Turns
 from apps.api_cpu.shutdown import shutting_down
 from lib.domain.deadline import Deadline
 from lib.errors import Error, Kind
 
 T = TypeVar("T")
-
-# Choudhury and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", 1998:
-# who has as many waiting as there are places free gets no more. Alone one has half of the queue,
-# and several that are greedy leave room for who comes new.
-# Weight of the newest duration in the mean that waits are foreseen from.
-_NEWEST = 0.2
-_LONGEST_ADVICE_S = 60
-
-
-@dataclass(frozen=True, slots=True)
-class AdmissionLimits:
-    """`running` at once and `waiting` before them; `per_owner` of one owner, both together.
-
-    `shares` keeps room in the queue for other owners; without it one may have all of it.
-    """
-
-    running: int
-    waiting: int
-    per_owner: int | None = None
-    shares: bool = True
 
 
 class Admitted(Generic[T]):
@@ -97,32 +79,28 @@ class _Place:
 class Admission:
     """Runs blocking work off the event loop, to which all methods belong.
 
-    A thread that is free goes to the owner with the fewest extractions running, of those to the one
-    whose turn was longest ago; each owner's are begun in their order. `refused` counts who was sent
-    away: since all is full (`overloaded`), or one key has its share (`per_key`).
+    Who may wait and whose turn is next is `Turns`' to say. `clock` is in seconds.
     """
 
-    def __init__(self, limits: AdmissionLimits) -> None:
-        self._limits = limits
+    def __init__(
+        self, limits: AdmissionLimits, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._slots = limits.running
         self._threads = ThreadPoolExecutor(limits.running, thread_name_prefix="extract")
-        self._waiting: dict[str, deque[_Place]] = {}
-        self._running: Counter[str] = Counter()
+        self._turns = Turns[_Place](limits)
+        self._clock = clock
         self._jobs = 0
-        self._last_turn: dict[str, int] = {}
-        self._turn = 0
-        self._mean_s = 0.0
-        self.refused = Counter({"overloaded": 0, "per_key": 0})
         self._closing = False
 
     @property
     def slots(self) -> int:
         """How many may run at once."""
-        return self._limits.running
+        return self._slots
 
     @property
     def running(self) -> int:
         """How many extractions have a thread."""
-        return self._running.total()
+        return self._turns.running
 
     @property
     def running_for_requests(self) -> int:
@@ -132,37 +110,38 @@ class Admission:
     @property
     def queued(self) -> int:
         """How many wait for one."""
-        return sum(len(places) for places in self._waiting.values())
+        return self._turns.waiting
+
+    @property
+    def refused(self) -> Counter[str]:
+        """How many were sent away, by the reason: see `Turns`."""
+        return self._turns.refused
+
+    @contextmanager
+    def arriving(self, owner: str) -> Iterator[None]:
+        """Count one whose body is still to come. Who is let in here is not refused for how long it
+        will wait, only where all places are taken meanwhile.
+
+        Raises `inference_unavailable` where too many wait or it would wait too long,
+        `rate_limited` for too many of this owner, `shutting_down` after `close`.
+        """
+        if self._closing:
+            raise shutting_down()
+        self._turns.come(owner, self._clock())
+        try:
+            yield
+        finally:
+            self._turns.came(owner)
 
     def require_room(self, owner: str) -> None:
         """Raise what `admit` would raise now."""
         if self._closing:
             raise shutting_down()
-        waiting, running = len(self._waiting.get(owner, ())), self._running[owner]
-        most = self._limits.per_owner
-        if most is not None and waiting + running >= most:
-            raise self._too_many_of_owner(most)
-        if self.running < self.slots:
-            return
-        free = self._limits.waiting - self.queued
-        if free <= 0:
-            raise self.overloaded()
-        if self._limits.shares and waiting >= free:
-            raise self._too_many_of_owner(waiting + running)
+        self._turns.require_room(owner, self._clock())
 
     def answers_within(self, owner: str, seconds: float) -> bool:
-        """Whether an extraction that `owner` brings now can be expected to end in that time.
-
-        Foreseen from the mean duration of the last ones and from whose turn it is before.
-        """
-        if self.running < self.slots:
-            return True
-        mine = len(self._waiting.get(owner, ()))
-        ahead = sum(
-            len(places) if each == owner else min(len(places), mine + 1)
-            for each, places in self._waiting.items()
-        )
-        return self._mean_s * (1 + (ahead + 1) / self.slots) <= seconds
+        """Whether an extraction that `owner` brings now can be expected to end in that time."""
+        return self._turns.answered_s(owner) <= seconds
 
     def admit(self, work: Callable[[], T], deadline: Deadline, owner: str) -> Admitted[T]:
         """Give `work` a place; it is not begun after the deadline.
@@ -174,10 +153,14 @@ class Admission:
         # A thread of its own would not know whose request it works for.
         within = partial(contextvars.copy_context().run, work)
         place = _Place(owner, within, deadline, asyncio.get_running_loop().create_future())
-        self._waiting.setdefault(owner, deque()).append(place)
+        self._turns.wait(place, self._clock())
         self._fill()
         found = weakref.ref(place)
         return Admitted(place.future, partial(self._left, found), partial(self._became_job, found))
+
+    def overloaded(self, owner: str) -> Refused:
+        """503: who comes now would wait too long."""
+        return self._turns.overloaded(owner, self._clock())
 
     def close(self) -> None:
         """Refuse what has not begun; what runs goes on. May be called from a signal handler."""
@@ -190,26 +173,17 @@ class Admission:
 
     def _fill(self) -> None:
         """Begin what there is a thread for."""
-        while self._waiting and self.running < self.slots:
-            owner = min(
-                self._waiting,
-                key=lambda each: (self._running[each], self._last_turn.get(each, 0)),
-            )
-            place = self._waiting[owner].popleft()
-            if not self._waiting[owner]:
-                del self._waiting[owner]
+        while (place := self._turns.next(self._clock())) is not None:
             refusal = self._refusal(place)
-            if refusal is not None:
+            if refusal is None:
+                self._begin(place)
+            else:
+                self._turns.ended(place.owner, None)
                 _tell(place, None, refusal)
-                continue
-            self._begin(place)
 
     def _begin(self, place: _Place) -> None:
+        place.began_at = self._clock()
         loop = asyncio.get_running_loop()
-        self._turn += 1
-        self._last_turn[place.owner] = self._turn
-        self._running[place.owner] += 1
-        place.began_at = loop.time()
         running = loop.run_in_executor(self._threads, place.work)
         running.add_done_callback(lambda ended: self._ended(place, ended))
 
@@ -219,14 +193,8 @@ class Admission:
         return timed_out() if place.deadline.passed else None
 
     def _ended(self, place: _Place, ended: asyncio.Future[Any]) -> None:
-        self._running[place.owner] -= 1
+        self._turns.ended(place.owner, self._clock() - place.began_at)
         self._jobs -= place.is_job
-        if not self._running[place.owner]:
-            del self._running[place.owner]
-            if place.owner not in self._waiting:
-                del self._last_turn[place.owner]
-        took = asyncio.get_running_loop().time() - place.began_at
-        self._mean_s = took if not self._mean_s else self._mean_s + _NEWEST * (took - self._mean_s)
         if ended.cancelled():
             _tell(place, None, shutting_down())
         else:
@@ -236,12 +204,8 @@ class Admission:
 
     def _left(self, place_of: weakref.ref[_Place], reason: Error) -> bool:
         place = place_of()
-        places = self._waiting.get(place.owner, ()) if place is not None else ()
-        if place is None or place not in places:
+        if place is None or not self._turns.leave(place, self._clock()):
             return False
-        self._waiting[place.owner].remove(place)
-        if not self._waiting[place.owner]:
-            del self._waiting[place.owner]
         _tell(place, None, reason)
         return True
 
@@ -250,31 +214,6 @@ class Admission:
         if place is not None and not place.future.done() and not place.is_job:
             place.is_job = True
             self._jobs += 1
-
-    def _advice_s(self) -> int:
-        """Seconds in which what waits now will be read, as a mean."""
-        return max(1, min(_LONGEST_ADVICE_S, ceil(self._mean_s * (self.queued + 1) / self.slots)))
-
-    def overloaded(self) -> Error:
-        """503: who comes now would wait too long."""
-        self.refused["overloaded"] += 1
-        return Error(
-            "inference_unavailable",
-            Kind.UNAVAILABLE,
-            "Too many extractions are waiting.",
-            {"reason": "overloaded", "retry_after_s": self._advice_s()},
-            retryable=True,
-        )
-
-    def _too_many_of_owner(self, limit: int) -> Error:
-        self.refused["per_key"] += 1
-        return Error(
-            "rate_limited",
-            Kind.RATE_LIMITED,
-            "Too many extractions of this API key are running and waiting.",
-            {"limit": limit, "retry_after_s": self._advice_s()},
-            retryable=True,
-        )
 
 
 def _tell(place: _Place, result: Any, failure: BaseException | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -13,11 +14,12 @@ from apps.api_cpu.artifacts.store import extract_key
 from apps.api_cpu.auth.endpoints import ExtractCaller
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.extractions.admission import Admission, Admitted, timed_out
-from apps.api_cpu.extractions.body import announces_much, receive
+from apps.api_cpu.extractions.body import receive
 from apps.api_cpu.extractions.departure import told_of_departure
 from apps.api_cpu.extractions.draft import Draft
 from apps.api_cpu.extractions.prefer import Preference, preference_of
 from apps.api_cpu.extractions.promise import MovableWork, Promise, Promises
+from apps.api_cpu.extractions.refusals import Refusals
 from apps.api_cpu.extractions.schemas import (
     REQUEST_EXAMPLE,
     Accepted,
@@ -25,7 +27,8 @@ from apps.api_cpu.extractions.schemas import (
     ExtractRequest,
     ExtractResponse,
 )
-from apps.api_cpu.extractions.service import ExtractionService, caller_left
+from apps.api_cpu.extractions.service import ExtractionService, Order, caller_left
+from apps.api_cpu.extractions.turns import Refused
 from apps.api_cpu.idempotency.once import Attempt, Made, once
 from apps.api_cpu.idempotency.store import Answer
 from apps.api_cpu.openapi import IDEMPOTENCY_KEY, answers, promised
@@ -108,6 +111,7 @@ async def extract(request: Request, caller: ExtractCaller) -> Response:
     once, or with `wait=10` after ten seconds.
     """
     service: ExtractionService = request.app.state.extractions
+    refusals: Refusals = request.app.state.refusals
     shutdown: Shutdown = request.app.state.shutdown
 
     async def work(request: Request, attempt: Attempt) -> Response:
@@ -115,6 +119,8 @@ async def extract(request: Request, caller: ExtractCaller) -> Response:
         draft = Draft(context_of(request), caller)
         try:
             return await shutdown.unless_cut(_extract(request, attempt, service, draft))
+        except Refused as refused:
+            raise await refusals.kept(draft, refused) from refused
         except Exception as exc:
             # Whatever happened to an authorised request, an artifact says so.
             raise await run_in_threadpool(service.fail, draft, exc) from exc
@@ -138,32 +144,19 @@ def _made(request_id: str, service: ExtractionService, caller: Caller) -> Made:
 async def _extract(
     request: Request, attempt: Attempt, service: ExtractionService, draft: Draft
 ) -> WireResponse:
-    state = request.app.state
-    admission: Admission = state.admission
-    promises: Promises = state.promises
+    admission: Admission = request.app.state.admission
+    promises: Promises = request.app.state.promises
     owner = draft.caller.key_id
     prefers = preference_of(request)
-    deadline = Deadline.after(state.sync_deadline_s)
+    deadline = Deadline.after(request.app.state.sync_deadline_s)
     is_later = prefers.respond_async and not prefers.patience_s
-    if not is_later and announces_much(request):
-        admission.require_room(owner)
-    # The body is not given a name here: it need not stay in memory while its document is read.
-    order = await run_in_threadpool(
-        service.understand,
-        draft,
-        await receive(request, state.body_limit, deadline),
-        later=prefers.respond_async,
-    )
-    await attempt.names(draft.request_id)
-    if attempt.follows_dead:
-        await run_in_threadpool(service.release, draft.request_id, draft.caller)
-    if prefers.respond_async:
-        await run_in_threadpool(promises.require_callback, order.options.callback_url)
+    with nullcontext() if is_later else admission.arriving(owner):
+        order = await _received(request, attempt, service, draft, deadline)
     if not is_later:
         admission.require_room(owner)
         is_later = not admission.answers_within(owner, deadline.remaining())
     if is_later and prefers.wait:
-        raise admission.overloaded()
+        raise admission.overloaded(owner)
     if is_later:
         return _promised(await run_in_threadpool(promises.accept, draft, order), prefers)
     if prefers.wait:
@@ -178,6 +171,31 @@ async def _extract(
         patience_s = min(patience_s, prefers.patience_s)
     work = MovableWork(service, draft, order, promises.deadline())
     return await _read_or_promised(request, work, patience_s, prefers)
+
+
+async def _received(
+    request: Request,
+    attempt: Attempt,
+    service: ExtractionService,
+    draft: Draft,
+    deadline: Deadline,
+) -> Order:
+    """The order that the body is."""
+    prefers = preference_of(request)
+    promises: Promises = request.app.state.promises
+    # The body is not given a name here: it need not stay in memory while its document is read.
+    order = await run_in_threadpool(
+        service.understand,
+        draft,
+        await receive(request, request.app.state.body_limit, deadline),
+        later=prefers.respond_async,
+    )
+    await attempt.names(draft.request_id)
+    if attempt.follows_dead:
+        await run_in_threadpool(service.release, draft.request_id, draft.caller)
+    if prefers.respond_async:
+        await run_in_threadpool(promises.require_callback, order.options.callback_url)
+    return order
 
 
 async def _read_or_promised(

@@ -10,7 +10,8 @@ from functools import partial
 
 import pytest
 
-from apps.api_cpu.extractions.admission import Admission, AdmissionLimits, Admitted
+from apps.api_cpu.extractions.admission import Admission, Admitted
+from apps.api_cpu.extractions.turns import AdmissionLimits
 from lib.domain.deadline import Deadline
 from lib.errors import Error, Kind
 

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from apps.api_cpu.extractions.admission import Admission, AdmissionLimits
+from apps.api_cpu.extractions.admission import Admission
+from apps.api_cpu.extractions.turns import AdmissionLimits
 from apps.api_cpu.shutdown import Shutdown
 from lib.domain.deadline import Deadline
 from lib.errors import Error, Kind
