@@ -27,6 +27,7 @@ RECEIPT_WEIGHTS = {
     "bank account": -2.5,
     "customer block": -2.0,
     "customer named": -0.6,
+    "both parties named": -2.0,
     "delivery or order": -1.0,
     "invoice named": -0.7,
     "several pages": -3.0,
@@ -37,6 +38,7 @@ RECEIPT_WEIGHTS = {
 _FEWEST_SIGNS = 2
 _LEADING = 2  # characters before a title in its line
 _FULL_PAGE = 45  # letter heights across: paper rolls have some 15 to 30, letters 35 to 80
+_PARTIES = frozenset({"vendor_name", "customer_name"})
 _CREDIT_NOTE_ROWS = 0.5  # the title of a credit note stands in the upper half
 
 
@@ -96,6 +98,7 @@ def _features(mentions: Mentions, matches: Sequence[LabelMatch]) -> dict[str, fl
         "bank account": bool(names & {"iban", "bic"}) or _prints_iban(mentions.layout),
         "customer block": bool(names & {"customer_id", "shipping_address", "customer_tax_id"}),
         "customer named": any(m.start <= _LEADING and "customer_name" in m.fields for m in matches),
+        "both parties named": _names_both_parties(mentions),
         "delivery or order": bool(names & {"delivery_date", "purchase_order"}),
         "invoice named": bool(types & {"invoice", "credit_note"}) and "receipt" not in types,
         "several pages": len(mentions.layout.pages) > 1,
@@ -103,6 +106,18 @@ def _features(mentions: Mentions, matches: Sequence[LabelMatch]) -> dict[str, fl
         "bias": 1.0,
     }
     return {name: float(value) for name, value in found.items()}
+
+
+def _names_both_parties(mentions: Mentions) -> bool:
+    """Whether headings for the seller and the buyer stand side by side, or one over the other."""
+    headings = {
+        name
+        for cell in mentions.layout.cells
+        for label in mentions.labels(cell)
+        if label.span.text == cell.text.strip(" :.")
+        for name in label.match.fields & _PARTIES
+    }
+    return len(headings) == len(_PARTIES)
 
 
 def _prints_iban(layout: Layout) -> bool:

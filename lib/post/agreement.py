@@ -25,16 +25,21 @@ _LINES_HOLD, _ONE_LINE_HOLDS = 1.2, 0.4
 _TAX_ROWS_HOLD, _BASES_HOLD = 0.7, 2.0
 _CHANGE_HOLDS, _DUE_HOLDS, _CASH_ROUNDED = 3.0, 2.0, 1.0
 _ABSURD_TAX = -1.5
+_ABSURD_CHARGE = -3.0  # what is only a part of the total, and yet as large
 _SAME_PLACE = -2.5  # one printed number taken for two different things
 
 # Fields of which each needs a print of its own; an amount due may be the total by another name.
-_OWN_PRINT = ("total", "subtotal", "tax_total", "discount_total", "service_charge", "tip", "change")
+_OWN_PRINT = (
+    "total", "subtotal", "tax_total", "discount_total", "shipping", "service_charge", "tip",
+    "change",
+)  # fmt: skip
 
 
 def agreement(values: Values, totals: TableTotals) -> float:
     """What the sums say about amounts taken together; 0 where nothing can be compared."""
     return (
         sum_agreement(values)
+        + _charges_agreement(values)
         + _lines_agreement(values, totals)
         + _tax_agreement(values, totals)
         + _payment_agreement(values, totals)
@@ -67,6 +72,15 @@ def sum_agreement(values: Values) -> float:
     if is_cash_rounded(total, subtotal + added) or is_cash_rounded(total, subtotal):
         return _CASH_ROUNDED
     return _SUM_FAILS if "tax_total" in values or total < subtotal else 0.0
+
+
+def _charges_agreement(values: Values) -> float:
+    """What it costs that a charge is as large as the total that it is a part of."""
+    total = values.get("total")
+    if not total:
+        return 0.0
+    charges = (values.get(name, Decimal(0)) for name in ("shipping", "service_charge", "tip"))
+    return sum(_ABSURD_CHARGE for charge in charges if abs(charge) >= abs(total))
 
 
 def _lines_agreement(values: Values, totals: TableTotals) -> float:

@@ -64,15 +64,16 @@ def _subtotals(settled: Settled) -> list[Decimal]:
 
 
 def _taxes(settled: Settled) -> list[Decimal]:
-    """The sum of the tax lines, twice where they explain the total; total - subtotal."""
+    """The sum of the tax lines, twice where they explain the total; else also total - subtotal."""
     values, totals = settled.amounts(), settled.totals()
     ways: list[Decimal] = []
     if totals.tax_amounts is not None:
         ways.append(totals.tax_amounts)
         before_tip = values.get("total", Decimal(0)) - values.get("tip", Decimal(0))
         rows = settled.rows("tax_lines")
-        if len(rows) > 1 and explains(rows, before_tip - values.get("rounding", Decimal(0)), None):
-            ways.append(totals.tax_amounts)
+        exact = before_tip - values.get("rounding", Decimal(0))
+        if len(rows) > 1 and explains(rows, exact, values.get("subtotal")):
+            return [totals.tax_amounts, totals.tax_amounts]
     if values.keys() >= {"total", "subtotal"} and values["total"] > values["subtotal"]:
         ways.append(values["total"] - values["subtotal"])
     return ways

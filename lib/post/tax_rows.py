@@ -11,6 +11,7 @@ from lib.post.settled import numbers
 
 _BEST = 3  # options of the total and the subtotal that may confirm the rows
 _HALF_A_CENT = Decimal("0.005")
+_HALF_A_UNIT = Decimal("0.5")
 
 Figures = Sequence[Mapping[str, Decimal]]
 
@@ -57,7 +58,7 @@ def explains(rows: Figures, total: Decimal, subtotal: Decimal | None) -> bool:
     """Whether tax rows, each with an amount, are all the tax in a total."""
     whole = sum((row["amount"] for row in rows), Decimal(0))
     close = unit((total,))
-    if subtotal is not None and abs(total - subtotal - whole) <= close:
+    if subtotal is not None and _is_rounded(total, subtotal + whole, close):
         return True
     bases = [row["base"] for row in rows if "base" in row]
     if len(bases) == len(rows):
@@ -72,16 +73,28 @@ def _nets(bases: Sequence[Decimal]) -> Sequence[Decimal]:
 
 
 def _by_rates(rows: Figures, total: Decimal) -> bool:
-    """Whether the total is what each tax was taken from, as far as rounding lets the rates tell."""
+    """Whether the total is what each tax was taken from, as far as rounding lets the rates tell.
+
+    Taxes of one rate and amount are the halves of one, taken from one base.
+    """
     gross = slack = Decimal(0)
-    for row in rows:
+    halves = len({(row.get("rate"), row["amount"]) for row in rows}) == 1
+    for row in rows[:1] if halves else rows:
         rate = row.get("rate")
         if not rate or rate <= 0:
             return False
         share = (100 + rate) / rate
         gross += row["amount"] * share
         slack += _HALF_A_CENT * share
+    if halves:
+        gross += sum((row["amount"] for row in rows[1:]), Decimal(0))
     return len(rows) > 1 and abs(gross - total) <= slack
+
+
+def _is_rounded(total: Decimal, exact: Decimal, close: Decimal) -> bool:
+    """Whether a total is a sum, or the sum rounded to whole units as in India and Sweden."""
+    error = abs(total - exact)
+    return error <= close or (total == total.to_integral_value() and error <= _HALF_A_UNIT)
 
 
 def _values(options: Options, name: str) -> list[Decimal]:

@@ -17,7 +17,8 @@ from lib.values.text import fold_width
 # £ is printed for the Egyptian, Lebanese and Syrian pounds only in English writing about them, not
 # on documents of these countries, and the pounds of Gibraltar and others are at par with sterling.
 SYMBOLS: dict[str, tuple[str, ...]] = {
-    "€": ("EUR",), "£": ("GBP",), "₹": ("INR",), "₽": ("RUB",), "₩": ("KRW",), "₫": ("VND",),
+    "€": ("EUR",), "Euro": ("EUR",), "Euros": ("EUR",), "£": ("GBP",), "₹": ("INR",),
+    "₽": ("RUB",), "₩": ("KRW",), "₫": ("VND",),
     "₱": ("PHP",), "฿": ("THB",), "₺": ("TRY",), "₴": ("UAH",), "₪": ("ILS",), "₡": ("CRC",),
     "₦": ("NGN",), "₵": ("GHS",), "₸": ("KZT",), "₼": ("AZN",), "₾": ("GEL",), "₲": ("PYG",),
     "$": ("USD", "CAD", "AUD", "MXN", "SGD", "NZD", "HKD", "TWD", "CLP", "COP", "ARS"),

@@ -28,6 +28,7 @@ _LABELLED = 0.1
 _SURE_PARTY = 0.5
 _FAINT = 0.4  # a number that a chance word introduces
 _FEWEST_LETTERS = 3  # of a text value
+_NUMBER_DIGITS = 4  # of another number between a label and a value
 _PREFIXED, _PREFIXED_DOUBTFUL = 0.05, 0.25  # a VAT id names its country; samples fail the checksum
 _OWN_BLOCK = 0.1
 _LESS_TELLING = 0.2
@@ -144,7 +145,7 @@ def _contacts(
         cues = reading.labels.cues(span.cell) | _left_cues(reading, span.cell)
         if "fax" in cues or (field == "vendor_phone" and _is_other_number(reading, span)):
             continue
-        labelled = any(label.field == field for label in _near_labels(reading, span.cell))
+        labelled = any(label.field == field for label in _labels_of(reading, span))
         if field == "vendor_phone":
             labelled |= bool(_SHORT_LABEL.search(span.cell.text[: span.start]))
         plain = span.cell.index in vendor and not reading.labels.opening(span.cell)
@@ -162,9 +163,17 @@ def _is_postal(span: Span) -> bool:
     return bool(_POSTCODE.fullmatch(span.text) or town_parts(span.cell))
 
 
-def _near_labels(reading: Reading, cell: Cell) -> list[FieldLabel]:
+def _labels_of(reading: Reading, span: Span) -> list[FieldLabel]:
+    """Labels before a value with no other number between, in its cell or the one left of it."""
+    cell = span.cell
     left = reading.layout.row_of(cell).cells_left_of(cell)[-1:]
-    return [label for c in (cell, *left) for label in reading.labels.in_cell(c)]
+    before = [
+        label
+        for label in reading.labels.in_cell(cell)
+        if label.span.start < span.end
+        and sum(c.isdigit() for c in cell.text[label.span.end : span.start]) < _NUMBER_DIGITS
+    ]
+    return [*before, *(label for c in left for label in reading.labels.in_cell(c))]
 
 
 def _left_cues(reading: Reading, cell: Cell) -> frozenset[str]:

@@ -23,6 +23,7 @@ _POSTAL_LINES = (
     re.compile(r"(?:^|, ?)(?:[A-Z]{1,2}-)?\d{5,6},? [^\W\d]{3,}"),
     re.compile(r"\b\d{5}-\d{3}\b"),
     re.compile(r"[^\W\d]{3,}[ ,–-]+\d{5,6}\.?$"),
+    re.compile(r"^[^\W\d][^\W\d .'-]{2,} ?[–-] ?\d{3} ?\d{3}, ?[^\W\d]{3,}"),  # India, its state
     re.compile(r"^\d{5}[^\W\d_a-z][^\W\d_A-Z]{2,}"),  # the space lost
 )
 _SEPARATORS = re.compile(r"\s+[|•●·∙*■▪.–—-]\s+|\s*[|•●·]\s*|\s{2,}|, ")

@@ -20,6 +20,7 @@ _FAR = 0.15
 _SENTENCE_GAP = 24  # letters between a label and its value in one line
 _IDENTIFIER = re.compile(
     r"(?:\b[A-Z]{1,5} ){0,2}\b\d{1,4}(?: \d{2,5})+(?: [A-Z]\b)?(?![\w/]|[.,-]\d)"  # digit groups
+    r"|\b[A-Z]{1,3}-?\d{3,5}(?: \d{3,5})+(?![\w/]|[.,-]\d)"
     r"|(?:\b[A-Z]{1,5} ){0,2}[^\W_][\w./\-–+]*\d[\w./\-–+]*[^\W_]"
     r"|(?:\b[A-Z]{1,5} )?\b\d{1,2}\b|[^\W\d_]\d\b"
 )
@@ -137,6 +138,7 @@ def identifier_spans(mentions: Mentions, cell: Cell) -> list[Span]:
     spans = []
     for match in _IDENTIFIER.finditer(cell.text):
         start, end = match.span()
+        start = max(start, _end_of_label(mentions, cell, start, end))
         covered = sum(max(0, min(span.end, end) - max(span.start, start)) for span in taken)
         if covered >= _COVERED * (end - start):
             continue
@@ -146,6 +148,18 @@ def identifier_spans(mentions: Mentions, cell: Cell) -> list[Span]:
         if not bracketed:
             spans.append(Span(cell, start, end))
     return spans
+
+
+def _end_of_label(mentions: Mentions, cell: Cell, start: int, end: int) -> int:
+    """Where the number begins that follows a label in capitals: "INVOICE NO 123"; else 0."""
+    return max(
+        (
+            label.span.end + 1
+            for label in mentions.labels(cell)
+            if label.match.fields and label.span.start < start < label.span.end < end
+        ),
+        default=0,
+    )
 
 
 def date_spans(mentions: Mentions, cell: Cell) -> list[Span]:

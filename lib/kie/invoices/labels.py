@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ _SHORT_LETTERS = 3  # "an", "le", "da": labels only where a colon or nothing fol
 _SHORT = 0.2
 _CLEAR = 0.5
 _COLONS = ":：."
+_ASIDE = re.compile(r"\([^\d()]*\)")  # "Buyer (Bill to)", "Total (EUR)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class Labels:
                 names[label.name].append(label)
         leads = _letters_before(mention.span) == 0
         behind = mention.span.cell.text[mention.span.end :].strip(" .*")
-        alone = leads and not behind.strip(_COLONS + " ")
+        alone = leads and not _ASIDE.sub("", behind).strip(_COLONS + " ")
         strength = mention.match.score * _position_factor(mention, leads, behind)
         return [
             FieldLabel(

@@ -43,6 +43,7 @@ _SENDER_LINE = 0.8
 _NAMED = 0.8  # a name beside its label, without an address
 _WITH_CONTACTS = 0.6
 _BELOW_ANOTHER = 0.6
+_THE_OTHER = 0.55  # of two parties, where the other is labelled as the customer
 _UNLABELLED = 0.5
 _LEGAL_FORM = 0.45
 _LARGE_LINE = 0.4
@@ -50,7 +51,7 @@ _DOUBTFUL = 0.3
 _AT_EDGE = 0.12  # added for a company at the top or bottom of the page
 _REPEATED = 0.08  # added for each time (two at most) that the page repeats the seller's name
 
-_TOP, _BOTTOM = 0.2, 0.85  # of the page's height
+_TOP, _BOTTOM, _FOOT = 0.2, 0.85, 0.75  # of the page's height
 _LARGE = 1.25  # of the page's letter height
 _SMALL_WORDS = 2
 _NAME_PERSON_STREET_TOWN = 4  # lines of a block with somebody's name below the company's
@@ -102,6 +103,7 @@ def _from_blocks(reading: Reading, blocks: Sequence[AddressBlock]) -> Iterator[P
         else:
             unlabelled.append(block)
     senders = [block for block in blocks if block.parts]
+    senders += [block for block in unlabelled if _is_in_foot(reading, block)]
     for block in unlabelled:
         yield from _by_place(reading, block, unlabelled, senders, roles)
 
@@ -117,10 +119,10 @@ def _by_place(
 
     `roles` are those that headings have given to other blocks.
     """
-    senders_names = {sender.parts[0].text.casefold() for sender in senders}
+    senders_names = {sender.parts[0].text.casefold() for sender in senders if sender.parts}
     below_another = bool(senders) or _has_block_above(block, unlabelled)
     cells = (*block.lines, *block.below)
-    if block.first.text.casefold() in senders_names:
+    if block in senders or block.first.text.casefold() in senders_names:
         yield _party(reading, block, Role.VENDOR, _WITH_CONTACTS)
     elif any(_stands_under(reading, sender.first, block) for sender in senders):
         yield _party(reading, block, Role.CUSTOMER, _UNDER_SENDER)
@@ -131,8 +133,9 @@ def _by_place(
     elif _has_tax_id(reading, cells):
         yield _party(reading, block, Role.VENDOR, _WITH_CONTACTS)
     else:
-        yield _party(reading, block, Role.VENDOR, _UNLABELLED)
-        if Role.CUSTOMER not in roles:
+        named = Role.CUSTOMER in roles
+        yield _party(reading, block, Role.VENDOR, _THE_OTHER if named else _UNLABELLED)
+        if not named:
             yield _party(reading, block, Role.CUSTOMER, _DOUBTFUL)
 
 
@@ -147,12 +150,26 @@ def _party(
     spans = [span for span in spans if any(c.isalnum() for c in span.text)]
     nameless = spans and is_street_line(reading, spans[0]) and block.postal in lines[1:2]
     name = spans[0] if len(spans) > 1 and not nameless else None
+    if name and len(spans) > 2 and _is_legal_name(reading, name, spans[1]):
+        spans = spans[1:]
+        name = spans[0]
     if name and len(spans) > _NAME_PERSON_STREET_TOWN - 1 and is_person(reading, spans[1]):
         spans = [name, *spans[2:]]
     text = label.span.text if label else ""
     return Party(
         role, score, name, tuple(spans[1:] if name else spans), (*block.lines, *block.below), text
     )
+
+
+def _is_legal_name(reading: Reading, first: Span, second: Span) -> bool:
+    """Whether the line under a trade name is the company's own: words and then its legal form."""
+    forms = [
+        [m.span for m in reading.mentions.labels(span.cell) if "legal_form" in m.match.cues]
+        for span in (first, second)
+    ]
+    words = second.text.split()
+    starts = [form.start > second.start and form.end >= second.end - 1 for form in forms[1]]
+    return not forms[0] and any(starts) and len(words) > 1 and not is_street_line(reading, second)
 
 
 def _town(reading: Reading, postal: Cell) -> list[Span]:
@@ -245,6 +262,21 @@ def _joined(spans: Sequence[Span]) -> str:
         text += " - " if _DASH.fullmatch(between) and _STATE.match(span.text) else ", "
         text += span.text.strip(" ,")
     return _BARS.sub(", ", text).strip(" ,")
+
+
+def _is_in_foot(reading: Reading, block: AddressBlock) -> bool:
+    """Whether a block stands in the page's foot beside bank details, or its name is in the head."""
+    if reading.relative_y(block.first) < _FOOT:
+        return False
+    rows = {cell.row for cell in (*block.lines, *block.below)}
+    beside = [cell for row in rows for cell in reading.layout.rows[row].cells]
+    name = block.first.text.casefold()
+    again = any(
+        cell.text.casefold().startswith(name)
+        for cell in reading.layout.pages[0].cells
+        if reading.relative_y(cell) < _TOP
+    )
+    return again or _has_contacts(reading, beside)
 
 
 def _stands_under(reading: Reading, sender: Cell, block: AddressBlock) -> bool:

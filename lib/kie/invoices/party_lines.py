@@ -19,6 +19,11 @@ _HOUSE = re.compile(
 )
 _OTHER_LABELS = frozenset({"party_name", "party_address", "contact", "contact_details"})
 # "SARL au capital de 50 000 €", "Stammkapital", "kapitał zakładowy"
+_OWNER = re.compile(
+    r"(?:Inh(?:aber(?:in)?)?|Inhaber:in|Prop(?:rietor)?|Owner|Geschäftsführ(?:er|erin|ung)|Gérante?"
+    r"|Titolare|Titular|Eigenaar|Właściciel|Innehavare)\b[.:]?",
+    re.IGNORECASE,
+)
 _SHARE_CAPITAL = re.compile(r"[ck]apita[lł]", re.IGNORECASE)
 
 
@@ -84,7 +89,7 @@ def _is_aside(reading: Reading, line: Cell) -> bool:
         return True
     if any(reading.identifiers(find, line) for find in (find_tax_ids, find_emails, find_urls)):
         return True
-    return bool(_SHARE_CAPITAL.search(line.text))
+    return bool(_OWNER.match(line.text.strip()) or _SHARE_CAPITAL.search(line.text))
 
 
 def is_street_line(reading: Reading, span: Span) -> bool:

@@ -19,6 +19,11 @@ _LONE_DATE_SCORE = 0.5  # a date without a label, near the top of the first page
 _ANY_DATE_SCORE = 0.25
 _BARE, _UPPER = 0.6, 0.5  # strength of a bare "No."; share of the page where one is looked for
 _FAINT = 0.4  # a number that a chance word introduces
+_BESIDE, _AS_NAME = 0.86, 0.8  # a customer's number in the row of "Client:"
+_CUSTOMER_DIGITS = 3
+_UNDER_TITLE = 0.7  # a number alone under "INVOICE"
+_UNDER_TITLE_GAP = 2.0  # letter heights
+_ALONE = re.compile(r"[#№]? ?(?:[A-Z]{1,5}[-/ ]?)?\d[\d\-/]{2,}$")
 _OPENING = re.compile(r"^(?:\s*(?:\([^)]*\)|[^\W\d_]{1,6}[.°º]?|[#№:.°º/–-]))*\s*$")
 _OTHER_NUMBER = frozenset({"delivery_note", "contact", "bank", "fax", "page"})
 _OTHER_DATE = frozenset({"not_issue_date", "delivery_note"})
@@ -32,7 +37,7 @@ def find_references(reading: Reading) -> Found:
         "due_date": _labelled_dates(reading, "due_date"),
         "delivery_date": _labelled_dates(reading, "delivery_date"),
         "purchase_order": _labelled_numbers(reading, "purchase_order"),
-        "customer_id": _labelled_numbers(reading, "customer_id"),
+        "customer_id": [*_labelled_numbers(reading, "customer_id"), *_numbered_customers(reading)],
     }
 
 
@@ -40,6 +45,27 @@ def _labelled_numbers(reading: Reading, field: str) -> list[Candidate]:
     hits = reading.pairs.hits(field, lambda cell: _identifiers(reading, cell))
     hits = [hit for hit in hits if hit.score >= _FAINT]
     return list(as_candidates(reading.mentions, hits, 0.95))
+
+
+def _numbered_customers(reading: Reading) -> list[Candidate]:
+    """Numbers that stand where the customer's name would: "Client: C04417"."""
+    hits = [
+        hit
+        for hit in reading.pairs.hits("customer_name", lambda cell: _identifiers(reading, cell))
+        if hit.closeness > _BESIDE
+        and hit.label.opens
+        and reading.outside_table(hit.label.cell)
+        and _is_whole_value(hit)
+    ]
+    return list(as_candidates(reading.mentions, hits, _AS_NAME))
+
+
+def _is_whole_value(hit: Hit) -> bool:
+    """Whether a value is all that its cell says behind the label."""
+    cell, start = hit.span.cell, hit.label.span.end if hit.span.cell is hit.label.cell else 0
+    rest = cell.text[start : hit.span.start] + cell.text[hit.span.end :]
+    digits = sum(c.isdigit() for c in hit.span.text)
+    return digits >= _CUSTOMER_DIGITS and not any(c.isalnum() for c in rest)
 
 
 def _identifiers(reading: Reading, cell: Cell) -> list[Span]:
@@ -107,7 +133,24 @@ def _title_numbers(reading: Reading) -> Iterator[tuple[Span, float, str]]:
                     early = 0.1 * (cell.page_number == 1) * (cell.height_ratio > 1.2)
                     yield spans[0], _TITLE_SCORE + early, mention.span.text
                     break
+            else:
+                if under := _number_under(reading, mention.span):
+                    yield under, _UNDER_TITLE, mention.span.text
             break
+
+
+def _number_under(reading: Reading, title: Span) -> Span | None:
+    """A number that is all there is right under a title that is all there is in its line."""
+    cell = title.cell
+    if any(c.isalnum() for c in cell.text[: title.start] + cell.text[title.end :]):
+        return None
+    height = reading.layout.page_of(cell).letter_height
+    for below in reading.layout.below(cell.box, cell.row, reach=1):
+        spans = _identifiers(reading, below)
+        near = below.box.y0 - cell.box.y1 < _UNDER_TITLE_GAP * height
+        if near and len(spans) == 1 and _ALONE.match(below.text.strip()):
+            return spans[0]
+    return None
 
 
 def _labelled_dates(reading: Reading, field: str) -> list[Candidate]:

@@ -55,7 +55,8 @@ def find_sums(reading: Reading, tax_lines: Sequence[TaxLine]) -> Found:
         )
     ]
     sums = _agreeing([*_exclusive(sums), *_due_as_total(sums)])
-    sums = [item for item in sums if not _is_part(item, tax_lines)]
+    totals = frozenset(item.amount.value for item in sums if item.field == "total")
+    sums = [item for item in sums if not _is_part(item, tax_lines, totals)]
     found: Found = {}
     for name in SUM_FIELDS:
         best: dict[Decimal, Candidate] = {}
@@ -86,7 +87,8 @@ def _of_field(reading: Reading, field: str) -> Iterator[_Sum]:
         doubt = _SHARED * (len(names) - 1) - _LOWER * label.cell.row / rows
         right = amounts_right_of(reading, label)
         if right:
-            yield _Sum(field, right[-1], label.strength * _RIGHT - doubt, label)
+            exact = [amount for amount in right if amount.is_exact]  # not the rate behind it
+            yield _Sum(field, (exact or right)[-1], label.strength * _RIGHT - doubt, label)
         elif label.alone or _only_rate_behind(label):
             below = in_strip(reading, label) or (_below(reading, label) if label.alone else None)
             if below:
@@ -219,13 +221,23 @@ def _due_as_total(sums: Sequence[_Sum]) -> list[_Sum]:
     ]
 
 
-def _is_part(item: _Sum, tax_lines: Sequence[TaxLine]) -> bool:
-    """Whether a tax is only one of several rates' and a net amount only one rate's base."""
+def _is_part(item: _Sum, tax_lines: Sequence[TaxLine], totals: frozenset[Decimal]) -> bool:
+    """Whether a tax is only one of several rates' and a net amount only one rate's base.
+
+    `totals`: what the total may be.
+    """
     if len(tax_lines) < 2:
         return False
     spans: list[Span] = []
     if item.field == "tax_total":
-        spans = [line.amount.span for line in tax_lines]
+        spans = [line.amount.span for line in tax_lines if not _is_all(line, totals)]
     elif item.field == "subtotal":
         spans = [line.base.span for line in tax_lines if line.base]
+        if len(set(spans)) == 1 and len(spans) == len(tax_lines):
+            return False  # several taxes on all there is
     return any(span == item.amount.span for span in spans)
+
+
+def _is_all(line: TaxLine, totals: frozenset[Decimal]) -> bool:
+    """Whether one tax was taken from all there is, other duties among it."""
+    return line.base is not None and line.base.value + line.amount.value in totals

@@ -34,19 +34,42 @@ class TaxLine:
 
 
 def find_tax_lines(reading: Reading) -> list[TaxLine]:
-    """The tax lines outside the table of items, each rate and amount once."""
+    """The tax lines outside the table of items, each rate and amount once.
+
+    The halves of one tax are two: "CGST 9 %" and "SGST 9 %" below each other.
+    """
     unique: dict[tuple[Decimal | None, Decimal], TaxLine] = {}
+    halves: list[TaxLine] = []
     for row in reading.layout.rows:
         if row.index in reading.table_rows:
             continue
         line = _whole_line(reading, row) or _labelled_line(reading, row)
         if line:
-            unique.setdefault((line.rate_value, line.amount.value), line)
+            first = unique.setdefault((line.rate_value, line.amount.value), line)
+            if first is not line and _is_other_half(reading, first, line):
+                halves.append(line)
     for line in _in_strips(reading):
         unique.setdefault((line.rate_value, line.amount.value), line)
-    found = [line if line.base else _with_base(reading, line) for line in unique.values()]
+    found = [
+        line if line.base else _with_base(reading, line) for line in (*unique.values(), *halves)
+    ]
     complete = {line.rate_value for line in found if line.base}
     return [line for line in found if line.base or line.rate_value not in complete]
+
+
+def _is_other_half(reading: Reading, first: TaxLine, second: TaxLine) -> bool:
+    """Whether a tax of the same rate and amount is another one, named otherwise right below."""
+    names = [
+        {
+            label.span.text.casefold()
+            for cell in reading.layout.rows[line.amount.cell.row].cells
+            for label in reading.labels.in_cell(cell)
+            if label.field in _TAX_FIELDS
+        }
+        for line in (first, second)
+    ]
+    below = second.amount.cell.row == first.amount.cell.row + 1
+    return below and all(names) and names[0].isdisjoint(names[1])
 
 
 def _in_strips(reading: Reading) -> Iterator[TaxLine]:

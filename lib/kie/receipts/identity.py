@@ -74,6 +74,7 @@ _OWN_NUMBER = (
     r"((?:[A-Z]{1,4} (?=\S*/))?(?=\S*\d\d)(?!\d+[.,]\d\d(?:\s|$))[A-Z0-9][\w\-/.]*\w)(?=\s|$)"
 )
 _TITLE_NUMBER = re.compile(rf"(?:(?: [^\W\d_]+){{0,2}}\s*{_SIGN})?\s*[:.]?\s*{_OWN_NUMBER}")
+_LONE_NUMBER = re.compile(rf"(?:{_SIGN}\s*[:.]?)?\s*{_OWN_NUMBER}$")
 _SIGNED_NUMBER = re.compile(rf"\s*{_SIGN}\s*[:.]?\s*{_OWN_NUMBER}")
 # Post codes of Brazil and Portugal, and numbers of documents with a check digit behind a hyphen: no
 # phone number is grouped so.
@@ -257,9 +258,11 @@ def _behind_titles(mentions: Mentions) -> Iterator[tuple[Span, LabelMention]]:
             if not title.match.document_types:
                 continue
             cell = title.span.cell
+            right = row.cells_right_of(cell)[:1]
             below = mentions.layout.below(title.span.box, row.index, reach=1)
             for text, start, pattern in (
                 (cell, title.span.end, _TITLE_NUMBER),
+                *((other, 0, _LONE_NUMBER) for other in right),
                 *((other, 0, _SIGNED_NUMBER) for other in below),
             ):
                 if match := pattern.match(text.text, start):

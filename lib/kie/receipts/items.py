@@ -13,6 +13,7 @@ from lib.kie.mentions import AmountMention, Mentions
 from lib.kie.receipts.amounts import LabelledAmount, Role, is_count_of_all, leads_its_row
 from lib.kie.receipts.item_codes import leading_codes, long_code
 from lib.kie.receipts.item_details import Details, before_quantity, explains, find_details
+from lib.kie.receipts.item_headings import counted, is_column_name, is_heading, quantity_columns
 
 _END_ROLES = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.PAID, Role.CHANGE, Role.ROUNDING})
 _TAX_ROLES = frozenset({Role.TAX, Role.SERVICE, Role.SUMMARY, Role.TIP})
@@ -21,7 +22,6 @@ _MULTIPLIED = re.compile(
 )
 _LEADING_QUANTITY = re.compile(r"^\W{0,2}(\d{1,3})(?:\s?[xX])?\s+(?=[^\W\d])")
 _ORDINAL = re.compile(r"^(\d{1,3})[.)]\s+(?=[^\W\d])")
-_COUNT = re.compile(r"\d{1,3}")
 _WHOLE_PRICE = 100  # in currencies without decimals nothing costs less
 _MONEY_LETTERS = 3
 _LONGEST_WRAP = 3  # rows of text that may belong to one item
@@ -48,7 +48,7 @@ class _Item:
 def find_items(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> Items:
     """The bought items in printed order; none when no priced row precedes the sums."""
     rows = _region(mentions, amounts)
-    quantities = _quantity_columns(mentions, rows)
+    quantities = quantity_columns(mentions, rows)
     priced = {row.index: p[-1] for row in rows if (p := _prices(mentions, row))}
     details = find_details(mentions, rows, priced)
     rest = [row for row in rows if row.index not in details.row_indexes]
@@ -70,7 +70,7 @@ def _region(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> list[Row]:
         (a.row.index for a in amounts if a.head in _END_ROLES and mentions.is_price(a.mention)),
         default=len(rows),
     )
-    heading = next((row.index for row in rows[:sums] if _is_heading(mentions, row)), None)
+    heading = next((row.index for row in rows[:sums] if is_heading(mentions, row)), None)
     start, end = None, len(rows)
     for row in rows:
         if heading is not None and row.index <= heading:
@@ -79,8 +79,8 @@ def _region(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> list[Row]:
         if not money:
             continue
         roles = {a.head for a in money if leads_its_row(a)}
-        counted = any(is_count_of_all(a) for a in money)
-        if start is not None and (counted or roles & (_END_ROLES | _TAX_ROLES)):
+        counts_all = any(is_count_of_all(a) for a in money)
+        if start is not None and (counts_all or roles & (_END_ROLES | _TAX_ROLES)):
             end = row.index
             break
         if start is None:
@@ -102,17 +102,6 @@ def _only_counts(mentions: Mentions, row: Row) -> bool:
     """Whether the row says how many items there are and holds no price."""
     counts = any("item_count" in label.match.cues for label in mentions.row_labels(row))
     return counts and not any(map(mentions.is_price, mentions.row_amounts(row)))
-
-
-def _is_heading(mentions: Mentions, row: Row) -> bool:
-    """Whether a row names two columns or more of a table of items, and says little else."""
-    labels = [label for label in mentions.row_labels(row) if label.match.columns]
-    columns = {frozenset(label.match.columns) for label in labels}
-    letters = sum(c.isalpha() for c in row.text)
-    named = sum(c.isalpha() for label in labels for c in label.span.text)
-    if len(columns) < 2 or any(c.isdigit() for c in row.text) or named < 0.5 * letters:
-        return False
-    return not any("tax_summary" in label.match.cues for label in mentions.row_labels(row))
 
 
 def _with_text_above(mentions: Mentions, start: int) -> int:
@@ -178,9 +167,9 @@ class _Reader:
         prices = _prices(self._mentions, row)
         texts = _text_spans(self._mentions, row)
         if not prices:
-            self._waiting.extend(t for t in texts if not _is_column_name(self._mentions, t))
+            self._waiting.extend(t for t in texts if not is_column_name(self._mentions, t))
             if texts:
-                self._waiting_count = _counted(row, self._quantities)
+                self._waiting_count = counted(row, self._quantities)
             return
         if self._is_discount(row, prices):
             self._items[-1].discount = prices[-1]
@@ -197,7 +186,7 @@ class _Reader:
         _read_numbers(row, item, prices, self._mentions)
         self._add_details(row, item)
         if item.quantity is None:
-            item.quantity = _quantity_span(row) or _counted(row, self._quantities) or above
+            item.quantity = _quantity_span(row) or counted(row, self._quantities) or above
         _take_count(item)
         if item.code is None:
             item.code = long_code(row)
@@ -218,11 +207,15 @@ class _Reader:
         self._waiting = []
 
     def _is_discount(self, row: Row, prices: Sequence[AmountMention]) -> bool:
-        """A negative amount, or one labelled as a discount, under an item."""
+        """A negative amount, or one labelled as a discount, under an item.
+
+        What takes off more than the item cost is a row: empties that are given back.
+        """
         if not self._items:
             return False
         if prices[-1].value < 0:
-            return True
+            more = abs(prices[-1].value) > abs(self._items[-1].amount.value)
+            return not (more and _text_spans(self._mentions, row))
         names = {
             name
             for label in self._mentions.row_labels(row)
@@ -280,28 +273,6 @@ def _is_plain(mentions: Mentions, amount: AmountMention) -> bool:
     return (
         mentions.grouping is not None and not amount.match.percent and amount.value >= _WHOLE_PRICE
     )
-
-
-def _quantity_columns(mentions: Mentions, rows: Sequence[Row]) -> dict[int, Box]:
-    """Per row of the items, by its index, the heading of the quantities that it stands under."""
-    columns: dict[int, Box] = {}
-    column: Box | None = None
-    for row in mentions.layout.rows[: rows[-1].index + 1] if rows else ():
-        if column is not None:
-            columns[row.index] = column
-        if _is_heading(mentions, row):
-            spans = [la.span for la in mentions.row_labels(row) if "quantity" in la.match.columns]
-            column = spans[0].box if spans else None
-    return columns
-
-
-def _counted(row: Row, quantities: Mapping[int, Box]) -> Span | None:
-    """A whole number in a cell of its own under the heading of the quantities."""
-    column = quantities.get(row.index)
-    for cell in row.cells if column else ():
-        if _COUNT.fullmatch(cell.text) and column and column.overlap_x(cell.box) > 0:
-            return Span(cell, 0, len(cell.text))
-    return None
 
 
 def _take_count(item: _Item) -> None:
@@ -367,14 +338,6 @@ def _text_spans(mentions: Mentions, row: Row) -> list[Span]:
         if prices:
             break
     return spans
-
-
-def _is_column_name(mentions: Mentions, span: Span) -> bool:
-    """Whether the span is a column's name and nothing else: the second row of a heading."""
-    return any(
-        label.match.columns and label.span.start <= span.start and label.span.end >= span.end
-        for label in mentions.labels(span.cell)
-    )
 
 
 def _as_row(mentions: Mentions, item: _Item) -> Mapping[str, Candidate]:

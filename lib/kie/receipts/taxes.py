@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import permutations
 
 from lib.domain.extraction import Candidate
 from lib.kie.layout import Row, Span
@@ -16,6 +17,7 @@ _BASE_NAMES = frozenset({"subtotal", "base"})
 _TAX_NAMES = frozenset({"tax_total", "tax", "tax_amount"})
 _GROSS_NAMES = frozenset({"total", "gross_amount"})
 _TABLE_ROWS = 6
+_HIGHEST_RATE = 35  # no country's general consumption tax is higher
 _FIT = Decimal(
     "0.015"
 )  # base times rate is rounded to the cent, and so is what it is compared with
@@ -45,21 +47,38 @@ def other_than_taxes(mentions: Mentions, lines: Sequence[TaxLine]) -> frozenset[
 def find_tax_lines(
     mentions: Mentions, amounts: Sequence[LabelledAmount], items: frozenset[int]
 ) -> tuple[TaxLine, ...]:
-    """Tax lines in printed order, each pair of rate and tax once.
+    """Tax lines in printed order, each pair of rate and tax once, but for the halves of one tax
+    ("CGST 9%" over "SGST 9%").
 
     Of two amounts beside a rate the one that is the rate's share of the other is the tax.
     """
     lines = [*_beside_rates(mentions, amounts, items), *_from_tables(mentions, items)]
-    seen: set[tuple[str, Decimal]] = set()
+    seen: dict[tuple[str, Decimal], TaxLine] = {}
     rows: set[int] = set()
     unique: list[TaxLine] = []
     for line in sorted(lines, key=lambda line: line.row.index):
         key = (line.rate.text if line.rate else "", line.tax.value)
-        if key not in seen and line.row.index not in rows:
-            seen.add(key)
+        first = seen.setdefault(key, line)
+        if first is not line and not _is_other_half(mentions, first, line):
+            continue
+        if line.row.index not in rows:
             rows.add(line.row.index)
             unique.append(line)
     return tuple(unique)
+
+
+def _is_other_half(mentions: Mentions, first: TaxLine, second: TaxLine) -> bool:
+    """Whether a tax of the same rate and amount is another one, named otherwise right below."""
+    names = [
+        {
+            label.span.text.casefold()
+            for label in mentions.row_labels(line.row)
+            if "tax_total" in label.match.fields
+        }
+        for line in (first, second)
+    ]
+    below = second.row.index == first.row.index + 1
+    return below and all(names) and names[0].isdisjoint(names[1])
 
 
 def tax_rows(mentions: Mentions, lines: Sequence[TaxLine]) -> tuple[Mapping[str, Candidate], ...]:
@@ -196,12 +215,25 @@ def _column_kind(match: LabelMatch) -> str | None:
     return "gross" if names & (_GROSS_NAMES | {"amount"}) else None
 
 
+def _whole_table_line(row: Row, money: Sequence[AmountMention]) -> TaxLine | None:
+    """A row of rate, base, tax and their sum in any order, where the rate has no sign: "12,00"."""
+    if len(money) != 4:
+        return None
+    for rate, base, tax, gross in permutations(money):
+        adds_up = base.value + tax.value == gross.value and 0 < tax.value < base.value
+        if adds_up and rate.value < _HIGHEST_RATE and _is_share(rate, base, tax):
+            return TaxLine(row, rate.span, base, tax)
+    return None
+
+
 def _table_line(mentions: Mentions, row: Row, columns: Mapping[str, float]) -> TaxLine | None:
     """The row's amounts by the nearest heading; None where the tax is missing or is no share."""
     mentioned = mentions.row_amounts(row)
     money = [a for a in mentioned if a.is_exact and not a.match.percent]
     if len(money) < 2:
         return None
+    if whole := _whole_table_line(row, money):
+        return whole
     cells: dict[str, AmountMention] = {}
     for amount in money:
         kind = min(columns, key=lambda name: abs(columns[name] - amount.box.center_x))

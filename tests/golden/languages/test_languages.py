@@ -1,4 +1,4 @@
-"""Receipts and invoices drawn in eleven languages are read right, but for listed misses."""
+"""Receipts and invoices drawn in twelve languages are read right, but for listed misses."""
 
 from datetime import date
 from pathlib import Path
@@ -18,8 +18,8 @@ DOCUMENTS = {document.id: document for document in load_documents()}
 
 # Reached over all documents, less what one document is worth: a change that breaks the reading of
 # a language falls below.
-FIELDS_F1_FLOOR = 0.959
-LINE_AMOUNTS_F1_FLOOR = 0.975
+FIELDS_F1_FLOOR = 0.985
+LINE_AMOUNTS_F1_FLOOR = 0.983
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The label files of the eleven languages: complete, well formed, not at odds with each other."""
+"""The label files of the twelve languages: complete, well formed, not at odds with each other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 
 from lib.kie.lexicon import LabelKind, load_lexicon
 
-LANGUAGES = ["de", "en", "es", "fr", "id", "it", "ms", "nl", "pl", "pt", "ru"]
+LANGUAGES = ["de", "en", "es", "fr", "id", "it", "ms", "nl", "pl", "pt", "ru", "sv"]
 SECTIONS = ["document_types", "fields", "cues", "columns"]
 
 
