@@ -23,6 +23,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.handlers import add_expect_header
+from botocore.loaders import create_loader
 
 from apps.api_cpu import logs
 from apps.api_cpu.artifacts.store import (
@@ -52,6 +53,7 @@ _PROBE_WITHIN_S = 5.0
 # A large object may take longer than a small one; slower than this is not a transfer any more.
 _SLOWEST_BYTES_PER_S = 2_000_000
 _IN_MEMORY_BYTES = 8 * 1024 * 1024
+_DESCRIPTIONS = create_loader()  # of AWS's services: read once, and not by each client
 _SHA256 = "sha256"
 _PROBE = "probes/conditional-write"
 _PROBE_CONTENT = b"Written once to learn whether this store refuses to overwrite. It may stay.\n"
@@ -293,13 +295,11 @@ class S3ArtifactStore:
 def _client(bucket: Bucket) -> Any:
     """A client that reads no other setting of this machine than `AWS_CA_BUNDLE` and proxies."""
     nothing = (None, None, os.devnull, None)
+    profile = (None, None, None, None)
     session = botocore.session.Session(
-        session_vars={
-            "profile": (None, None, None, None),
-            "config_file": nothing,
-            "credentials_file": nothing,
-        }
+        {"profile": profile, "config_file": nothing, "credentials_file": nothing}
     )
+    session.register_component("data_loader", _DESCRIPTIONS)
     client = boto3.session.Session(botocore_session=session).client(
         "s3",
         endpoint_url=bucket.endpoint_url,
