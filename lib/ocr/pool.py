@@ -318,11 +318,11 @@ class OcrPool:
     def _feed(self, process: WorkerProcess) -> bool:
         """Hand pages to a worker until it must be replaced or the pool closes; False if it died."""
         for _ in range(self._limits.pages_per_worker):
-            ticket = self._next()
-            if ticket is None:
+            begun = self._next(process)
+            if begun is None:
                 return True
             try:
-                reply = self._read(process, ticket)
+                reply = self._read(process, *begun)
             finally:
                 with self._changed:
                     self._busy -= 1
@@ -339,18 +339,23 @@ class OcrPool:
             self._recycled += 1
         return True
 
-    def _next(self) -> Ticket | None:
-        """The next page, counted as busy, once there is one; None when the pool closes."""
+    def _next(self, process: WorkerProcess) -> tuple[Ticket, PageImage | None] | None:
+        """The next page, once there is one: counted as busy, and begun, so that to cancel it kills
+        the worker from then on. Without its image when nobody wants it any more; None when the pool
+        closes.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._closed)
             if self._closed:
                 return None
             self._busy += 1
-            return self._queue.popleft()
+            ticket = self._queue.popleft()
+            return ticket, ticket._begin(process)
 
-    def _read(self, process: WorkerProcess, ticket: Ticket) -> Reply | None:
+    def _read(
+        self, process: WorkerProcess, ticket: Ticket, image: PageImage | None
+    ) -> Reply | None:
         """Settle the ticket; the worker's reply, or None when the worker is dead."""
-        image = ticket._begin(process)
         if image is None:
             return Reply(resident=0)
         try:
