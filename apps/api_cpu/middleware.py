@@ -154,7 +154,8 @@ class SlowBodyMiddleware:
             nonlocal is_whole, left_s
             if is_whole:
                 return await receive()
-            started = time.monotonic()
+            clock = asyncio.get_running_loop().time
+            started = clock()
             try:
                 async with asyncio.timeout(min(left_s, self._patience_s)):
                     message = await receive()
@@ -162,7 +163,7 @@ class SlowBodyMiddleware:
                 raise Error(
                     "bad_request", Kind.BAD_REQUEST, "The body did not arrive in time."
                 ) from None
-            left_s += len(message.get("body", b"")) / _SLOWEST_BODY - (time.monotonic() - started)
+            left_s += len(message.get("body", b"")) / _SLOWEST_BODY - (clock() - started)
             is_whole = not message.get("more_body", False)
             return message
 

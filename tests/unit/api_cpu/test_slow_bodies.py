@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
+from virtual_time import run_in_virtual_time
 
 from apps.api_cpu.middleware import SlowBodyMiddleware
 from lib.errors import Error
@@ -40,7 +41,7 @@ def _read(chunks: AsyncIterator[bytes], reading_takes_s: float = 0.0) -> bytes:
     async def send(_message: Message) -> None:
         raise AssertionError
 
-    asyncio.run(SlowBodyMiddleware(endpoint, PATIENCE_S)({"type": "http"}, receive, send))
+    run_in_virtual_time(SlowBodyMiddleware(endpoint, PATIENCE_S)({"type": "http"}, receive, send))
     return bytes(body)
 
 
@@ -98,5 +99,5 @@ def test_after_the_body_nothing_is_timed() -> None:
     async def send(_message: Message) -> None:
         raise AssertionError
 
-    asyncio.run(SlowBodyMiddleware(endpoint, PATIENCE_S)({"type": "http"}, receive, send))
+    run_in_virtual_time(SlowBodyMiddleware(endpoint, PATIENCE_S)({"type": "http"}, receive, send))
     assert left
