@@ -51,8 +51,10 @@ install_packages() {
         -o Dpkg::Options::=--force-confold "${packages[@]}"
 }
 
-free_port() {
-    python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])'
+free_port() { # none that the kernel may give to any connection before it is taken
+    local port
+    while port=$((RANDOM % 22000 + 10000)); (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+    echo "$port"
 }
 
 run_redis() { # folder port

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 
 ROOT = Path(__file__).resolve().parents[1]
+# Below what Linux, macOS and Windows choose from where no port was asked for.
+_NEVER_GIVEN_AWAY = range(10_000, 32_768)
 SCRIPT = ROOT / "scripts" / "bootstrap_services.sh"
 _PATIENCE_S = 240.0
 # What to say to each so that it answers once it serves: https://redis.io/docs/reference/protocol-spec,
@@ -106,7 +110,11 @@ def script(*arguments: str) -> str:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """A TCP port of 127.0.0.1 that nobody listens on, for who must name it before it is taken.
+
+    It is none of those that the kernel may give to any connection in the meantime.
+    """
+    while True:
+        port = secrets.choice(_NEVER_GIVEN_AWAY)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port

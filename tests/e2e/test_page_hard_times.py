@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,8 @@ import pytest
 from fpdf import FPDF
 from playwright.sync_api import Browser, Page, Route, expect
 from server_process import OCR, PATIENCE_S, ROOT, SCAN, ServerProcess, environment
+
+from scripts.service_processes import free_port
 
 pytestmark = pytest.mark.slow
 DIGITAL = ROOT / "samples" / "invoice_digital.pdf"
@@ -164,9 +165,7 @@ def _keys(data_root: Path, secured: dict[str, str], *arguments: str) -> str:
 
 
 def test_a_server_killed_in_the_middle_is_waited_for(start: Start, visit: Visit) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = start(port=port)
     server.wait_ready()
     workers = server.ocr_workers()

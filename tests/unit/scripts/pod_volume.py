@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from scripts.service_processes import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 STAND_INS = ROOT / "tests" / "stand_ins"
@@ -229,10 +230,3 @@ def pids_with(variable: str) -> list[int]:
             if folder.name.isdigit() and wanted in b"\0" + (folder / "environ").read_bytes():
                 found.append(int(folder.name))
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port

@@ -23,10 +23,11 @@ from pod_volume import (
     TILT,
     Volume,
     eventually,
-    free_port,
     pids_with,
     safetensors,
 )
+
+from scripts.service_processes import free_port
 
 pytestmark = [
     pytest.mark.slow,
