@@ -1,17 +1,23 @@
 """What holds for every test: property tests have no clock; in CI the same examples each."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from peers import Peer, started
 from PIL import Image
 from pydantic import SecretStr
 
-settings.register_profile("everyday", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)
+from apps.api_cpu.db.engine import Durability, Schema, open_database
+from apps.api_cpu.settings import load_settings
+
+# Nor is it a failure that a busy machine makes examples slowly.
+_TIMELESS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("everyday", _TIMELESS)
+settings.register_profile("ci", _TIMELESS, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "everyday")
 
 # What is slow on a quiet machine may take many times as long on a busy one.
@@ -65,9 +71,41 @@ def postgres() -> Iterator[Peer]:
     peer.close()
 
 
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with every table, and nothing in them: migrated once, to be copied."""
+    path = tmp_path_factory.mktemp("new_database") / "all.sqlite3"
+    for schema in Schema:
+        open_database(path, schema, Durability.CRASH).dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def new_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The databases that a first start makes: migrated once here, and copied for each server."""
+    settings = load_settings(data_root=tmp_path_factory.mktemp("new_databases"))
+    for location, schema in (
+        (settings.auth_database, Schema.KEYS),
+        (settings.index_database, Schema.INDEX),
+        (settings.vendors_database, Schema.VENDORS),
+        (settings.duplicates_database, Schema.DUPLICATES),
+        (settings.jobs_database, Schema.JOBS),
+    ):
+        open_database(location, schema, Durability.CRASH).dispose()
+    return settings.data_root
+
+
+@pytest.fixture
+def location(empty_location: Path | SecretStr, new_database: Path) -> Path | SecretStr:
+    """A new database: a SQLite file, and one on a real PostgreSQL."""
+    if isinstance(empty_location, Path):
+        shutil.copyfile(new_database, empty_location)
+    return empty_location
+
+
 @pytest.fixture(params=["file", pytest.param("server", marks=pytest.mark.slow)])
-def location(request: pytest.FixtureRequest, tmp_path: Path) -> Path | SecretStr:
-    """An empty database: a SQLite file, and one on a real PostgreSQL."""
+def empty_location(request: pytest.FixtureRequest, tmp_path: Path) -> Path | SecretStr:
+    """The same without tables."""
     if request.param == "file":
         return tmp_path / "database.sqlite3"
     peer: Peer = request.getfixturevalue("postgres")

@@ -10,23 +10,7 @@ from typing import Any
 import pytest
 from api_place import PEPPER, FakePipeline, Place
 
-from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.settings import load_settings
-
-
-@pytest.fixture(scope="session")
-def new_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The databases that a first start makes: migrated once here, and copied for each server."""
-    settings = load_settings(data_root=tmp_path_factory.mktemp("new_databases"))
-    for location, schema in (
-        (settings.auth_database, Schema.KEYS),
-        (settings.index_database, Schema.INDEX),
-        (settings.vendors_database, Schema.VENDORS),
-        (settings.duplicates_database, Schema.DUPLICATES),
-        (settings.jobs_database, Schema.JOBS),
-    ):
-        open_database(location, schema, Durability.CRASH).dispose()
-    return settings.data_root
 
 
 @pytest.fixture(scope="module")

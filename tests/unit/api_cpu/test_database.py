@@ -33,6 +33,12 @@ from lib.errors import Error
 URL = "postgresql://reader:a-secret@127.0.0.1:1/documents"
 
 
+@pytest.fixture
+def location(empty_location: Path | SecretStr) -> Path | SecretStr:
+    """What is migrated here."""
+    return empty_location
+
+
 @pytest.mark.parametrize("schema", list(Schema))
 def test_the_migrations_make_the_tables_that_the_code_uses(
     location: Path | SecretStr, schema: Schema

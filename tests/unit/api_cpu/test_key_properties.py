@@ -50,7 +50,7 @@ PARTS = (
     "%2e",
 )
 PATHS = st.lists(st.sampled_from(PARTS) | st.text(max_size=3), max_size=6).map("/".join) | st.text()
-OFTEN = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+OFTEN = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @given(MOMENTS, IDS)

@@ -178,7 +178,7 @@ def test_a_blank_page_has_nothing() -> None:
     assert (dict(found.fields), dict(found.tables)) == ({}, {})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @example([["Qty", "Total", "Qty", "Qty"], [":", "19 %"]])
 @given(
     st.lists(
