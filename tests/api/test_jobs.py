@@ -170,6 +170,7 @@ def test_what_takes_too_long_goes_on_as_a_job_and_is_read_once(
     )
     assert answer.status_code == 202, answer.text
     url = answer.headers["location"]
+    assert place.pipeline.entered.wait(20), "begun before or after it became a job"
     running = place.client.get(url).json()
     assert (running["status"], running["attempts"]) == ("running", 1)
 
@@ -179,7 +180,7 @@ def test_what_takes_too_long_goes_on_as_a_job_and_is_read_once(
 
     end = time.monotonic() + 20
     while counted() == 0 and time.monotonic() < end:
-        pass  # the table is counted once a second
+        time.sleep(0.05)  # the table is counted once a second
     assert counted() == 1, "it is a job by now, and no request any more"
     place.pipeline.release.set()
     job = place.client.get(url, params=WAIT).json()
@@ -250,6 +251,7 @@ def test_health_counts_what_waits_in_the_table(make_place: Callable[..., Place])
         counted = place.client.get("/v1/health").json()["jobs"]
         if counted["queued"]:
             break
+        time.sleep(0.05)  # the table is counted once a second
     assert counted == {"backend": "local", "queued": 1, "running": 0}
 
 

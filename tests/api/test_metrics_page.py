@@ -127,6 +127,7 @@ def test_jobs_and_their_ends_are_counted(place: Place) -> None:
     patience = time.monotonic() + 60
     while ended not in (found := _samples(_local(place).get("/metrics").text)):
         assert time.monotonic() < patience
+        time.sleep(0.02)
     assert found[ended] == 1
     assert found['ocr_job_seconds_count{kind="extract"}'] == 1
     assert found["ocr_job_workers"] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ from lib.inference.secret import Secret
 from lib.kie.cpu_extractor import build_cpu_extractor
 from lib.kie.models.card_files import load_cards
 from lib.kie.models.model_extractor import ModelReader
+from lib.loading.loader import ProcessLoader
 from lib.pipelines.extract import Stations
 from lib.pipelines.field_reading import ModelStation
 from lib.pipelines.tasks import load_tasks
@@ -49,33 +51,38 @@ def mock() -> Iterator[MockProcess]:
     process.close()
 
 
+@pytest.fixture(scope="module")
+def loader() -> Iterator[ProcessLoader]:
+    with build_document_loader(load_settings()) as built:
+        yield built
+
+
+RULES = build_cpu_extractor()
+CARDS = load_cards(CONFIGS / "models", CONFIGS / "prompts")
+TASKS = load_tasks(CONFIGS / "tasks")
+
+
 class ModelPlace:
     """A server whose model is the mock. Its documents have text layers, and need no OCR engine."""
 
-    def __init__(self, settings: Settings, url: str, model: str, **station: Any) -> None:
+    def __init__(
+        self, settings: Settings, loader: ProcessLoader, url: str, model: str, **station: Any
+    ) -> None:
         self.settings = settings
+        self._loader = loader
         self._url, self._model, self._station = url, model, station
         self.app = create_app(settings, self._reader)
         self.client = TestClient(self.app, "http://localhost")
 
     def _reader(self, settings: Settings) -> Reader:
-        loader = build_document_loader(settings)
         client = BlockingInferenceClient(
             AddressBook(self._url), Secret(""), self._station.pop("client", ONCE)
         )
-        rules = build_cpu_extractor()
-        cards = load_cards(CONFIGS / "models", CONFIGS / "prompts")
         model = ModelStation(
-            "mock", ModelReader(cards, client, self._model, rules), **self._station
+            "mock", ModelReader(CARDS, client, self._model, RULES), **self._station
         )
-        tasks = load_tasks(CONFIGS / "tasks")
-
-        def close() -> None:
-            loader.close()
-            client.close()
-
-        stations = Stations(loader, None, rules, tasks, model)  # type: ignore[arg-type]
-        return Reader(stations, lambda: serves(client, self._model), close)
+        stations = Stations(self._loader, None, RULES, TASKS, model)  # type: ignore[arg-type]
+        return Reader(stations, lambda: serves(client, self._model), client.close)
 
     def headers(self, role: Role) -> dict[str, str]:
         engine = open_database(self.settings.auth_database, Schema.KEYS, Durability.CRASH)
@@ -94,7 +101,9 @@ class ModelPlace:
 
 
 @pytest.fixture
-def place(tmp_path: Path, mock: MockProcess) -> Iterator[Callable[..., ModelPlace]]:
+def place(
+    tmp_path: Path, new_databases: Path, loader: ProcessLoader, mock: MockProcess
+) -> Iterator[Callable[..., ModelPlace]]:
     places: list[ModelPlace] = []
 
     def make(
@@ -107,7 +116,9 @@ def place(tmp_path: Path, mock: MockProcess) -> Iterator[Callable[..., ModelPlac
         mock.behave(faults=faults)
         keys: dict[str, Any] = {"auth_enabled": True, "api_key_pepper": PEPPER} if auth else {}
         settings = load_settings(data_root=tmp_path / "data", ocr_workers=1, **keys)
-        made = ModelPlace(settings, url, model, **station)
+        if not settings.data_root.exists():
+            shutil.copytree(new_databases, settings.data_root)
+        made = ModelPlace(settings, loader, url, model, **station)
         made.client.__enter__()
         places.append(made)
         return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import socket
 import threading
 import time
@@ -251,12 +252,15 @@ class Wire:
 
 
 @pytest.fixture
-def wired(tmp_path: Path) -> Iterator[Callable[..., tuple[Wire, FakePipeline]]]:
+def wired(
+    tmp_path: Path, new_databases: Path
+) -> Iterator[Callable[..., tuple[Wire, FakePipeline]]]:
     pipeline = FakePipeline()
     wires: list[Wire] = []
 
     def make(**settings: Any) -> tuple[Wire, FakePipeline]:
         given = {"data_root": tmp_path / "wired", "ocr_workers": 1, "port": 0} | settings
+        shutil.copytree(new_databases, given["data_root"])
         wires.append(Wire(load_settings(**given), pipeline))
         return wires[-1], pipeline
 

@@ -76,7 +76,7 @@ def test_a_failure_is_told_by_its_code_and_a_crash_by_its_type(
 def test_a_request_that_becomes_a_job_while_it_is_read_stays_in_its_trace(
     make_place: Make, collector: Collector
 ) -> None:
-    place = make_place(otel_exporter_otlp_endpoint=collector.url, sync_deadline_s=0.2)
+    place = make_place(otel_exporter_otlp_endpoint=collector.url, sync_deadline_s=0.5)
     answer = place.client.post("/v1/extract", files={"file": b"wait"}, headers=PARENT)
     assert answer.status_code == 202, answer.text
     job_id = answer.json()["job_id"]

@@ -127,7 +127,7 @@ def test_a_client_that_goes_away_is_not_worked_for(
 ) -> None:
     service = started(scripted)
     scripted.holding = True
-    connection = http.client.HTTPConnection("127.0.0.1", service.settings.port)
+    connection = http.client.HTTPConnection("127.0.0.1", service.port)
     connection.request(
         "POST",
         "/v1/tilt/answers",
@@ -152,14 +152,20 @@ def test_a_request_that_takes_too_long_is_given_up(
     assert not scripted.running
 
 
-def test_a_body_is_bounded_in_size_and_time(
+def test_a_body_is_bounded_in_size(
     started: Callable[..., Service], scripted: ScriptedEngine
 ) -> None:
-    service = started(scripted, tilt_max_body_mb=1, tilt_body_timeout_s=0.1)
+    service = started(scripted, tilt_max_body_mb=1)
     large = b" " * (1024 * 1024 + 1)
     assert service.client.post("/v1/tilt/answers", content=large).status_code == 413
     pieces = (b" " * 65536 for _ in range(20))
     assert service.client.post("/v1/tilt/answers", content=pieces).status_code == 413
+
+
+def test_a_body_is_bounded_in_time(
+    started: Callable[..., Service], scripted: ScriptedEngine
+) -> None:
+    service = started(scripted, tilt_body_timeout_s=0.1)
 
     def dripping() -> Iterator[bytes]:
         yield b"{"
@@ -245,9 +251,9 @@ def test_the_orchestrators_client_is_answered(
     client_of: Callable[..., BlockingInferenceClient],
 ) -> None:
     client = client_of(started(scripted))
-    assert client.probe(Deadline.after(20)).upstreams[0].models == (MODEL,)
+    assert client.probe(Deadline.after(60)).upstreams[0].models == (MODEL,)
     request = AnswersRequest.model_validate(asked(page("Total", "12.50")))
-    found = client.answers(request, Deadline.after(20))
+    found = client.answers(request, Deadline.after(60))
     assert (found.answers[0].name, found.answers[0].text) == ("q0", "12.50")
     assert found.call.prompt_tokens > 0
 
@@ -260,10 +266,10 @@ def test_the_orchestrators_client_learns_why_not(
     service = started(scripted)
     request = AnswersRequest.model_validate(asked(questions=("much " * 20,)))
     with pytest.raises(Error) as refused:
-        client_of(service).answers(request, Deadline.after(20))
+        client_of(service).answers(request, Deadline.after(60))
     assert refused.value.code == "inference_bad_output"
     with pytest.raises(Error) as unknown:
-        client_of(service, "another-key").answers(request, Deadline.after(20))
+        client_of(service, "another-key").answers(request, Deadline.after(60))
     assert unknown.value.details["reason"] == "key_refused"
 
 
@@ -283,5 +289,5 @@ def test_a_cancelled_document_leaves_the_engine(
     ).start()
     request = AnswersRequest.model_validate(asked())
     with pytest.raises(Canceled):
-        client.answers(request, Deadline.after(20), cancellation=cancellation)
+        client.answers(request, Deadline.after(60), cancellation=cancellation)
     eventually(lambda: not scripted.running, "an engine without questions")

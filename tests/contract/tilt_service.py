@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -19,14 +18,7 @@ from apps.api_gpu.settings import Settings
 
 KEY = "a-key-of-the-tests"
 MODEL = "Snowflake/snowflake-arctic-tilt-v1.3"
-PATIENCE_S = 20.0
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
+PATIENCE_S = 60.0
 
 
 class Service:
@@ -36,27 +28,22 @@ class Service:
         self.engine = engine
         self.status: int | None = None
         self.settings = Settings(
-            port=free_port(),
+            port=0,
             vllm_api_key=KEY,
             **{"tilt_probe_interval_s": 0.05, "tilt_shutdown_grace_s": 1} | settings,
-        )
-        self.url = f"http://127.0.0.1:{self.settings.port}"
-        self.client = httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {KEY}"}, timeout=PATIENCE_S
         )
         self._servers: list[Any] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        eventually(self._answers, "a server that answers")
+        eventually(lambda: self._servers and self._servers[0].started, "a server that listens")
+        self.port: int = self._servers[0].servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.client = httpx.Client(
+            base_url=self.url, headers={"Authorization": f"Bearer {KEY}"}, timeout=PATIENCE_S
+        )
 
     def _run(self) -> None:
         self.status = serve(self.settings, self.engine, started=self._servers.append)
-
-    def _answers(self) -> bool:
-        try:
-            return self.client.get("/health").status_code == 200
-        except httpx.TransportError:
-            return False
 
     def stop(self) -> None:
         self.client.close()

@@ -152,7 +152,7 @@ class BadServer:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        connection.settimeout(10)
+        connection.settimeout(60)
         with connection:
             try:
                 while (request := _read_request(connection)) is not None:
@@ -206,7 +206,9 @@ def bad_server(*script: Step, probed: bool = False) -> Iterator[BadServer]:
         server.end()
 
 
-def refusing_address() -> str:
-    """An address at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as once:
-        return f"http://127.0.0.1:{once.getsockname()[1]}"
+@contextmanager
+def refusing_address() -> Iterator[str]:
+    """An address at which nobody listens: it is taken, so that nobody else comes there."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"

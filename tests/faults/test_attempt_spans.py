@@ -64,7 +64,8 @@ def test_each_attempt_is_a_part_with_its_number_and_outcome() -> None:
 
 
 def test_an_attempt_names_its_server() -> None:
-    span = _asked(refusing_address())
+    with refusing_address() as address:
+        span = _asked(address)
     assert {part.failure for part in span.parts} == {"connect"}
     shown = span.parts[0].attributes
     assert shown["server.address"] == "127.0.0.1"

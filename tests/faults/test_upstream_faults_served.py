@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from bad_upstream import BadServer, answer, bad_server, hang, refusing_address
 from one_page import OnePageLoader
 from starlette.testclient import TestClient
-from upstream_faults import FAULTS, SERVER_ERROR, Fault, documented
+from upstream_faults import ENDLESS, FAULTS, SERVER_ERROR, Fault, documented
 
 from apps.api_cpu.main import create_app
 from apps.api_cpu.settings import CONFIGS, Settings, load_settings
@@ -48,7 +50,9 @@ PATIENT = ClientSettings(
 )
 # For what never answers: given up by the client's time-outs, long before the request's deadline.
 HASTY = replace(PATIENT, timeouts=Timeouts(connect_s=2, read_s=0.5, write_s=0.5, pool_s=0.5))
-ENDLESS = {"hang", "headers dripped", "body dripped"}
+RULES = build_cpu_extractor()
+CARDS = load_cards(CONFIGS / "models", CONFIGS / "prompts")
+TASKS = load_tasks(CONFIGS / "tasks")
 
 
 class Service:
@@ -57,9 +61,7 @@ class Service:
     def __init__(
         self, folder: Path, address: str, how: ClientSettings = PATIENT, deadline_s: float = 100.0
     ) -> None:
-        self.settings = load_settings(
-            data_root=folder / "data", ocr_workers=1, sync_deadline_s=deadline_s
-        )
+        self.settings = load_settings(data_root=folder, ocr_workers=1, sync_deadline_s=deadline_s)
         self.inference = BlockingInferenceClient(AddressBook(address), Secret(""), how)
         self.client = TestClient(create_app(self.settings, self._reader), "http://localhost")
         self.client.__enter__()
@@ -81,11 +83,8 @@ class Service:
         return kept
 
     def _reader(self, settings: Settings) -> Reader:
-        rules = build_cpu_extractor()
-        cards = load_cards(CONFIGS / "models", CONFIGS / "prompts")
-        model = ModelStation("vllm", ModelReader(cards, self.inference, "mock-chat", rules))
-        tasks = load_tasks(CONFIGS / "tasks")
-        stations = Stations(OnePageLoader(), None, rules, tasks, model)  # type: ignore[arg-type]
+        model = ModelStation("vllm", ModelReader(CARDS, self.inference, "mock-chat", RULES))
+        stations = Stations(OnePageLoader(), None, RULES, TASKS, model)  # type: ignore[arg-type]
         return Reader(stations, lambda: True, self.inference.close)
 
 
@@ -96,15 +95,21 @@ def upstream() -> Iterator[BadServer]:
 
 
 @pytest.fixture(scope="module")
-def service(upstream: BadServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    made = Service(tmp_path_factory.mktemp("served"), upstream.address)
+def data_root(tmp_path_factory: pytest.TempPathFactory, new_databases: Path) -> Callable[[], Path]:
+    """Makes folders with new databases."""
+    return lambda: Path(shutil.copytree(new_databases, tmp_path_factory.mktemp("served") / "data"))
+
+
+@pytest.fixture(scope="module")
+def service(upstream: BadServer, data_root: Callable[[], Path]) -> Iterator[Service]:
+    made = Service(data_root(), upstream.address)
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def hasty(upstream: BadServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    made = Service(tmp_path_factory.mktemp("hasty"), upstream.address, HASTY)
+def hasty(upstream: BadServer, data_root: Callable[[], Path]) -> Iterator[Service]:
+    made = Service(data_root(), upstream.address, HASTY)
     yield made
     made.close()
 
@@ -129,25 +134,24 @@ def test_every_fault_has_its_answer_and_its_artifact(
     assert "169.254" not in answered.text
 
 
-def test_a_refused_connection_has_its_answer_and_its_artifact(tmp_path: Path) -> None:
-    service = Service(tmp_path, refusing_address())
-    try:
+def test_a_refused_connection_has_its_answer_and_its_artifact(
+    data_root: Callable[[], Path],
+) -> None:
+    with refusing_address() as address, closing(Service(data_root(), address)) as service:
         answered = service.extract()
         assert answered.status_code == 503
         error = answered.json()["error"]
         assert (error["code"], error["details"]["reason"]) == ("inference_unavailable", "connect")
         assert error["details"]["attempts"] == ["connect"] * 3
         assert service.artifact(answered)["error"]["code"] == "inference_unavailable"
-    finally:
-        service.close()
 
 
 def test_the_deadline_of_the_request_is_the_end_of_everything(
-    tmp_path: Path, upstream: BadServer
+    data_root: Callable[[], Path], upstream: BadServer
 ) -> None:
     upstream.play(hang)
     patient = ClientSettings(timeouts=Timeouts(read_s=600))
-    service = Service(tmp_path, upstream.address, patient, deadline_s=5)
+    service = Service(data_root(), upstream.address, patient, deadline_s=5)
     try:
         answered = service.extract()
         assert answered.status_code == 504
@@ -160,12 +164,12 @@ def test_the_deadline_of_the_request_is_the_end_of_everything(
 
 
 def test_a_server_that_keeps_failing_is_left_alone_then_tried_once(
-    tmp_path: Path, upstream: BadServer
+    data_root: Callable[[], Path], upstream: BadServer
 ) -> None:
     policy = BreakerPolicy(threshold=3, first_pause_s=2, longest_pause_s=2)
     once = replace(PATIENT, retry=RetryPolicy(max_attempts=1), breaker=policy)
     upstream.play(answer(SERVER_ERROR, "500 Internal Server Error"))
-    service = Service(tmp_path, upstream.address, once)
+    service = Service(data_root(), upstream.address, once)
     try:
         reasons = [_reason(service.extract()) for _ in range(3)]
         assert reasons == ["server_error"] * 3
@@ -174,6 +178,7 @@ def test_a_server_that_keeps_failing_is_left_alone_then_tried_once(
         while (reason := _reason(service.extract())) != "server_error":
             assert reason == "all_down"
             assert len(upstream.requests) == asked
+            time.sleep(0.02)
         assert len(upstream.requests) == asked + 1, "the trial was one request"
         upstream.play(answer())
         while service.inference.snapshot().upstreams[0].circuit is not Circuit.CLOSED:

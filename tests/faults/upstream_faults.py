@@ -148,6 +148,9 @@ FAULTS: Mapping[str, Fault] = {
     "400, anything else": _refused(_says("bad image", "400 Bad Request"), "request_refused"),
 }
 
+ENDLESS = {"hang", "headers dripped", "body dripped"}
+"""Those that only a time-out ends."""
+
 
 def documented() -> str:
     """The rows as docs/inference.md has them."""

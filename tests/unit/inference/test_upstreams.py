@@ -116,11 +116,12 @@ def test_one_that_asked_for_patience_and_one_already_tried_come_last() -> None:
 
 
 def test_one_that_is_not_well_is_asked_when_no_other_is_left() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    servers = Upstreams(AddressBook(f"{nobody},http://b"), connect, BreakerPolicy(), Clock())
-    first, second = servers.choose(()), servers.choose(())
-    anyio.run(first.probe, 5.0)
+    with socket.socket() as taken:  # nobody listens there, and nobody else can come to
+        taken.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        servers = Upstreams(AddressBook(f"{nobody},http://b"), connect, BreakerPolicy(), Clock())
+        first, second = servers.choose(()), servers.choose(())
+        anyio.run(first.probe, 5.0)
     assert first.ready is False
     assert {servers.choose(()).address for _ in range(3)} == {"http://b"}
     assert servers.choose([second]) is first
