@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import threading
 import time
+from collections.abc import Callable
 from statistics import median
 
 from pydantic import SecretStr
@@ -38,11 +39,12 @@ class EmptyRunner:
         self.claimed: list[float] = []
         self.ended = threading.Semaphore(0)
 
-    def run_next(self) -> bool:
+    def run_next(self, taken: Callable[[], None] = lambda: None) -> bool:
         """Take an item and end it; False when there is none."""
         claim = self._store.claim("worker", time.time())
         if claim is None:
             return False
+        taken()
         self.claimed.append(time.monotonic())
         self._store.end(claim, Status.SUCCEEDED, {"ok": True}, time.time(), finisher="worker")
         self._store.finish(claim.job.job_id, "worker", Status.SUCCEEDED, time.time())

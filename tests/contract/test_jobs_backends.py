@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ class Items:
         self.interrupted = threading.Event()
         self.heeds_interrupts = True
         self.handed_back = 0
+        self.asked: list[int] = []
 
     def submit(self, count: int) -> None:
         with self._lock:
@@ -49,8 +51,10 @@ class Items:
         self._gate = threading.Event()
         return self._gate
 
-    def run_next(self) -> bool:
+    def run_next(self, taken: Callable[[], None] = lambda: None) -> bool:
         with self._lock:
+            self.asked.append(threading.get_ident())
+            self._lock.notify_all()
             if self.faults:
                 raise self.faults.pop()
             if not self._queued:
@@ -59,6 +63,7 @@ class Items:
             self._running += 1
             self.most_at_once = max(self.most_at_once, self._running)
             self._lock.notify_all()
+        taken()
         gate = self._gate
         while gate is not None and not gate.wait(0.01):
             if self.interrupted.is_set() and self.heeds_interrupts:
@@ -74,6 +79,16 @@ class Items:
 
     def hand_back(self) -> None:
         self.handed_back = self._running
+
+    def wait_asked(self, times: int) -> None:
+        """Until it was asked so often whether there is something."""
+        with self._lock:
+            assert self._lock.wait_for(lambda: len(self.asked) >= times, _PATIENCE_S)
+
+    def wait_asked_by(self, threads: int) -> None:
+        """Until so many threads have asked."""
+        with self._lock:
+            assert self._lock.wait_for(lambda: len(set(self.asked)) >= threads, _PATIENCE_S)
 
     def wait(self, *, done: int = 0, running: int = 0) -> None:
         """Until so many are done, or run."""
@@ -197,6 +212,43 @@ def test_without_threads_it_only_rings(make: Make, items: Items) -> None:
     backend.ring(1)
     backend.stop(0.0)
     assert items.done == 0
+
+
+def test_of_idle_threads_only_one_looks(items: Items) -> None:
+    backend = LocalBackend(items, 8, look_every_s=0.001)
+    backend.start()
+    items.wait_asked_by(8)
+    begun = len(items.asked)
+    items.wait_asked(begun + 200)
+    backend.stop(1.0)
+    looks = items.asked[begun : begun + 200]
+    # A thread that has just found nothing may yet take over; eight in turn would change each time.
+    assert sum(one != other for one, other in pairwise(looks)) < 50
+
+
+def test_what_nobody_rang_for_is_found_behind_long_items(items: Items) -> None:
+    gate = items.hold()
+    backend = LocalBackend(items, 3, look_every_s=0.01)
+    backend.start()
+    for running in (1, 2, 3):
+        items.submit(1)
+        items.wait(running=running)
+    gate.set()
+    items.wait(done=3)
+    backend.stop(1.0)
+
+
+def test_who_takes_one_of_many_that_nobody_rang_for_wakes_the_next(items: Items) -> None:
+    gate = items.hold()
+    backend = LocalBackend(items, 4, look_every_s=3600)
+    backend.start()
+    items.wait_asked(4)
+    items.submit(4)
+    backend.ring(1)
+    items.wait(running=4)
+    gate.set()
+    items.wait(done=4)
+    backend.stop(1.0)
 
 
 def _killed_and_started_again(broker: Peer) -> None:

@@ -107,14 +107,16 @@ class Runner:
         self._tracer = tracer or NoTracer()
         self._observer = observer
 
-    def run_next(self) -> bool:
+    def run_next(self, taken: Callable[[], None] = lambda: None) -> bool:
         """Take an item and bring it to an end, and its job with it if it was the last one.
 
-        False when there is none to take. Raises `storage_unavailable` for the database.
+        False when there is none to take. `taken` is called once the item is ours. Raises
+        `storage_unavailable` for the database.
         """
         claim = self._store.claim(self._presence.worker_id, self._clock())
         if claim is None:
             return False
+        taken()
         draft = draft_of(claim)
         with self._presence.holding(claim, draft.cancellation), self._traced(claim, draft):
             self.settle(claim, draft, self._read(claim, draft))

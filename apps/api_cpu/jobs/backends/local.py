@@ -1,16 +1,22 @@
-"""Threads of this process that take items one by one, and a condition as their doorbell."""
+"""Threads of this process that take items one by one, and a condition as their doorbell.
+
+Of the threads without work one is the lookout: it looks at the table again and again, since other
+processes submit to it too, and items wait there for their time. The others sleep until they are
+rung for. Who takes an item sees to it that somebody looks whether there is another one: so nobody
+waits behind a long document, and threads cost nothing while there is nothing to do.
+"""
 
 from __future__ import annotations
 
 import random
 import threading
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from apps.api_cpu import logs
 from lib.errors import Error
 
-# Other processes submit to the same table, and items wait there for their time to come.
 _LOOK_EVERY_S = 1.0
 _AFTER_A_FAULT_S = 2.0
 # What was told to stop gets a moment to say so, before it is handed back for it.
@@ -20,8 +26,11 @@ _LAST_MOMENT_S = 2.0
 class ItemRunner(Protocol):
     """Works on one item at a time in each thread that asks it to."""
 
-    def run_next(self) -> bool:
-        """Take an item and bring it to an end; False when there is none."""
+    def run_next(self, taken: Callable[[], None] = lambda: None) -> bool:
+        """Take an item and bring it to an end; False when there is none.
+
+        `taken` is called in between.
+        """
         ...
 
     def interrupt(self) -> None:
@@ -38,11 +47,16 @@ class LocalBackend:
 
     name = "local"
 
-    def __init__(self, runner: ItemRunner, threads: int) -> None:
+    def __init__(
+        self, runner: ItemRunner, threads: int, look_every_s: float = _LOOK_EVERY_S
+    ) -> None:
         """No `threads`: this process only accepts jobs, and others work on them."""
         self._runner = runner
+        self._look_every_s = look_every_s
         self._rung = threading.Condition()
         self._rings = 0
+        self._sleeping = 0
+        self._has_lookout = False
         self._closing = False
         self._threads = [
             threading.Thread(target=self._work, name=f"job-{number}", daemon=True)
@@ -84,7 +98,7 @@ class LocalBackend:
     def _work(self) -> None:
         while not self._closing:
             try:
-                found = self._runner.run_next()
+                found = self._runner.run_next(self._look_for_another)
             except Error as error:
                 logs.warning("no job could be taken", code=error.code)
                 self._wait(_AFTER_A_FAULT_S)
@@ -93,11 +107,26 @@ class LocalBackend:
                 self._wait(_AFTER_A_FAULT_S)
             else:
                 if not found:
-                    self._wait(_LOOK_EVERY_S)
+                    self._wait(self._look_every_s)
+
+    def _look_for_another(self) -> None:
+        """Wake a thread, unless the lookout will see what else there is."""
+        with self._rung:
+            if self._sleeping and not self._has_lookout:
+                self._rings += 1
+                self._rung.notify()
 
     def _wait(self, seconds: float) -> None:
-        # Of random length, so that processes and threads do not all look at once.
-        patience = seconds * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+        """Until a ring, or as the lookout for about so long."""
         with self._rung:
+            patience: float | None = None
+            if is_lookout := not self._has_lookout:
+                # Of random length, so that the processes do not all look at once.
+                patience = seconds * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+                self._has_lookout = True
+            self._sleeping += 1
             self._rung.wait_for(lambda: self._rings or self._closing, patience)
+            self._sleeping -= 1
             self._rings = max(0, self._rings - 1)
+            if is_lookout:
+                self._has_lookout = False
