@@ -28,6 +28,7 @@ RECEIPT_WEIGHTS = {
     "customer block": -2.0,
     "customer named": -0.6,
     "both parties named": -2.0,
+    "customer addressed": -2.0,
     "delivery or order": -1.0,
     "invoice named": -0.7,
     "several pages": -3.0,
@@ -38,6 +39,7 @@ RECEIPT_WEIGHTS = {
 _FEWEST_SIGNS = 2
 _LEADING = 2  # characters before a title in its line
 _FULL_PAGE = 45  # letter heights across: paper rolls have some 15 to 30, letters 35 to 80
+_ADDRESS_ROWS, _ADDRESS_LETTERS = 2, 4
 _PARTIES = frozenset({"vendor_name", "customer_name"})
 _CREDIT_NOTE_ROWS = 0.5  # the title of a credit note stands in the upper half
 
@@ -101,6 +103,7 @@ def _features(mentions: Mentions, matches: Sequence[LabelMatch]) -> dict[str, fl
         "both parties named": _names_both_parties(mentions),
         "delivery or order": bool(names & {"delivery_date", "purchase_order"}),
         "invoice named": bool(types & {"invoice", "credit_note"}) and "receipt" not in types,
+        "customer addressed": _addresses_customer(mentions),
         "several pages": len(mentions.layout.pages) > 1,
         "many words": words > 250,
         "bias": 1.0,
@@ -118,6 +121,24 @@ def _names_both_parties(mentions: Mentions) -> bool:
         for name in label.match.fields & _PARTIES
     }
     return len(headings) == len(_PARTIES)
+
+
+def _addresses_customer(mentions: Mentions) -> bool:
+    """Whether two lines or more of text stand right under a heading for the buyer."""
+    for cell in mentions.layout.cells:
+        for label in mentions.labels(cell):
+            if "customer_name" in label.match.fields and label.span.text == cell.text.strip(" :."):
+                height = mentions.layout.page_of(cell).letter_height
+                under = [
+                    other
+                    for other in mentions.layout.below(cell.box, cell.row, _ADDRESS_ROWS)
+                    if abs(other.box.x0 - cell.box.x0) < height
+                    and sum(c.isalpha() for c in other.text) >= _ADDRESS_LETTERS
+                    and not any(a.is_money for a in mentions.amounts(other))
+                ]
+                if len(under) == _ADDRESS_ROWS:
+                    return True
+    return False
 
 
 def _prints_iban(layout: Layout) -> bool:

@@ -22,13 +22,16 @@ def derive(settled: Settled) -> dict[str, Option]:
     if any(option.exact for option in settled.fields.values()):
         return {}
     found: dict[str, Decimal] = {}
+    sign = (
+        -1 if settled.amounts().get("total", Decimal(0)) < 0 else 1
+    )  # a credit note may be signed
     for name, ways in (
         ("total", _totals(settled)),
         ("subtotal", _subtotals(settled)),
         ("tax_total", _taxes(settled)),
     ):
         wanted = settled.task.field(name) is not None and name not in settled.fields
-        if wanted and len(ways) > 1 and max(ways) - min(ways) <= unit(ways) and ways[0] > 0:
+        if wanted and len(ways) > 1 and max(ways) - min(ways) <= unit(ways) and ways[0] * sign > 0:
             found[name] = ways[0]
     return {name: _option(value) for name, value in found.items()}
 

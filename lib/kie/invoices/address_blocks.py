@@ -124,12 +124,27 @@ def _one_line_block(reading: Reading, cell: Cell) -> AddressBlock | None:
         parts = _street_and_town(cell)
         if not parts or reading.labels.opening(cell):
             return _without_separators(reading, cell)
-    if is_street(reading, parts[0]):
+    if is_street(reading, parts[0]) or _is_named_above(reading, cell, parts[0]):
         above = [*reversed(_run(reading, cell, -1, _GAP_BELOW, 3))] or _centred_above(reading, cell)
         below = _run(reading, cell, 1, _GAP_BELOW, _LINES_BELOW)
         return AddressBlock((*above, cell), cell, tuple(below)) if above else None
     parts = town_parts(cell)
     return AddressBlock((cell,), cell, (), tuple(parts)) if len(parts) > 2 else None
+
+
+def _is_named_above(reading: Reading, cell: Cell, first: Span) -> bool:
+    """Whether a one-line address without a house number follows the line with its name.
+
+    "Quantleaf Analytics Private Limited" / "4th Floor, Orchid Towers, Hyderabad 500081".
+    """
+    above = [*_run(reading, cell, -1, _GAP_BELOW, 1), *_centred_above(reading, cell)][:1]
+    if not above or above[0].text.casefold().startswith(first.text.casefold()):
+        return False
+    forms = [
+        any("legal_form" in m.match.cues for m in reading.mentions.labels(line))
+        for line in (above[0], cell)
+    ]
+    return not forms[1] and (forms[0] or _opens_block(reading, above[0]))
 
 
 def _street_and_town(cell: Cell) -> list[Span]:

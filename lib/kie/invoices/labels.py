@@ -21,6 +21,7 @@ _SHORT_LETTERS = 3  # "an", "le", "da": labels only where a colon or nothing fol
 _SHORT = 0.2
 _CLEAR = 0.5
 _COLONS = ":：."
+_CONNECTING = re.compile(r"(?:of|at|on|auf|von|sur|su|op|van|od|på)\b")  # "Includes GST of"
 _ASIDE = re.compile(r"\([^\d()]*\)")  # "Buyer (Bill to)", "Total (EUR)"
 
 
@@ -155,9 +156,10 @@ def _position_factor(mention: LabelMention, leads: bool, behind: str) -> float:
     has_colon = behind[:1] in set(_COLONS) and behind != ""
     letters = sum(c.isalpha() for c in mention.span.text)
     bare_word = letters == len(mention.span.text)
-    if letters <= _SHORT_LETTERS and bare_word and behind[:1].isalpha():
+    short = letters <= _SHORT_LETTERS and bare_word
+    if short and behind[:1].isalpha() and not _CONNECTING.match(behind):
         return _SHORT
     if leads or has_colon:
         return 1.0
     long = len(mention.span.cell.line.words) >= _SENTENCE_WORDS
-    return _IN_SENTENCE if long else _BEHIND_TEXT
+    return _IN_SENTENCE if long or (letters < _SHORT_LETTERS and bare_word) else _BEHIND_TEXT

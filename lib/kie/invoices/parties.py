@@ -133,9 +133,11 @@ def _by_place(
     elif _has_tax_id(reading, cells):
         yield _party(reading, block, Role.VENDOR, _WITH_CONTACTS)
     else:
-        named = Role.CUSTOMER in roles
+        named = Role.CUSTOMER in roles or any(
+            other.first.box.y0 > block.first.box.y0 for other in unlabelled
+        )
         yield _party(reading, block, Role.VENDOR, _THE_OTHER if named else _UNLABELLED)
-        if not named:
+        if Role.CUSTOMER not in roles:
             yield _party(reading, block, Role.CUSTOMER, _DOUBTFUL)
 
 

@@ -24,6 +24,7 @@ _OWNER = re.compile(
     r"|Titolare|Titular|Eigenaar|Właściciel|Innehavare)\b[.:]?",
     re.IGNORECASE,
 )
+_WORD_BEFORE = re.compile(r"[^\W\d_]{3,15} ?: (?=[^\W\d_])")  # a label in no word list: "Firm: X"
 _SHARE_CAPITAL = re.compile(r"[ck]apita[lł]", re.IGNORECASE)
 
 
@@ -77,7 +78,13 @@ def name_and_street(reading: Reading, lines: Sequence[Cell]) -> list[Cell]:
         if left and "party_name" in reading.labels.leading_cues(left[-1]):
             lines = lines[index:]
             break
-    kept = [line for line in lines if line is lines[-1] or not _is_aside(reading, line)]
+    kept = [
+        line
+        for line in lines
+        if line is lines[-1]
+        or without_label(reading, line) != line.span
+        or not _is_aside(reading, line)
+    ]
     return kept or list(lines)
 
 
@@ -143,4 +150,6 @@ def without_label(reading: Reading, cell: Cell) -> Span:
     start = max((label.span.end for label in labels), default=0)
     if start and cell.text[start:].lstrip().startswith("/"):
         start = len(cell.text)  # "Client / Company": another word for the same
+    if not start and (word := _WORD_BEFORE.match(cell.text)):
+        start = word.end()
     return Span(cell, start, len(cell.text)).stripped()

@@ -19,6 +19,15 @@ _LONE_DATE_SCORE = 0.5  # a date without a label, near the top of the first page
 _ANY_DATE_SCORE = 0.25
 _BARE, _UPPER = 0.6, 0.5  # strength of a bare "No."; share of the page where one is looked for
 _FAINT = 0.4  # a number that a chance word introduces
+_PAYMENT = ("payment_terms", "amount_due", "total")
+_LAST_DAY = 0.75
+_UNTIL = re.compile(
+    r"\b(?:bis|bis zum|spätestens|spätestens am|by|before|until|than|soit le|avant le|tard le"
+    r"|jusqu'au|antes de|antes del|hasta|hasta el|entro|entro il|do|do dnia|vóór|voor|uiterlijk"
+    r"|até|até ao|até dia|senast|до) ?$",
+    re.IGNORECASE,
+)
+_SINCE = re.compile(r"\W*(?:du|vom|del|van|z dnia|från|от|dated|of) ?$", re.IGNORECASE)
 _BESIDE, _AS_NAME = 0.86, 0.8  # a customer's number in the row of "Client:"
 _CUSTOMER_DIGITS = 3
 _UNDER_TITLE = 0.7  # a number alone under "INVOICE"
@@ -34,7 +43,7 @@ def find_references(reading: Reading) -> Found:
     return {
         "document_number": _document_numbers(reading),
         "issue_date": _issue_dates(reading),
-        "due_date": _labelled_dates(reading, "due_date"),
+        "due_date": [*_labelled_dates(reading, "due_date"), *_last_days(reading)],
         "delivery_date": _labelled_dates(reading, "delivery_date"),
         "purchase_order": _labelled_numbers(reading, "purchase_order"),
         "customer_id": [*_labelled_numbers(reading, "customer_id"), *_numbered_customers(reading)],
@@ -158,6 +167,17 @@ def _labelled_dates(reading: Reading, field: str) -> list[Candidate]:
     return list(as_candidates(reading.mentions, hits, 0.95))
 
 
+def _last_days(reading: Reading) -> Iterator[Candidate]:
+    """Days until which a sentence about the payment gives: "Zahlbar ohne Abzug bis 02.09.2026"."""
+    told = {label.cell.index for label in reading.labels.of(*_PAYMENT) if label.opens}
+    paid = {label.cell.index for label in reading.labels.of("amount_paid")}
+    for cell in reading.layout.cells:
+        if cell.index in told - paid and reading.outside_table(cell):
+            for span in date_spans(reading.mentions, cell):
+                if _UNTIL.search(cell.text[: span.start]):
+                    yield reading.mentions.candidate([span], _LAST_DAY)
+
+
 def _issue_dates(reading: Reading) -> list[Candidate]:
     found: dict[str, Candidate] = {}
     candidates = _labelled_dates(reading, "issue_date")
@@ -172,6 +192,7 @@ def _issue_dates(reading: Reading) -> list[Candidate]:
 def _unlabelled_dates(reading: Reading) -> Iterator[tuple[Span, float]]:
     """Dates in the title's line, alone near the top, at last any that nothing else claims."""
     title_rows = {span.cell.row for span, _, _ in _title_numbers(reading)}
+    numbered = {label.cell.row for label in reading.labels.of("document_number") if label.opens}
     for cell in reading.layout.cells:
         dates = date_spans(reading.mentions, cell)
         if not dates or not reading.outside_table(cell):
@@ -180,9 +201,12 @@ def _unlabelled_dates(reading: Reading) -> Iterator[tuple[Span, float]]:
             label.field in ("due_date", "delivery_date", "purchase_order") and label.clear
             for label in reading.labels.in_cell(cell)
         )
+        span = dates[0]
+        if cell.row - 1 in title_rows | numbered and _is_date_of_title(span):
+            yield span, _TITLE_DATE_SCORE
+            continue
         if claimed or reading.labels.cues(cell) & _OTHER_DATE:
             continue
-        span = dates[0]
         if cell.row in title_rows:
             yield span, _TITLE_DATE_SCORE
         elif cell.page_number == reading.layout.pages[0].page.number:
@@ -201,3 +225,9 @@ def _labelled_left(reading: Reading, cell: Cell) -> bool:
     if not left:
         return False
     return left[-1].text.rstrip().endswith(":") or bool(reading.labels.opening(left[-1]))
+
+
+def _is_date_of_title(date: Span) -> bool:
+    """Whether a line dates what is named above: "Facture n° 12" / "du 01/09/2026"."""
+    before, behind = date.cell.text[: date.start], date.cell.text[date.end :]
+    return bool(_SINCE.fullmatch(before)) and not any(c.isalnum() for c in behind)

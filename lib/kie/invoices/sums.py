@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -35,6 +36,11 @@ _DUE_AS_TOTAL = 0.2
 _MOST_OF_FIELD = 60  # labels of one sum that are looked at
 _MOST_COMPARED = 20  # of each sum that arithmetic is tried on
 _CENT = Decimal("0.015")
+_TOO_LATE = 0.4  # "Amount due after 18 June": what it costs to pay late
+_LATE = re.compile(
+    r"\W*(?:after|nach dem|après le|después del?|dopo il|após|efter|selepas|setelah|после)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ def _of_field(reading: Reading, field: str) -> Iterator[_Sum]:
             if other.span == label.span and other.field in SUM_FIELDS
         }
         doubt = _SHARED * (len(names) - 1) - _LOWER * label.cell.row / rows
+        doubt += _TOO_LATE * bool(_LATE.match(label.cell.text, label.span.end))
         right = amounts_right_of(reading, label)
         if right:
             exact = [amount for amount in right if amount.is_exact]  # not the rate behind it

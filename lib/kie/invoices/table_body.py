@@ -87,7 +87,7 @@ def read_body(
         placed = [
             piece for cell in row.cells for piece in split_cell(cell, header.columns, mentions)
         ]
-        if any(labels.leading_cues(cell) & _SKIP_CUES for cell in row.cells):
+        if any(_is_no_item(cell, labels) for cell in row.cells):
             continue
         if _ends_table(row, placed, labels) and not (
             _is_extra(row, labels) and _goes_on(rows[index + 1 :], header, labels, mentions)
@@ -109,6 +109,12 @@ def read_body(
         (piece.span.cell.row for item in items for piece in (item.anchor, *item.description)),
     )
     return Body(tuple(items), frozenset(index for index in used if index <= last), ended)
+
+
+def _is_no_item(cell: Cell, labels: Labels) -> bool:
+    """Whether a cell carries a sum over or counts pages; "str." alone may be the unit of a line."""
+    cues = labels.leading_cues(cell) & _SKIP_CUES
+    return bool(cues) and (cues != {"page"} or any(c.isdigit() for c in cell.text))
 
 
 def _is_sum(row: Row, labels: Labels) -> bool:

@@ -79,6 +79,8 @@ def _item(row: Row, mentions: Mentions, labels: Labels) -> Item | None:
         return None
     if labels.opening(texts[0].cell) and texts[0].start == 0:
         return None
+    if "carried_forward" in labels.leading_cues(texts[0].cell):
+        return None  # the balance of the bill before
     item = Item(Piece(last.span, "amount"))
     item.description.append(Piece(texts[0], "description"))
     item.cells.update(_numbers(amounts[:-1], last))
