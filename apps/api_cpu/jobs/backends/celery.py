@@ -171,7 +171,7 @@ class CeleryBackend:
             except Exception as exc:  # noqa: BLE001 - drivers have errors of their own: it goes on
                 bell.drop()
                 if not is_away:
-                    logs.warning("the broker is away", failure=type(exc).__name__)
+                    logs.warning("the broker is away", failure=type(_first_cause(exc)).__name__)
                 is_away = True
             else:
                 if is_away:
@@ -225,6 +225,13 @@ class _Bell:
             # Closing politely would wait for a broker that does not answer.
             with contextlib.suppress(Exception):
                 connection.collect(socket_timeout=_AFTER_A_FAULT_S)
+
+
+def _first_cause(exc: BaseException) -> BaseException:
+    """What a driver met, and not what it was wrapped in on its way here."""
+    while exc.__cause__ is not None:
+        exc = exc.__cause__
+    return exc
 
 
 def _app(broker_url: SecretStr, visibility_s: float) -> Celery:
