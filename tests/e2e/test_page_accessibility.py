@@ -26,9 +26,12 @@ _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "b
 
 
 def found_in(page: Page, view: str) -> list[str]:
-    """Serious findings of axe-core on what is shown now."""
+    """Serious findings of axe-core on what is shown, and whether it is wider than the window."""
+    sticks_out = page.evaluate(
+        "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    )
     violations = Axe().run(page, options=_RULES).response["violations"]
-    return [
+    return [f"{view}: wider than the window"] * sticks_out + [
         f"{view}: {one['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
         for one in violations
         if one["impact"] in _SERIOUS

@@ -134,6 +134,28 @@ def test_doubtful_fields_by_keyboard_alone(served: ServerProcess, visit: Visit) 
     expect(field(page, first)).to_have_attribute("data-state", "kept")
 
 
+def test_what_went_wrong_is_said_until_it_is_right(served: ServerProcess, visit: Visit) -> None:
+    page = visit(served)
+    upload(page, SCAN)
+    opened(page, SCAN.name)
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "panels scroll"
+    problem = page.locator(".notice.bad")
+    date = field(page, "issue_date").locator("input")
+    date.fill("some day")
+    page.keyboard.press("Control+s")
+    expect(problem).to_contain_text("does not fit")
+    date.fill("2026-04-15")
+    page.keyboard.press("Control+s")
+    expect(page.locator(".notice")).to_have_text("Saved.")
+    date.fill("another day")
+    page.keyboard.press("Control+s")
+    expect(problem).to_have_count(1)
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.locator('.top a[href="#/runs"]').click()
+    page.wait_for_url(re.compile(r"#/runs$"))
+    expect(problem).to_have_count(0)
+
+
 def test_words_of_the_page_fill_the_field_that_waits(served: ServerProcess, visit: Visit) -> None:
     page = visit(served)
     upload(page, DIGITAL)

@@ -6,7 +6,7 @@ import { button, el, icon } from "/static/elements.js";
 import { InboxView } from "/static/inbox_view.js";
 import { watchDrops, watchPaste } from "/static/intake.js";
 import { loadLanguage, t } from "/static/language.js";
-import { inWords, notices, say, shown } from "/static/notices.js";
+import { forgetProblem, inWords, notices, say, shown } from "/static/notices.js";
 import { applyTheme } from "/static/preferences.js";
 import { QualityView } from "/static/quality_view.js";
 import { resume } from "/static/reading.js";
@@ -89,6 +89,7 @@ async function show() {
     return;
   }
   lastHash = location.hash;
+  forgetProblem();
   view?.close();
   const [pattern, make] = VIEWS.find(([known]) => known.test(location.hash));
   const made = make(...(pattern.exec(location.hash)?.slice(1) ?? []).map(decodeURIComponent));

@@ -128,8 +128,8 @@ export class DocumentView {
   }
 
   #facts({ document_type: kind, pages, timings_ms: timings, backend, task_id: task, request_id: id }) {
-    const said = [t(`kind.${kind}`), t("document.pages", { count: pages.length }), t("document.time", { seconds: (Number(timings.total) / 1000).toFixed(1) }), backend, task];
-    return el("p", { class: "quiet facts" }, said.join(" · "), el("br"), el("code", {}, id));
+    const said = [t(`kind.${kind}`), pages.length ? t("document.pages", { count: pages.length }) : "", t("document.time", { seconds: (Number(timings.total) / 1000).toFixed(1) }), backend, task];
+    return el("p", { class: "quiet facts" }, said.filter(Boolean).join(" · "), el("br"), el("code", {}, id));
   }
 
   #actions() {

@@ -187,8 +187,8 @@ export class Draft extends EventTarget {
 }
 
 /** Whether a doubtful field still waits for a person. */
-export const isOpen = (field) =>
-  (field.grade === "bad" || field.grade === "doubt") && !field.isKept && !field.isEdited && !field.isConfirmed;
+export const isOpen = ({ grade, problem, isKept, isEdited, isConfirmed }) =>
+  (grade === "bad" || grade === "doubt") && (Boolean(problem) || !(isKept || isEdited || isConfirmed));
 
 const isTouched = (field) => field.isEdited || field.isConfirmed;
 

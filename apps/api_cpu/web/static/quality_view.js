@@ -11,7 +11,8 @@ export class QualityView {
   #navigate;
   #evalId;
   #report = el("div", { class: "report" });
-  #runs = el("select", { id: "eval-run" });
+  #runs = el("select", { id: "eval-run", required: true });
+  #how = el("p", { class: "quiet" }, t("quality.how"));
   #chosen;
 
   /** Of an evaluation that exists, or a form for one, with `runId` chosen. */
@@ -29,6 +30,7 @@ export class QualityView {
   async open() {
     const { runs } = await askPatiently("/v1/runs?limit=100");
     this.#runs.append(...runs.map(({ run_id: id, item_count: count }) => el("option", { value: id }, `${id} (${count})`)));
+    if (!runs.length) this.#how.textContent = t("runs.none");
     if (this.#chosen) this.#runs.value = this.#chosen;
     if (this.#evalId) this.#show(await askPatiently(`/v1/evals/${encodeURIComponent(this.#evalId)}`));
   }
@@ -50,7 +52,7 @@ export class QualityView {
         this.#navigate(`#/quality/${encodeURIComponent(made.eval_id)}`);
       }) },
       el("label", {}, t("quality.run"), " ", this.#runs), el("label", {}, t("quality.truth"), " ", truth), el("button", { class: "primary" }, t("quality.measure"))),
-      el("p", { class: "quiet" }, t("quality.how")),
+      this.#how,
       el("form", { class: "row", onsubmit: (event) => { event.preventDefault(); this.#navigate(`#/quality/${encodeURIComponent(known.value.trim())}`); } },
         el("label", {}, t("quality.known"), " ", known), el("button", {}, t("quality.open"))));
   }

@@ -103,6 +103,7 @@ function jobName({ run_id: runId, kind }) {
 function runRow(run) {
   return el("a", { class: "run", href: `#/runs/${encodeURIComponent(run.run_id)}` },
     el("span", { class: "whole" }, el("strong", {}, run.run_id), el("span", { class: "quiet" }, `${moment(run.created_at)} · ${taskName(run.task_id)}`)),
+    ["queued", "running"].includes(run.status) ? el("span", { class: "quiet" }, t(`status.${run.status === "queued" ? "waiting" : "reading"}`)) : null,
     countsOf(run));
 }
 
