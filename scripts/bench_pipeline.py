@@ -96,9 +96,10 @@ def kie_and_post(data: bytes, stations: Stations) -> Callable[[], object]:
     hints = Hints(received_on=datetime.now(UTC).date())
     auto = stations.tasks["auto"]
     pages = extract(data, auto, stations, hints, Deadline.after(DEADLINE_S)).pages
+    extractor = build_cpu_extractor()
 
     def work() -> object:
-        raw = stations.extractor.extract(pages, auto, hints)
+        raw = extractor.extract(pages, auto, hints)
         return finish(raw, raw.task or auto, pages, hints)
 
     return work

@@ -95,7 +95,7 @@ def run_server(settings: Settings, workers: OcrPool) -> None:
     check_configs()
     check_artifact_store(settings)
     give_large_buffers_back()
-    app = create_app(settings, partial(build_reader, workers=workers))
+    app = create_app(settings, partial(build_reader, workers=workers, serves=True))
     server = Server(app, settings, announce)
     try:
         server.run()

@@ -76,6 +76,8 @@ _HOST_NAME = re.compile(r"[a-z0-9._-]+")
 _WAITING_FOR_MODEL = 16
 # A client that polls twenty jobs a second is not stopped; one that loops is.
 _REQUESTS_PER_MINUTE = 1200
+# One server's interpreter cannot keep more of them busy.
+_MOST_READERS = 4
 _RETENTION = "retention_days_"
 _NEAR_MISS_MIN_LENGTH = 8
 _NEAR_MISS_SCORE = 88.0
@@ -411,6 +413,19 @@ class Settings(BaseSettings):
     ocr_workers: int | None = Field(
         ge=1, le=256, description="OCR worker processes. Default: the machine's cores."
     )
+    field_readers: int | None = Field(
+        ge=0,
+        le=64,
+        description="Processes that find the fields of documents beside the server's own (and each "
+        "`ocr worker`'s); 0: it finds them itself. Default: half of the machine's cores, 4 at "
+        "most.",
+    )
+    fields_timeout_s: float = Field(
+        gt=0,
+        le=3600,
+        description="Seconds that finding the fields of one document may take, its turn not "
+        "counted; then the document is unreadable. With `FIELD_READERS=0` nothing ends it.",
+    )
     paddle_detection_model_dir: Path | None = Field(
         description="Folder of PaddleOCR's detection model; needed with `OCR_ENGINE=paddle`."
     )
@@ -660,6 +675,13 @@ class Settings(BaseSettings):
     def worker_count(self) -> int:
         """Number of OCR worker processes."""
         return self.ocr_workers or _usable_cores()
+
+    @property
+    def reader_count(self) -> int:
+        """Number of processes that find fields."""
+        if self.field_readers is not None:
+            return self.field_readers
+        return min(_MOST_READERS, max(1, _usable_cores() // 2))
 
     @property
     def concurrency(self) -> int:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from apps.api_cpu.inference import build_inference
 from apps.api_cpu.ocr_workers import build_ocr_workers
 from apps.api_cpu.settings import CONFIGS, Settings
+from lib.domain.deadline import Deadline
+from lib.domain.task import Task
 from lib.inference.client import Snapshot
 from lib.kie.cpu_extractor import build_cpu_extractor
 from lib.kie.models.card_files import load_cards
 from lib.loading.limits import LoadingLimits
 from lib.loading.loader import ProcessLoader, build_loader
-from lib.ocr.pool import OcrPool, PoolStats
+from lib.ocr.pool import OcrPool
 from lib.pipelines.extract import Pipeline, Stations, extract
 from lib.pipelines.field_reading import CPU
+from lib.pipelines.readers.pool import ReaderLimits, ReaderPool
+from lib.pipelines.readers.remote import RulesInReaders
+from lib.pipelines.rules import RulesHere
 from lib.pipelines.tasks import load_tasks
+from lib.processes.child import PoolStats
+
+# Then field readers start beside them.
+_OCR_LOADING_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Stations; whether they could read a document now; what ends their processes; the pipeline.
 
-    `workers` and `upstreams` are looked at for metrics; None where there are none.
+    `workers`, `field_readers` and `upstreams` are looked at for metrics; None where there are none.
     """
 
     stations: Stations
@@ -31,6 +40,7 @@ class Reader:
     close: Callable[[], None]
     extract: Pipeline = extract
     workers: Callable[[], PoolStats | None] = lambda: None
+    field_readers: Callable[[], PoolStats | None] = lambda: None
     upstreams: Callable[[], Snapshot | None] = lambda: None
 
     @property
@@ -42,11 +52,16 @@ class Reader:
     def model(self) -> str:
         """The model or the rules that read fields, by name."""
         model = self.stations.model
-        return model.reader.model if model else self.stations.extractor.name
+        return model.reader.model if model else self.stations.rules.name
 
 
-def build_reader(settings: Settings, workers: OcrPool | None = None) -> Reader:
+def build_reader(
+    settings: Settings, workers: OcrPool | None = None, *, serves: bool = False
+) -> Reader:
     """The reader; its OCR models load in the background, unless `workers` do so already.
+
+    `serves`: for a process that reads documents as they come, beside other work; the fields are
+    then found in processes of their own, as the settings say, and in this one otherwise.
 
     Raises `Error` when something that it needs is missing, or a task file, a model card or a prompt
     is wrong.
@@ -56,8 +71,13 @@ def build_reader(settings: Settings, workers: OcrPool | None = None) -> Reader:
     inference = build_inference(settings, extractor)
     loader = build_document_loader(settings)
     pool = workers or build_ocr_workers(settings)
+    readers = build_field_readers(settings, tasks, pool) if serves else None
+    here = RulesHere(extractor)
+    rules = RulesInReaders(here, readers, tasks) if readers is not None else here
 
     def close() -> None:
+        if readers is not None:
+            readers.close()
         pool.close()
         loader.close()
         if inference is not None:
@@ -68,12 +88,29 @@ def build_reader(settings: Settings, workers: OcrPool | None = None) -> Reader:
 
     model = inference.station if inference is not None else None
     return Reader(
-        Stations(loader, pool, extractor, tasks, model),
+        Stations(loader, pool, rules, tasks, model),
         is_ready,
         close,
         workers=lambda: pool.stats,
+        field_readers=lambda: readers.stats if readers is not None else None,
         upstreams=inference.snapshot if inference is not None else lambda: None,
     )
+
+
+def build_field_readers(
+    settings: Settings, tasks: Mapping[str, Task], workers: OcrPool
+) -> ReaderPool | None:
+    """The pool, starting once the OCR workers have loaded: until then the cores are theirs."""
+    if not settings.reader_count:
+        return None
+    limits = ReaderLimits(
+        readers=settings.reader_count,
+        # Every running extraction may wait for one without being refused.
+        waiting=settings.concurrency + settings.job_threads,
+        document_seconds=settings.fields_timeout_s,
+    )
+    patience = Deadline.after(_OCR_LOADING_S)
+    return ReaderPool(limits, tasks.values(), lambda: workers.wait_settled(patience))
 
 
 def check_configs() -> None:

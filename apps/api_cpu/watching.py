@@ -18,7 +18,7 @@ from apps.api_cpu.services import Services
 from apps.api_cpu.stations import Reader
 from apps.tracing.tracer import Tracer
 from lib.inference.client import Circuit, Snapshot, UpstreamState
-from lib.ocr.pool import PoolStats
+from lib.processes.child import PoolStats
 
 
 def watch_process(metrics: Metrics, services: Services, tracer: Tracer) -> None:

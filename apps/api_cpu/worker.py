@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack
+from functools import partial
 from types import FrameType
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from apps.api_cpu.artifacts.stores.build import check_artifact_store
 from apps.api_cpu.metrics.listener import MetricsListener
 from apps.api_cpu.metrics.registry import Metrics
 from apps.api_cpu.services import build_services
-from apps.api_cpu.stations import check_configs
+from apps.api_cpu.stations import build_reader, check_configs
 from apps.api_cpu.tracing.build import build_tracer
 from apps.api_cpu.watching import watch_process
 from lib.errors import Error
@@ -47,7 +48,12 @@ def worker_command(
             opened.callback(tracer.stop)
             metrics = Metrics()
             services = build_services(
-                settings, opened, is_worker=True, observer=metrics, tracer=tracer
+                settings,
+                opened,
+                partial(build_reader, serves=True),
+                is_worker=True,
+                observer=metrics,
+                tracer=tracer,
             )
             if settings.metrics_port is not None:
                 watch_process(metrics, services, tracer)

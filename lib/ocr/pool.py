@@ -18,6 +18,7 @@ from lib.ocr.engine import OrientedReading
 from lib.ocr.page_errors import crashed, shutting_down, timed_out, too_long
 from lib.ocr.wire import Reply
 from lib.ocr.worker_process import WorkerDied, WorkerProcess
+from lib.processes.child import PoolStats
 
 _LOAD_TIMEOUT_S = 60.0
 _CLOSE_TIMEOUT_S = 5.0
@@ -41,24 +42,6 @@ class PoolLimits:
     pages_per_worker: int
     worker_bytes: int
     page_seconds: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class PoolStats:
-    """A moment of the pool, for health and metrics.
-
-    `loaded` workers can take a page, `busy` ones are reading; `recycled` counts planned
-    replacements and `restarts` those after a crash, a kill or a failed start. `resident`: bytes of
-    memory of each loaded worker when it last spoke.
-    """
-
-    workers: int
-    loaded: int
-    busy: int
-    waiting: int
-    recycled: int
-    restarts: int
-    resident: tuple[int, ...] = ()
 
 
 class Ticket:
@@ -181,6 +164,14 @@ class OcrPool:
                 lambda: self._loaded or self._failure or self._closed, deadline.remaining()
             )
             return self._loaded > 0
+
+    def wait_settled(self, deadline: Deadline) -> None:
+        """Wait until all workers are loaded, or one has failed to start."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._loaded == self.workers or self._failure or self._closed,
+                deadline.remaining(),
+            )
 
     def submit(self, image: PageImage, deadline: Deadline) -> Ticket:
         """Queue a page without waiting for it.

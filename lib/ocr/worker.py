@@ -10,12 +10,8 @@ import queue
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import BinaryIO
-
-import psutil
 
 from lib.domain.document import PageImage
 from lib.errors import Error, Kind
@@ -23,6 +19,7 @@ from lib.ocr.build import build_engine
 from lib.ocr.engine import OcrEngine
 from lib.ocr.engine_settings import EngineSettings
 from lib.ocr.wire import Reply, receive_image, send_reply
+from lib.processes.inside import place_of, resident_bytes
 
 
 def serve(load: Callable[[], OcrEngine]) -> None:
@@ -34,13 +31,13 @@ def serve(load: Callable[[], OcrEngine]) -> None:
     try:
         engine = load()
     except Error as error:
-        send_reply(replies, Reply(_resident(), error=error))
+        send_reply(replies, Reply(resident_bytes(), error=error))
         return
     except Exception as exc:  # noqa: BLE001 (whatever a library raises: the parent must hear of it)
         failure = Error("inference_unavailable", Kind.UNAVAILABLE, "The OCR engine cannot start.")
-        send_reply(replies, Reply(_resident(), error=failure, fault=_fault(exc)))
+        send_reply(replies, Reply(resident_bytes(), error=failure, fault=place_of(exc)))
         return
-    send_reply(replies, Reply(_resident(), engine=engine.name))
+    send_reply(replies, Reply(resident_bytes(), engine=engine.name))
     while True:
         send_reply(replies, _answer(engine, images.get()))
 
@@ -49,18 +46,11 @@ def _answer(engine: OcrEngine, image: PageImage) -> Reply:
     try:
         reading = engine.read(image)
     except Error as error:
-        return Reply(_resident(), error=error)
+        return Reply(resident_bytes(), error=error)
     except Exception as exc:  # noqa: BLE001 (one page's failure must not end the worker)
         failure = Error("internal_error", Kind.INTERNAL, "The OCR engine failed on this page.")
-        return Reply(_resident(), error=failure, fault=_fault(exc))
-    return Reply(_resident(), reading=reading)
-
-
-def _fault(exc: Exception) -> str:
-    """Type and place of an exception. Its text may quote the page."""
-    frames = traceback.extract_tb(exc.__traceback__)[-6:]
-    places = (f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
-    return f"{type(exc).__name__} at {' < '.join(places)}"
+        return Reply(resident_bytes(), error=failure, fault=place_of(exc))
+    return Reply(resident_bytes(), reading=reading)
 
 
 def _receive(images: queue.SimpleQueue[PageImage]) -> None:
@@ -77,10 +67,6 @@ def _private_stdout() -> BinaryIO:
     pipe = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return pipe
-
-
-def _resident() -> int:
-    return int(psutil.Process().memory_info().rss)
 
 
 def main() -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, cast
 
 from lib.domain.document import PageImage
 from lib.ocr.wire import Reply, receive_reply, send_image
+from lib.processes.child import ChildProcess
 
 try:
     import fcntl
@@ -21,24 +19,6 @@ try:
 except ImportError:  # Windows
     _CAN_WIDEN = False
 
-_INHERITED = (
-    "PATH",
-    "LD_LIBRARY_PATH",
-    "DYLD_LIBRARY_PATH",
-    "SYSTEMROOT",
-    "TEMP",
-    "TMP",
-    "TMPDIR",
-    "HOME",
-)
-"""What an interpreter needs of its parent's environment. The rest is kept from a process that reads
-hostile images: it may hold secrets."""
-
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""The pool uses the cores, one worker each; read when numpy and its like are imported."""
-
-_END_TIMEOUT_S = 5.0  # for the kernel to end a killed process
-
 _PIPE_BYTES = 1 << 20  # the most that Linux lets a pipe hold unless an operator says otherwise
 
 
@@ -46,7 +26,7 @@ class WorkerDied(Exception):
     """The process ended, or was killed, before it answered."""
 
 
-class WorkerProcess:
+class WorkerProcess(ChildProcess):
     """A child that reads one page at a time. `kill` may be called from any thread.
 
     The child ends by itself when its stdin closes, so none survives this process, however it dies.
@@ -55,26 +35,11 @@ class WorkerProcess:
     """
 
     def __init__(self, command: Sequence[str]) -> None:
-        # The command is this interpreter with our own module; nothing in it comes from a request.
-        self._child = subprocess.Popen(  # noqa: S603
-            list(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_environment(),
-            start_new_session=True,
-        )
-        self._ending = threading.Lock()
-        self._collected = False
+        super().__init__(command, subprocess.PIPE, subprocess.PIPE)
         self._overdue = False
         self._stdin = cast(BinaryIO, self._child.stdin)
         _widen(self._stdin)
         self._stdout = cast(BinaryIO, self._child.stdout)
-
-    @property
-    def pid(self) -> int:
-        """The child's process id."""
-        return self._child.pid
 
     @property
     def overdue(self) -> bool:
@@ -95,27 +60,16 @@ class WorkerProcess:
                 raise WorkerDied from gone
             return self._reply()
 
-    def kill(self) -> None:
-        """End the child at once; `read` in another thread then raises WorkerDied."""
-        with self._ending:
-            if not self._collected:  # else its id may be another's
-                self._kill_group()
-
     def close(self) -> int | None:
         """Kill the child, collect it and close the pipes.
 
         The exit status that it had (negative: the signal), None when it could not be collected.
         """
-        with self._ending:
-            if not self._collected:
-                self._kill_group()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._child.wait(_END_TIMEOUT_S)
-                self._collected = True
+        status = self.end()
         for pipe in (self._stdin, self._stdout):
             with contextlib.suppress(OSError):  # unsent bytes of a page nobody reads
                 pipe.close()
-        return self._child.returncode
+        return status
 
     @contextlib.contextmanager
     def _killed_after(self, seconds: float) -> Iterator[None]:
@@ -131,14 +85,6 @@ class WorkerProcess:
         self._overdue = True
         self.kill()
 
-    def _kill_group(self) -> None:
-        if not hasattr(os, "killpg"):  # Windows has no process groups of this kind
-            self._child.kill()
-            return
-        # PermissionError is macOS's word for a group of zombies.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._child.pid, signal.SIGKILL)
-
     def _reply(self) -> Reply:
         try:
             return receive_reply(self._stdout)
@@ -151,10 +97,3 @@ def _widen(pipe: BinaryIO) -> None:
     if _CAN_WIDEN:
         with contextlib.suppress(OSError):  # a user's pipes may hold so much together, not more
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-
-
-def _environment() -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    # The worker imports from where this process does, whether or not the package is installed.
-    python_path = os.pathsep.join(entry for entry in sys.path if entry)
-    return {**inherited, **_ONE_THREAD, "PYTHONPATH": python_path, "PYTHONUTF8": "1"}

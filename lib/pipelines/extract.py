@@ -11,12 +11,12 @@ from lib.domain.extraction import Extraction, Hints
 from lib.domain.source import DocumentLoader, EInvoice, OpenDocument
 from lib.domain.task import Task
 from lib.errors import Error, Kind
-from lib.kie.extractor import Extractor
 from lib.kie.models.sight import Asking, Sight
 from lib.loading.page_images import DocumentImages
 from lib.ocr.pages import OcrPool, read_pages
 from lib.pipelines.comparison import compared
 from lib.pipelines.field_reading import EINVOICE, ModelStation, read_fields, still_wanted
+from lib.pipelines.rules import Rules
 from lib.pipelines.stopwatch import Stopwatch
 from lib.pipelines.word_limit import within_limit
 from lib.post.finish import finish
@@ -26,12 +26,12 @@ from lib.post.finish import finish
 class Stations:
     """The implementations that were chosen at start-up.
 
-    `extractor` needs no model; `model` is asked besides it, where there is one.
+    `rules` need no model; `model` is asked besides them, where there is one.
     """
 
     loader: DocumentLoader
     ocr: OcrPool
-    extractor: Extractor
+    rules: Rules
     tasks: Mapping[str, Task]
     model: ModelStation | None = None
 
@@ -94,7 +94,7 @@ def extract(  # noqa: PLR0913 - the last four are what most callers leave out
         still_wanted(sight)
         # The pages beside an XML only confirm it: no model is asked for that.
         model = stations.model if exact is None else None
-        read = read_fields(stations.extractor, model, interpreted, task, hints, sight, watch)
+        read = read_fields(stations.rules, model, interpreted, task, hints, sight, watch)
         mime_type, page_count = document.mime_type, document.page_count
     if exact is not None:
         return compared(exact, read.task, read.reading, pages)

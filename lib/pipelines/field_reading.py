@@ -10,10 +10,10 @@ from lib.domain.document import Page
 from lib.domain.extraction import Hints, RawExtraction, Reading
 from lib.domain.task import Task
 from lib.errors import Error, Kind
-from lib.kie.extractor import Extractor
 from lib.kie.models.model_extractor import ModelExtractor, ModelReader, merged
 from lib.kie.models.sight import Sight
 from lib.pipelines.cascade import doubtful_fields, views_of
+from lib.pipelines.rules import Rules
 from lib.pipelines.stopwatch import Stopwatch
 from lib.post.finish import finish
 
@@ -72,7 +72,7 @@ class _Document:
 
 
 def read_fields(
-    extractor: Extractor,
+    by_rules: Rules,
     model: ModelStation | None,
     pages: Sequence[Page],
     task: Task,
@@ -80,29 +80,33 @@ def read_fields(
     sight: Sight,
     watch: Stopwatch,
 ) -> FieldsRead:
-    """The task's fields on pages that have been read; `extractor` is the one without a model.
+    """The task's fields on pages that have been read, by rules and the model, where there is one.
 
-    Raises `inference_unavailable`, `inference_timeout`, `inference_bad_output`, `Canceled`; of a
-    model that is away only where nothing may answer for it.
+    Raises `inference_unavailable`, `inference_timeout`, `inference_bad_output`, `Canceled`, and
+    what `by_rules` raises; of a model that is away only where nothing may answer for it.
     """
-    with watch.station("kie"):
-        rules = extractor.extract(pages, task, hints)
-    still_wanted(sight)
+    with by_rules.on(pages, task, hints, sight) as work:
+        with watch.station("kie"):
+            chosen = work.extract()
+            rules = work.found() if model is not None else None
+        still_wanted(sight)
+        if model is None or rules is None:
+            with watch.station("post"):
+                reading = work.finish()
+            return FieldsRead(chosen, reading, CPU, by_rules.name)
     deadline = sight.deadline
-    document = _Document(pages, rules.task or task, hints, rules, watch)
-    if model is None:
-        return FieldsRead(document.task, document.finish(rules), CPU, extractor.name)
+    document = _Document(pages, chosen, hints, rules, watch)
     if model.falls_back:
         sight = replace(sight, deadline=_with_time_left(sight.deadline))
     try:
-        return _with_model(document, model, model.reader.looking_at(sight), extractor.name)
+        return _with_model(document, model, model.reader.looking_at(sight), by_rules.name)
     except Error as error:
         if not model.falls_back or error.code not in _AWAY or deadline.passed:
             raise
         reason = error.details.get("reason", "no reason given")
         warning = f"{FALLBACK}{error.code}: the model could not be asked ({reason})"
         reading = document.finish(rules)
-        return FieldsRead(document.task, reading, CPU, extractor.name, (warning,))
+        return FieldsRead(chosen, reading, CPU, by_rules.name, (warning,))
 
 
 def _with_model(

@@ -188,6 +188,6 @@ def fake_reader(pipeline: Pipeline, loader: ProcessLoader | None = None) -> Read
     class _Named:
         name = engine_name = "fake"
 
-    stations = Stations(loader=loader, ocr=_Named(), extractor=_Named(), tasks=TASKS)  # type: ignore[arg-type]
+    stations = Stations(loader=loader, ocr=_Named(), rules=_Named(), tasks=TASKS)  # type: ignore[arg-type]
     close = loader.close if loader is not None else lambda: None
     return Reader(stations, is_ready=lambda: True, close=close, extract=pipeline)

@@ -34,6 +34,7 @@ from lib.kie.models.model_extractor import ModelReader
 from lib.loading.loader import ProcessLoader
 from lib.pipelines.extract import Stations
 from lib.pipelines.field_reading import ModelStation
+from lib.pipelines.rules import RulesHere
 from lib.pipelines.tasks import load_tasks
 
 INVOICE = (ROOT / "samples" / "invoice_digital.pdf").read_bytes()
@@ -81,7 +82,7 @@ class ModelPlace:
         model = ModelStation(
             "mock", ModelReader(CARDS, client, self._model, RULES), **self._station
         )
-        stations = Stations(self._loader, None, RULES, TASKS, model)  # type: ignore[arg-type]
+        stations = Stations(self._loader, None, RulesHere(RULES), TASKS, model)  # type: ignore[arg-type]
         return Reader(stations, lambda: serves(client, self._model), client.close)
 
     def headers(self, role: Role) -> dict[str, str]:

@@ -31,6 +31,7 @@ from lib.kie.models.card_files import ModelCards
 from lib.kie.models.model_extractor import ModelReader
 from lib.pipelines.extract import Stations
 from lib.pipelines.field_reading import ModelStation
+from lib.pipelines.rules import RulesHere
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(300)]
 
@@ -78,7 +79,8 @@ def _reader(client: BlockingInferenceClient) -> Reader:
     model = ModelStation(
         "vllm", ModelReader(ModelCards(cards, shipped.prompts), client, MODEL, rules)
     )
-    stations = Stations(OnePageLoader(), None, rules, {TOTAL.id: TOTAL}, model)  # type: ignore[arg-type]
+    by_rules = RulesHere(rules)
+    stations = Stations(OnePageLoader(), None, by_rules, {TOTAL.id: TOTAL}, model)  # type: ignore[arg-type]
     return Reader(stations, lambda: True, client.close)
 
 

@@ -33,6 +33,7 @@ from lib.kie.models.card_files import load_cards
 from lib.kie.models.model_extractor import ModelReader
 from lib.pipelines.extract import Stations
 from lib.pipelines.field_reading import ModelStation
+from lib.pipelines.rules import RulesHere
 from lib.pipelines.tasks import load_tasks
 
 # Nothing here may hang: the bound is pytest's, well above what a request is allowed to take.
@@ -84,7 +85,7 @@ class Service:
 
     def _reader(self, settings: Settings) -> Reader:
         model = ModelStation("vllm", ModelReader(CARDS, self.inference, "mock-chat", RULES))
-        stations = Stations(OnePageLoader(), None, RULES, TASKS, model)  # type: ignore[arg-type]
+        stations = Stations(OnePageLoader(), None, RulesHere(RULES), TASKS, model)  # type: ignore[arg-type]
         return Reader(stations, lambda: True, self.inference.close)
 
 

@@ -32,6 +32,7 @@ from lib.kie.models.model_extractor import ModelReader
 from lib.kie.models.sight import Sight
 from lib.pipelines.cascade import doubtful_fields, views_of
 from lib.pipelines.field_reading import FieldsRead, ModelStation, read_fields
+from lib.pipelines.rules import RulesHere
 from lib.pipelines.stopwatch import Stopwatch
 from lib.pipelines.tasks import load_tasks
 from lib.post.finish import finish
@@ -106,7 +107,9 @@ def read(
     station = ModelStation(
         "vllm", ModelReader(shipped_cards(), client, "qwen3-vl-8b", rules), below, falls_back
     )
-    return read_fields(rules, station, [PAGE], RECEIPT, HINTS, seen or sight(), Stopwatch())
+    return read_fields(
+        RulesHere(rules), station, [PAGE], RECEIPT, HINTS, seen or sight(), Stopwatch()
+    )
 
 
 def test_nothing_is_asked_about_what_is_sure() -> None:

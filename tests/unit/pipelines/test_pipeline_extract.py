@@ -16,6 +16,7 @@ from lib.domain.source import EInvoice, SourcePage, TextLayer
 from lib.domain.task import DocumentType
 from lib.errors import Error
 from lib.pipelines.extract import Stations, extract, select_pages
+from lib.pipelines.rules import RulesHere
 from lib.pipelines.stopwatch import Stopwatch
 from lib.pipelines.tasks import load_tasks
 
@@ -95,7 +96,7 @@ def raw(document_type: DocumentType, source: Source = Source.TEXT_LAYER) -> RawE
 
 def stations(document: Opened, found: Found) -> Stations:
     # The text layer is trusted on every page, so that no engine is asked.
-    return Stations(Loader(document), None, found, TASKS)  # type: ignore[arg-type]
+    return Stations(Loader(document), None, RulesHere(found), TASKS)  # type: ignore[arg-type]
 
 
 def test_only_the_chosen_pages_are_read_and_the_document_is_closed() -> None:

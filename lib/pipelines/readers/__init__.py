@@ -1,0 +1,1 @@
+"""Field readers: processes beside the server's that read fields by rules, and can be killed."""

@@ -1,0 +1,111 @@
+"""One field reader as its parent sees it: start it, ask it, kill it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from lib.domain.vendors import VendorBook
+from lib.pipelines.readers.document_json import book_to_json
+from lib.pipelines.readers.wire import LENGTH, LONGEST, Reply, framed, reply_from_json, unframed
+from lib.processes.child import ChildProcess
+
+BOOKS = 8
+"""Vendor books that a reader keeps: those of the keys that came last."""
+
+_PIECE = 1 << 20
+
+
+class ReaderDied(Exception):
+    """The reader ended, or said what makes no sense, before it answered."""
+
+
+class ReaderLate(Exception):
+    """The reader did not answer in the time that it had."""
+
+
+class ReaderProcess(ChildProcess):
+    """A child that reads one document at a time.
+
+    It ends by itself when the socket between them closes; on Linux the kernel ends it with the
+    thread that started it, also while it is busy.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._socket, theirs = socket.socketpair()
+        try:
+            with theirs:
+                super().__init__(command, theirs.fileno(), subprocess.DEVNULL)
+        except OSError:
+            self._socket.close()
+            raise
+        self.resident = 0
+        self.documents = 0
+        self._books: dict[int, VendorBook] = {}
+        self._next_book = 1
+
+    def wait_ready(self, tasks: list[Any], timeout: float) -> Reply:
+        """Tell it the tasks; its first word. Raises as `ask`."""
+        return self.ask(tasks, timeout)
+
+    def ask(self, message: Any, seconds: float) -> Reply:
+        """Its reply. Raises `ReaderDied`, and `ReaderLate` after so many seconds: kill it then.
+
+        Raises TypeError, having said nothing, for text that is not Unicode.
+        """
+        body = framed(message)
+        end = time.monotonic() + seconds
+        try:
+            self._wait_until(end)
+            self._socket.sendall(body)
+            reply = reply_from_json(unframed(self._received(end)))
+        except TimeoutError as late:
+            raise ReaderLate from late
+        except (EOFError, OSError, ValueError) as gone:
+            raise ReaderDied from gone
+        self.resident = reply.resident
+        return reply
+
+    def book(self, book: VendorBook) -> list[Any]:
+        """A message's part for these vendors: a number, and the book where it is not known yet."""
+        if not book.vendors:
+            return [0, None]
+        for number, known in self._books.items():
+            if known is book:
+                return [number, None]
+        number, self._next_book = self._next_book, self._next_book + 1
+        self._books[number] = book
+        if len(self._books) > BOOKS:
+            del self._books[next(iter(self._books))]
+        return [number, book_to_json(book)]
+
+    def close(self) -> int | None:
+        """Kill the child, collect it and close the socket; its exit status as `end` gives it."""
+        status = self.end()
+        self._socket.close()
+        return status
+
+    def _received(self, end: float) -> bytearray:
+        (length,) = LENGTH.unpack(self._exactly(LENGTH.size, end))
+        if length > LONGEST:
+            raise ValueError("reply too long")
+        return self._exactly(length, end)
+
+    def _exactly(self, size: int, end: float) -> bytearray:
+        data = bytearray()
+        while len(data) < size:
+            self._wait_until(end)
+            piece = self._socket.recv(min(size - len(data), _PIECE))
+            if not piece:
+                raise EOFError
+            data += piece
+        return data
+
+    def _wait_until(self, end: float) -> None:
+        left = end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left)

@@ -1,0 +1,1 @@
+"""Child processes that work for this one: started clean, killed whole, never left behind."""
