@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlsplit
 
 from apps.api_cpu.auth.endpoints import AccessLimits
@@ -25,6 +26,7 @@ def watch_process(metrics: Metrics, services: Services, tracer: Tracer) -> None:
     """What the server and a worker have in common."""
     _watch_jobs(metrics, services)
     _watch_engine(metrics, services.reader)
+    _watch_field_readers(metrics, services.reader)
     _watch_upstreams(metrics, services.reader)
     store = services.store
     watch, count = metrics.watch, metrics.count
@@ -115,26 +117,36 @@ def _watch_jobs(metrics: Metrics, services: Services) -> None:
     )
 
 
+def _look_at(
+    pool: Callable[[], PoolStats | None], read: Callable[[PoolStats], float | Labelled]
+) -> Callable[[], float | Labelled | None]:
+    def look() -> float | Labelled | None:
+        stats = pool()
+        return None if stats is None else read(stats)
+
+    return look
+
+
+def _states(stats: PoolStats) -> Labelled:
+    return {
+        ("busy",): stats.busy,
+        ("idle",): stats.loaded - stats.busy,
+        ("starting",): stats.workers - stats.loaded,
+    }
+
+
+def _memory(stats: PoolStats) -> Labelled:
+    return {(str(number),): size for number, size in enumerate(stats.resident)}
+
+
 def _watch_engine(metrics: Metrics, reader: Reader) -> None:
-    def of(read: Callable[[PoolStats], float | Labelled]) -> Callable[[], float | Labelled | None]:
-        def look() -> float | Labelled | None:
-            stats = reader.workers()
-            return None if stats is None else read(stats)
-
-        return look
-
+    of = partial(_look_at, reader.workers)
     watch, count = metrics.watch, metrics.count
-    watch(
-        "engine_workers",
-        "OCR worker processes.",
-        of(lambda s: {("busy",): s.busy, ("idle",): s.loaded - s.busy,
-                      ("starting",): s.workers - s.loaded}),
-        ["state"],
-    )  # fmt: skip
+    watch("engine_workers", "OCR worker processes.", of(_states), ["state"])
     watch(
         "engine_worker_memory_bytes",
         "Resident memory of each OCR worker when it last read a page.",
-        of(lambda s: {(str(i),): size for i, size in enumerate(s.resident)}),
+        of(_memory),
         ["worker"],
     )
     watch("engine_pages_waiting", "Pages that wait for an OCR worker.", of(lambda s: s.waiting))
@@ -146,6 +158,30 @@ def _watch_engine(metrics: Metrics, reader: Reader) -> None:
     count(
         "engine_workers_recycled",
         "OCR workers replaced as planned, by pages or memory.",
+        of(lambda s: s.recycled),
+    )
+
+
+def _watch_field_readers(metrics: Metrics, reader: Reader) -> None:
+    of = partial(_look_at, reader.field_readers)
+    watch, count = metrics.watch, metrics.count
+    watch("field_readers", "Processes that find fields.", of(_states), ["state"])
+    watch(
+        "field_reader_memory_bytes",
+        "Resident memory of each field reader when it last read a document.",
+        of(_memory),
+        ["worker"],
+    )
+    waiting = "Documents that wait for a field reader."
+    watch("field_readers_awaited", waiting, of(lambda s: s.waiting))
+    count(
+        "field_reader_restarts",
+        "Field readers replaced after a crash, a kill or a failed start.",
+        of(lambda s: s.restarts),
+    )
+    count(
+        "field_readers_recycled",
+        "Field readers replaced as planned, by documents or memory.",
         of(lambda s: s.recycled),
     )
 

@@ -1,0 +1,67 @@
+"""Field readers beside a server and a worker: killed, stopped, and gone with their process."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+import httpx
+import psutil
+import pytest
+from server_process import ROOT, ServerProcess, eventually
+
+pytestmark = pytest.mark.slow
+Start = Callable[..., ServerProcess]
+INVOICE = ROOT / "samples" / "invoice_digital.pdf"
+SETTINGS = {"FIELD_READERS": "1", "FIELDS_TIMEOUT_S": "10", "OCR_WORKERS": "1"}
+
+
+def _send(server: ServerProcess) -> httpx.Response:
+    return server.client.post("/v1/extract", files={"file": INVOICE.read_bytes()})
+
+
+def _shown(server: ServerProcess, line: str) -> bool:
+    return line in server.client.get("/metrics").text.splitlines()
+
+
+def _reader(server: ServerProcess) -> psutil.Process:
+    """The only one, once it has nothing to do."""
+    eventually(lambda: _shown(server, 'ocr_field_readers{state="idle"} 1.0'), "a field reader")
+    (reader,) = (
+        child
+        for child in psutil.Process(server.process.pid).children()
+        if "lib.pipelines.readers.program" in child.cmdline()
+    )
+    return reader
+
+
+def test_readers_that_are_killed_and_stopped_cost_a_document_at_most(start: Start) -> None:
+    server = start(**SETTINGS)
+    server.wait_ready()
+    first = _reader(server)
+    before = _send(server).json()
+    first.kill()
+    after = _send(server).json()
+    assert after["result"] == before["result"]
+    assert after["fields"] == before["fields"]
+    second = _reader(server)
+    assert second.pid != first.pid
+    second.send_signal(signal.SIGSTOP)
+    failed = _send(server)
+    assert failed.status_code == 422, failed.text
+    error = failed.json()["error"]
+    assert error["code"] == "unreadable_document"
+    assert error["details"]["reason"] == "timeout"
+    kept = server.client.get("/v1/artifacts", params={"ref": error["details"]["artifact_rel"]})
+    assert kept.json()["error"]["code"] == "unreadable_document"
+    assert _send(server).json()["result"] == before["result"]
+    third = _reader(server)
+    server.stop()
+    assert not third.is_running()
+
+
+def test_a_server_without_readers_reads_by_itself(start: Start) -> None:
+    server = start(**SETTINGS | {"FIELD_READERS": "0"})
+    server.wait_ready()
+    assert _send(server).status_code == 200
+    assert "ocr_field_readers{" not in server.client.get("/metrics").text
