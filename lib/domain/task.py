@@ -71,6 +71,10 @@ class Task:
     fields: tuple[FieldSpec, ...]
     choices: tuple[Task, ...] = ()
 
+    def __hash__(self) -> int:
+        """Of the id alone: all of it is long, and is hashed for every document."""
+        return hash(self.id)
+
     def field(self, name: str) -> FieldSpec | None:
         """The field of that name, or None."""
         return next((spec for spec in self.fields if spec.name == name), None)

@@ -58,8 +58,13 @@ def announces_much(request: Request) -> bool:
     """Whether its body is worth a refusal before it has come; a small one is here already, and
     names an id that the refusal should have.
     """
+    return announces_more_than(_SMALL_BODY, request)
+
+
+def announces_more_than(size: int, request: Request) -> bool:
+    """Whether its body may have more bytes, as far as its head says."""
     length = request.headers.get("content-length", "")
-    return not length.isdigit() or int(length[:20]) > _SMALL_BODY
+    return not length.isdigit() or int(length[:20]) > size
 
 
 async def receive(request: Request, limit: int, deadline: Deadline) -> Received:

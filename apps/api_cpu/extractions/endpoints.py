@@ -14,7 +14,7 @@ from apps.api_cpu.artifacts.store import extract_key
 from apps.api_cpu.auth.endpoints import ExtractCaller
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.extractions.admission import Admission, Admitted, timed_out
-from apps.api_cpu.extractions.body import receive
+from apps.api_cpu.extractions.body import announces_more_than, receive
 from apps.api_cpu.extractions.departure import told_of_departure
 from apps.api_cpu.extractions.draft import Draft
 from apps.api_cpu.extractions.prefer import Preference, preference_of
@@ -43,6 +43,9 @@ router = APIRouter(tags=["extractions"])
 
 # Stations notice a passed deadline themselves and say more about it; this is for when they do not.
 _GRACE_S = 1.0
+
+# Bytes of a body that take less time to understand than a thread takes to begin.
+_SOON_UNDERSTOOD = 512 * 1024
 
 _REF = "#/components/schemas/"
 REQUEST_BODY = {
@@ -183,13 +186,13 @@ async def _received(
     """The order that the body is."""
     prefers = preference_of(request)
     promises: Promises = request.app.state.promises
+    understand = partial(service.understand, draft, later=prefers.respond_async)
+    arrived = receive(request, request.app.state.body_limit, deadline)
     # The body is not given a name here: it need not stay in memory while its document is read.
-    order = await run_in_threadpool(
-        service.understand,
-        draft,
-        await receive(request, request.app.state.body_limit, deadline),
-        later=prefers.respond_async,
-    )
+    if announces_more_than(_SOON_UNDERSTOOD, request):
+        order = await run_in_threadpool(understand, await arrived)
+    else:
+        order = understand(await arrived)
     await attempt.names(draft.request_id)
     if attempt.follows_dead:
         await run_in_threadpool(service.release, draft.request_id, draft.caller)

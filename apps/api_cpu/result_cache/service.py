@@ -16,7 +16,7 @@ from typing import Any
 from apps.api_cpu import logs
 from apps.api_cpu.artifacts.store import ArtifactStore
 from apps.api_cpu.result_cache.store import CachedAnswer, CachedAnswerIndex
-from apps.api_cpu.wire import dump, load_stored
+from apps.api_cpu.wire import dump, load_with_exact
 from lib.errors import Error
 
 
@@ -95,7 +95,7 @@ class ResultCache:
             found = self._index.find(key, self._clock() - self._limits.lifetime_s)
             if found is None:
                 return None
-            artifact: dict[str, Any] = load_stored(self._store.get(found.artifact_rel))
+            artifact = load_with_exact(self._store.get(found.artifact_rel), "response")
         except ValueError:
             return None
         except Error as error:

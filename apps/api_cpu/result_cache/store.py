@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, Engine, delete, func, select
+from sqlalchemy import ColumnElement, Engine, bindparam, delete, func, select
 
 from apps.api_cpu.db.engine import reading, upsert, writing
 from apps.api_cpu.db.tables import cached_answers, erasures
@@ -25,6 +25,18 @@ class CachedAnswer:
 
 
 _COLUMNS = [cached_answers.c[name] for name in CachedAnswer.__dataclass_fields__]
+# Made once: to make it takes longer than to execute it.
+_FIND = (
+    select(*_COLUMNS)
+    .join_from(
+        cached_answers,
+        erasures,
+        cached_answers.c.request_id == erasures.c.request_id,
+        isouter=True,
+    )
+    .where(cached_answers.c.cache_key == bindparam("cache_key"))
+    .where(cached_answers.c.created_at >= bindparam("since"), erasures.c.request_id.is_(None))
+)
 
 
 class CachedAnswerIndex:
@@ -36,19 +48,8 @@ class CachedAnswerIndex:
 
     def find(self, cache_key: str, since: float) -> CachedAnswer | None:
         """The answer to a question that was given since then and has not been erased."""
-        query = (
-            select(*_COLUMNS)
-            .join_from(
-                cached_answers,
-                erasures,
-                cached_answers.c.request_id == erasures.c.request_id,
-                isouter=True,
-            )
-            .where(cached_answers.c.cache_key == cache_key, cached_answers.c.created_at >= since)
-            .where(erasures.c.request_id.is_(None))
-        )
         with reading(self._engine) as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(_FIND, {"cache_key": cache_key, "since": since}).first()
         return None if row is None else CachedAnswer(*row)
 
     def keep(self, answer: CachedAnswer) -> None:

@@ -15,6 +15,7 @@ from apps.api_cpu.wire import (
     load_stored,
     load_untrusted,
     load_untrusted_exact,
+    load_with_exact,
     timestamp,
 )
 from lib.errors import Error
@@ -36,7 +37,36 @@ def test_no_exponents(number: str, text: bytes) -> None:
     assert dump(Decimal(number)) == text
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity"])
+@given(st.decimals(-(10**40), 10**40))
+def test_any_number_is_written_out(number: Decimal) -> None:
+    assert dump(number).decode() == f"{number:f}"
+
+
+@given(
+    st.decimals(allow_nan=False, allow_infinity=False, places=2),
+    st.lists(st.floats(0.001, 1).map(lambda x: round(x, 5))),
+    st.text() | st.just('{"response":1}'),
+)
+def test_what_is_loaded_to_be_said_again_is_written_as_it_was(
+    amount: Decimal, polygon: list[float], text: str
+) -> None:
+    written = dump({
+        "text": text, "response": {"total": amount, "again": {"response": polygon}},
+        "ocr_words": [{"text": text, "polygon": polygon}],
+    })  # fmt: skip
+    loaded = load_with_exact(written, "response")
+    assert loaded["response"]["total"] == amount
+    assert loaded["ocr_words"] == [{"text": text, "polygon": polygon}]
+    assert dump(loaded) == written
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b'{"response":', b'{"text":"response:"}', b"\xff"])
+def test_what_is_no_artifact_is_not_loaded(data: bytes) -> None:
+    with pytest.raises(ValueError):
+        load_with_exact(data, "response")
+
+
+@pytest.mark.parametrize("number", ["NaN", "sNaN", "NaN123", "Infinity", "-Infinity"])
 def test_numbers_without_a_value_are_refused(number: str) -> None:
     with pytest.raises(TypeError):
         dump({"amount": Decimal(number)})
