@@ -1,4 +1,9 @@
-"""How much of a document is interpreted: KIE and post run unwatched, so their work is bounded."""
+"""How much of a document is interpreted: KIE and post run unwatched, so their work is bounded.
+
+They take about 0.15 s for 1,000 words, however many there are and whatever they are
+(`scripts/bench_load.py growth`). So the bound is no matter of growth, but of how long nobody can
+stop them, and of what few pages may cost that are crammed with words to that end.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +12,25 @@ from dataclasses import replace
 
 from lib.domain.document import Line, Page, Word
 
-MOST_WORDS = 30_000
-"""Fifty full pages; a longer document is read at both ends, where letterheads and sums stand."""
+MOST_WORDS = 240_000
+"""More is not interpreted, however many pages it has: half a minute's work."""
+
+ALWAYS_READ, FULL_PAGE = 30_000, 600
+"""Words that any document may have, however few its pages, and those of a page that is full."""
 
 _LETTERS = 10  # a word counts once for each ten letters begun: length costs time as well
 
 
 def within_limit(
-    pages: Sequence[Page], most: int = MOST_WORDS
+    pages: Sequence[Page], most: int | None = None
 ) -> tuple[tuple[Page, ...], tuple[str, ...]]:
     """The pages with at most `most` words, and the warning `too_many_words` where some were cut.
 
-    The first and the last words of the document are kept, half of the limit each; pages stay, with
-    fewer lines or none.
+    The first and the last words of the document are kept, half of the limit each, since letterheads
+    and sums stand there; pages stay, with fewer lines or none. `most` depends on the pages unless
+    it is given: `most_words`.
     """
+    most = most_words(len(pages)) if most is None else most
     total = sum(_weight(word) for page in pages for word in page.words)
     if total <= most:
         return tuple(pages), ()
@@ -40,6 +50,11 @@ def within_limit(
         kept_pages.append(replace(page, lines=tuple(lines)))
     warning = f"too_many_words: only the first and last {most // 2} words were interpreted"
     return tuple(kept_pages), (warning,)
+
+
+def most_words(pages: int) -> int:
+    """How many words of a document of so many pages are interpreted."""
+    return min(MOST_WORDS, max(ALWAYS_READ, FULL_PAGE * pages))
 
 
 def _weight(word: Word) -> int:

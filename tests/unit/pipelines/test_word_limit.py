@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lib.domain.document import Line, Page, PageSource, Word
 from lib.domain.geometry import Polygon
-from lib.pipelines.word_limit import within_limit
+from lib.pipelines.word_limit import MOST_WORDS, most_words, within_limit
 
 PLACE = Polygon.from_box(0.1, 0.1, 0.2, 0.2)
 
@@ -17,6 +17,22 @@ def page(number: int, *lines: str) -> Page:
 def test_a_document_within_the_limit_is_handed_on_as_it_is() -> None:
     pages = (page(1, "a b", "c"), page(2, "d"))
     assert within_limit(pages, 4) == (pages, ())
+
+
+def test_full_pages_are_read_as_many_as_there_are_up_to_a_bound() -> None:
+    assert [most_words(pages) for pages in (1, 50, 51, 200, 400, 2000)] == [
+        30_000, 30_000, 30_600, 120_000, MOST_WORDS, MOST_WORDS,
+    ]  # fmt: skip
+
+
+def test_pages_of_an_invoice_stay_where_as_many_words_on_few_pages_would_not() -> None:
+    lines = ["4711 part of no kind 2 10.00 20.00"] * 40
+    spread = tuple(page(number, *lines) for number in range(1, 121))
+    assert within_limit(spread) == (spread, ())
+    crammed = (page(1, *lines * 60), page(2, *lines * 60))
+    kept, warnings = within_limit(crammed)
+    assert sum(len(found.words) for found in kept) == 30_000
+    assert warnings
 
 
 def test_the_middle_of_a_long_document_is_left_out_and_said_so() -> None:
