@@ -243,6 +243,8 @@ def _block_above(reading: Reading, cell: Cell, taken: set[int]) -> AddressBlock 
 def _value(reading: Reading, cell: Cell) -> Span:
     """What stands in a cell behind its opening labels."""
     start = max((label.span.end for label in reading.labels.opening(cell)), default=0)
+    if not start and "party_address" in reading.labels.leading_cues(cell):
+        start = cell.text.find(":") + 1
     return Span(cell, start, len(cell.text)).stripped()
 
 

@@ -105,9 +105,17 @@ def is_street_line(reading: Reading, span: Span) -> bool:
     mentions = [m for m in reading.mentions.labels(cell) if span.start <= m.span.start < span.end]
     if any("legal_form" in m.match.cues for m in mentions):
         return False
-    if any("street" in m.match.cues for m in mentions):
+    if any("street" in m.match.cues and not _is_title(m.span) for m in mentions):
         return True
     return bool(_HOUSE.search(span.text)) and any(c.isalpha() for c in span.text)
+
+
+def _is_title(word: Span) -> bool:
+    """Whether "Dr." or "St." stands before a name, as drives and streets do not."""
+    digits = any(c.isdigit() for c in word.cell.text)
+    return (
+        len(word.text) <= len("dr") and not digits and word.end < len(word.cell.text.rstrip(" ."))
+    )
 
 
 def is_country(reading: Reading, cell: Cell) -> bool:
@@ -152,4 +160,6 @@ def without_label(reading: Reading, cell: Cell) -> Span:
         start = len(cell.text)  # "Client / Company": another word for the same
     if not start and (word := _WORD_BEFORE.match(cell.text)):
         start = word.end()
+    elif "party_address" in reading.labels.leading_cues(cell) and ":" in cell.text[start:]:
+        start = cell.text.index(":", start) + 1
     return Span(cell, start, len(cell.text)).stripped()

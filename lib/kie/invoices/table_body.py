@@ -17,6 +17,7 @@ _STOP_FIELDS = frozenset({"subtotal", "tax_total", "total", "amount_due", "amoun
 _EXTRAS = frozenset({"shipping", "discount_total"})  # where they have no quantity and no price
 _FACTORS = frozenset({"quantity", "unit_price"})
 _STOP_CUES = frozenset({"tax_summary"})
+_SUM_WORDS = 3  # of a cell that names a part of the sum
 _SKIP_CUES = frozenset({"carried_forward", "page"})
 _TIE = 0.1
 _NEAR = 2.5  # letter heights between an item's amount and its other numbers
@@ -148,6 +149,8 @@ def _ends_table(row: Row, placed: Sequence[Piece], labels: Labels) -> bool:
     columns = {piece.column for piece in placed if any(c.isdigit() for c in piece.span.text)}
     if columns >= _FACTORS:
         return False
+    if columns <= {"amount"} and any(_ends_with_sum(cell, labels) for cell in row.cells):
+        return True
     stops = _STOP_FIELDS if columns & _FACTORS else _STOP_FIELDS | _EXTRAS
     for cell in row.cells:
         if labels.leading_cues(cell) & _STOP_CUES:
@@ -159,6 +162,14 @@ def _ends_table(row: Row, placed: Sequence[Piece], labels: Labels) -> bool:
             if letters <= 12:
                 return True
     return False
+
+
+def _ends_with_sum(cell: Cell, labels: Labels) -> bool:
+    """Whether two words or three end with one for a sum: "PARTS TOTAL"."""
+    return len(cell.line.words) <= _SUM_WORDS and any(
+        label.field == "total" and not cell.text[label.span.end :].strip(" .:")
+        for label in labels.in_cell(cell)
+    )
 
 
 def split_cell(cell: Cell, columns: Sequence[Column], mentions: Mentions) -> Iterator[Piece]:

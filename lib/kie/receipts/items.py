@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from lib.domain.extraction import Candidate
@@ -80,7 +80,7 @@ def _region(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> list[Row]:
             continue
         roles = {a.head for a in money if leads_its_row(a)}
         counts_all = any(is_count_of_all(a) for a in money)
-        if start is not None and (counts_all or roles & (_END_ROLES | _TAX_ROLES)):
+        if start is not None and (counts_all or _ends_items(mentions, row, roles, by_row)):
             end = row.index
             break
         if start is None:
@@ -96,6 +96,24 @@ def _region(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> list[Row]:
     if (heading is None or start > heading + 1) and not _text_follows(mentions, rows[start:end]):
         start = _with_text_above(mentions, start)
     return list(rows[start:end])
+
+
+def _ends_items(
+    mentions: Mentions,
+    row: Row,
+    roles: Set[Role | None],
+    by_row: Mapping[int, Sequence[LabelledAmount]],
+) -> bool:
+    """Whether a row begins the sums; a cover charge that other items follow does not."""
+    if not roles & (_END_ROLES | _TAX_ROLES):
+        return False
+    if roles != {Role.SERVICE}:
+        return True
+    for other in mentions.layout.rows[row.index + 1 :]:
+        money = [a for a in by_row.get(other.index, ()) if mentions.is_price(a.mention)]
+        if money:
+            return any(a.head for a in money)
+    return True
 
 
 def _only_counts(mentions: Mentions, row: Row) -> bool:

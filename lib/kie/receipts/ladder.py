@@ -53,11 +53,15 @@ class Ladder:
 
     @property
     def roles(self) -> tuple[Role | None, ...]:
-        """What each step is by its label; one without is the tax where no other step is."""
+        """What each step is by its label; one without is the tax where no other step is.
+
+        Not where the first amount is only another price: then the steps are prices as well.
+        """
         heads = [step.head for _, step in self.steps]
         if self.labels_are_low:
             heads = [*heads[1:], self.last.head]
-        if Role.TAX not in heads and heads.count(None) == 1:
+        is_sum = self.first.head is not None or self.sums_up or self.labels_are_low
+        if is_sum and Role.TAX not in heads and heads.count(None) == 1:
             heads[heads.index(None)] = Role.TAX
         return tuple(head if head in _STEPS else None for head in heads)
 

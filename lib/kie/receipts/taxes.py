@@ -216,12 +216,13 @@ def _column_kind(match: LabelMatch) -> str | None:
 
 
 def _whole_table_line(row: Row, money: Sequence[AmountMention]) -> TaxLine | None:
-    """A row of rate, base, tax and their sum in any order, where the rate has no sign: "12,00"."""
-    if len(money) != 4:
+    """A row of rate, base, tax and perhaps their sum in any order, where the rate has no sign."""
+    if len(money) not in (3, 4):
         return None
-    for rate, base, tax, gross in permutations(money):
-        adds_up = base.value + tax.value == gross.value and 0 < tax.value < base.value
-        if adds_up and rate.value < _HIGHEST_RATE and _is_share(rate, base, tax):
+    for rate, base, tax, *gross in permutations(money):
+        adds_up = all(base.value + tax.value == amount.value for amount in gross)
+        whole = rate.value == round(rate.value * 2) / 2 and 0 < rate.value < _HIGHEST_RATE
+        if adds_up and whole and 0 < tax.value < base.value and _is_share(rate, base, tax):
             return TaxLine(row, rate.span, base, tax)
     return None
 
