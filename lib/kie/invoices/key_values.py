@@ -156,7 +156,9 @@ def _end_of_label(mentions: Mentions, cell: Cell, start: int, end: int) -> int:
         (
             label.span.end + 1
             for label in mentions.labels(cell)
-            if label.match.fields and label.span.start < start < label.span.end < end
+            if label.match.fields
+            and label.span.start < start < label.span.end < end
+            and cell.text[label.span.end] == " "
         ),
         default=0,
     )
