@@ -1,5 +1,6 @@
 """What holds for every test: property tests have no clock; in CI the same examples each."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -24,6 +25,17 @@ settings.load_profile("ci" if os.environ.get("CI") else "everyday")
 _SLOW_TIMEOUT_S = 480
 # `make test` hands out whole files in this order, so that no process ends alone with a long one.
 _FIRST = ("e2e", "faults", "contract")
+
+
+# Nothing of what is imported and collected is garbage: to look for some in it takes a sixth of the
+# collection, and in what is left of it a part of every test.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on what tests leave behind is looked for, and nothing else."""
+    gc.enable()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

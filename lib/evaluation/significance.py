@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.special import bdtr
 
 from lib.evaluation.tally import Tally
 
@@ -49,10 +49,10 @@ def mcnemar(only_a: int, only_b: int) -> float:
     """Exact two-sided p of the documents that only one of two readers got right.
 
     McNemar, "Note on the sampling error of the difference between correlated proportions",
-    Psychometrika 1947; the exact form: under no difference `only_a` is binomial with 1/2.
+    Psychometrika 1947; the exact form: under no difference `only_a` is binomial with 1/2, and as
+    far from the middle on either side. Not `scipy.stats`, which takes a second to import.
     """
-    changed = only_a + only_b
-    return float(binomtest(only_a, changed).pvalue) if changed else 1.0
+    return min(1.0, 2.0 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)))
 
 
 def f1_difference(a: Sequence[Tally], b: Sequence[Tally], seed: int = 1) -> Difference | None:

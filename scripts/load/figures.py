@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import bootstrap, theilslopes
 
 _RESAMPLES = 2000
 _CURVE = (*range(99), *(99 + step / 10 for step in range(11)))
@@ -41,6 +40,9 @@ def difference(
     Hinkley 1997, section 3.8).
     """
 
+    # Imported here, as below: it takes a second, which who only wants quantiles does not wait for.
+    from scipy.stats import bootstrap  # noqa: PLC0415
+
     def statistic(chosen: NDArray[np.int64]) -> float:
         one = np.concatenate([ours[block] for block in chosen])
         other = np.concatenate([theirs[block] for block in chosen])
@@ -68,6 +70,8 @@ def slope(documents: Sequence[int], megabytes: Sequence[float]) -> dict[str, flo
     """Megabytes for each 1,000 documents with their 95 % interval, by Theil and Sen's estimator:
     the median of the slopes between all pairs, which a worker's replacement does not move.
     """
+    from scipy.stats import theilslopes  # noqa: PLC0415
+
     value, _, low, high = theilslopes(megabytes, documents, _SURE)
     return {
         "value": round(float(value) * 1000, 3),

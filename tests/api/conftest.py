@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,27 @@ from api_place import PEPPER, FakePipeline, Place
 from apps.api_cpu.settings import load_settings
 
 
+@contextmanager
+def _shared(folder: Path, new_databases: Path, **settings: Any) -> Iterator[Place]:
+    shutil.copytree(new_databases, folder / "data")
+    given = {"data_root": folder / "data", "ocr_workers": 1} | settings
+    place = Place(load_settings(**given), FakePipeline())
+    with place.client:
+        yield place
+
+
 @pytest.fixture(scope="module")
 def shared_place(tmp_path_factory: pytest.TempPathFactory, new_databases: Path) -> Iterator[Place]:
     """One server without keys for the tests of a module that leave each other alone."""
-    data_root = tmp_path_factory.mktemp("shared") / "data"
-    shutil.copytree(new_databases, data_root)
-    place = Place(load_settings(data_root=data_root, ocr_workers=1), FakePipeline())
-    with place.client:
+    with _shared(tmp_path_factory.mktemp("shared"), new_databases) as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def shared_locked(tmp_path_factory: pytest.TempPathFactory, new_databases: Path) -> Iterator[Place]:
+    """The same with keys."""
+    folder = tmp_path_factory.mktemp("locked")
+    with _shared(folder, new_databases, auth_enabled=True, api_key_pepper=PEPPER) as place:
         yield place
 
 

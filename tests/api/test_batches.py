@@ -28,7 +28,17 @@ CONTENTS = {
 @pytest.fixture
 def folder(place: Place) -> Path:
     """Documents below DATA_ROOT."""
-    root = place.settings.data_root
+    return _filled(place.settings.data_root)
+
+
+@pytest.fixture(scope="module")
+def refusing(shared_place: Place) -> Place:
+    """A server with these documents, of which none is read."""
+    _filled(shared_place.settings.data_root)
+    return shared_place
+
+
+def _filled(root: Path) -> Path:
     for name, content in CONTENTS.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content)
@@ -123,9 +133,9 @@ def test_a_name_that_is_too_long_keeps_its_end(place: Place, folder: Path) -> No
     ],
 )
 def test_what_cannot_be_a_batch_is_refused_before_work(
-    place: Place, folder: Path, body: dict[str, Any], status: int, code: str
+    refusing: Place, body: dict[str, Any], status: int, code: str
 ) -> None:
-    answer = place.client.post("/v1/batch_extract", json=body)
+    answer = refusing.client.post("/v1/batch_extract", json=body)
     assert answer.status_code == status, answer.text
     assert answer.json()["error"]["code"] == code
 

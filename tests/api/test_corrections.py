@@ -30,6 +30,14 @@ def extracted(place: Place) -> Place:
     return place
 
 
+@pytest.fixture(scope="module")
+def uncorrected(shared_place: Place) -> Place:
+    """The same for tests whose corrections are refused."""
+    sent = _body(request_id="r-1")
+    assert shared_place.client.post("/v1/extract", json=sent).status_code == 200
+    return shared_place
+
+
 def test_a_correction_is_kept_beside_the_extraction(extracted: Place) -> None:
     client = extracted.client
     before = client.get("/v1/extracts/r-1").text
@@ -90,14 +98,14 @@ def test_the_latest_correction_wins_and_the_rest_stays(extracted: Place) -> None
     ],
 )
 def test_what_does_not_fit_the_task_is_refused(
-    extracted: Place, fields: dict[str, Any], place_of_the_error: str
+    uncorrected: Place, fields: dict[str, Any], place_of_the_error: str
 ) -> None:
-    answer = extracted.client.post("/v1/extracts/r-1/corrections", json={"fields": fields})
+    answer = uncorrected.client.post("/v1/extracts/r-1/corrections", json={"fields": fields})
     assert answer.status_code == 422, answer.text
     error = answer.json()["error"]
     assert error["code"] == "validation_error"
     assert error["details"]["errors"][0]["field"].startswith(place_of_the_error)
-    assert extracted.client.get("/v1/extracts/r-1/corrections").json()["corrections"] == []
+    assert uncorrected.client.get("/v1/extracts/r-1/corrections").json()["corrections"] == []
 
 
 @pytest.mark.parametrize(
@@ -111,8 +119,9 @@ def test_what_does_not_fit_the_task_is_refused(
         (b"[]", 422),
     ],
 )
-def test_a_bad_body_is_refused(extracted: Place, body: bytes, status: int) -> None:
-    assert extracted.client.post("/v1/extracts/r-1/corrections", content=body).status_code == status
+def test_a_bad_body_is_refused(uncorrected: Place, body: bytes, status: int) -> None:
+    answer = uncorrected.client.post("/v1/extracts/r-1/corrections", content=body)
+    assert answer.status_code == status
 
 
 def test_a_request_that_failed_has_nothing_to_correct(place: Place) -> None:

@@ -260,10 +260,11 @@ def test_the_artifact_holds_what_the_contract_says_and_no_document(place: Place)
     ],
 )
 def test_debug_options_need_their_scopes(
-    locked: Place, role: Role, debug: dict[str, bool], status: int, scopes: list[str] | None
+    shared_locked: Place, role: Role, debug: dict[str, bool], status: int, scopes: list[str] | None
 ) -> None:
     body = {"image_base64": B64, "debug": debug}
-    answer = locked.client.post("/v1/extract", json=body, headers=locked.headers(role))
+    headers = shared_locked.headers(role)
+    answer = shared_locked.client.post("/v1/extract", json=body, headers=headers)
     assert answer.status_code == status
     if scopes is not None:
         details = answer.json()["error"]["details"]

@@ -92,11 +92,12 @@ def test_without_keys_everyone_is_the_local_admin(place: Place) -> None:
     ],
 )
 def test_everything_but_health_and_the_page_needs_a_key(
-    locked: Place, method: str, path: str
+    shared_locked: Place, method: str, path: str
 ) -> None:
-    assert locked.client.request(method, path).status_code == 401
-    assert locked.client.get("/v1/health").status_code == 200
-    assert locked.client.get("/").status_code == 200
+    client = shared_locked.client
+    assert client.request(method, path).status_code == 401
+    assert client.get("/v1/health").status_code == 200
+    assert client.get("/").status_code == 200
 
 
 def test_an_unauthorised_body_is_not_read_and_leaves_nothing(locked: Place) -> None:

@@ -13,9 +13,10 @@ from api_place import RECEIPT, Place
 from apps.api_cpu.auth.roles import Role
 
 
-@pytest.fixture
-def march(place: Place) -> Place:
+@pytest.fixture(scope="module")
+def march(shared_place: Place) -> Place:
     """A server with a run of two documents, one of them unreadable."""
+    place = shared_place
     folder = place.settings.data_root / "march"
     folder.mkdir()
     (folder / "01.pdf").write_bytes(RECEIPT)

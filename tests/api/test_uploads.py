@@ -79,8 +79,8 @@ def test_what_was_not_announced_is_refused(place: Place) -> None:
         ({"unknown": 1}, "validation_error"),
     ],
 )
-def test_an_announcement_is_checked(place: Place, more: dict[str, Any], code: str) -> None:
-    assert _announce(place, **more).json()["error"]["code"] == code
+def test_an_announcement_is_checked(shared_place: Place, more: dict[str, Any], code: str) -> None:
+    assert _announce(shared_place, **more).json()["error"]["code"] == code
 
 
 def test_an_announcement_needs_a_key_and_the_upload_none(locked: Place) -> None:

@@ -145,12 +145,14 @@ def test_one_key_makes_one_job_and_one_webhook(hooked: Place, receiver: Receiver
         "no url",
     ],
 )
-def test_a_url_that_may_not_be_called_is_refused_with_the_request(locked: Place, url: str) -> None:
-    refused = _submit(locked, url, locked.headers())
+def test_a_url_that_may_not_be_called_is_refused_with_the_request(
+    shared_locked: Place, url: str
+) -> None:
+    refused = _submit(shared_locked, url, shared_locked.headers())
     assert refused.status_code == 422, refused.text
     assert refused.json()["error"]["details"]["errors"][0]["field"] == "callback_url"
     assert "secret" not in refused.text
-    assert not [path for path in locked.artifact_files() if "inputs" in path.parts]
+    assert not [path for path in shared_locked.artifact_files() if "inputs" in path.parts]
 
 
 def test_batches_are_told_and_refused_alike(hooked: Place, receiver: Receiver) -> None:
