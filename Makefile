@@ -27,7 +27,7 @@ check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -q -n logical --maxprocesses 4 -m "not slow and not gpu and not peer and not s3_peer" tests
+	$(BIN)/pytest -q -n logical --maxprocesses 4 --dist worksteal -m "not slow and not gpu and not peer and not s3_peer" tests
 
 test: check
 	$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder \

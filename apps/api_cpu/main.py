@@ -7,7 +7,7 @@ from contextlib import ExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import State
 
@@ -97,6 +97,11 @@ _ROUTERS = (
     health, auth, tasks, extractions, exports, pages, corrections, vendors, batches, jobs,
     job_events, runs, evals, webhooks, inputs, artifacts, archive, debug, metrics_page,
 )  # fmt: skip
+# In a router of their own: what FastAPI finds out about them at the first request is then found out
+# once a process, and not once an application.
+_API = APIRouter()
+for _router in _ROUTERS:
+    _API.include_router(_router)
 _MODELS = (
     *SHOWN_MODELS, *CORRECTION_MODELS, *BATCH_MODELS, *JOB_MODELS, *WEBHOOK_MODELS, *RUN_MODELS,
     *EVAL_MODELS, *INPUT_MODELS, *DEBUG_MODELS, Artifact,
@@ -136,6 +141,7 @@ def create_app(
         # A redirect would have no envelope, and would repeat the client's Host header.
         redirect_slashes=False,
         telemetry=_NO_TELEMETRY,
+        routes=_API.routes,
     )
     body_limit = settings.max_upload_bytes * 4 // 3 + _BODY_OVERHEAD_BYTES
     app.state.body_limit = body_limit
@@ -156,8 +162,6 @@ def create_app(
     app.state.metrics_token = settings.metrics_token
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     errors.register(app)
-    for router in _ROUTERS:
-        app.include_router(router)
     mount_page(app)
     openapi.install(app, _MODELS)
     return app
