@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.table import Table
 
 from apps.api_cpu.settings import Settings, SettingsError, load_settings
 from lib.errors import Error
@@ -14,6 +16,21 @@ out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, highlight=False)
 
 USAGE_ERROR = 2
+
+# Wider than any list of ours, which takes no more than it needs.
+_wide = Console(width=1000, highlight=False)
+
+
+def list_table(*columns: str) -> Table:
+    """A table for `print_list`."""
+    return Table(*columns, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+
+
+def print_list(table: Table) -> None:
+    """Write a table in its own width: a narrow terminal folds its lines, and nothing is cut, so
+    that `grep` finds whole words.
+    """
+    _wide.print(table)
 
 
 def settings_or_exit(**overrides: Any) -> Settings:

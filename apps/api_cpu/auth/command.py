@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
-from rich.table import Column, Table
 
 from apps.api_cpu import console
 from apps.api_cpu.auth.roles import Role
-from apps.api_cpu.auth.service import KEY_ID_LENGTH, KeyService, NewKey, utc_now
+from apps.api_cpu.auth.service import KeyService, NewKey, utc_now
 from apps.api_cpu.auth.store import KeyStore, StoredKey
 from apps.api_cpu.db.engine import Durability, Schema, open_database
 from lib.errors import Error
@@ -36,9 +35,7 @@ def create(
 @keys_commands.command("list")
 def list_keys() -> None:
     """Show all keys, but not their secrets."""
-    # Whole on the narrowest terminal: it is what `revoke` and `rotate` ask for.
-    key_id = Column("key id", no_wrap=True, min_width=KEY_ID_LENGTH)
-    table = Table(key_id, "name", "role", "state", "created", "expires", "last used")
+    table = console.list_table("key id", "name", "role", "state", "created", "expires", "last used")
     now = utc_now()
     for key in _service().all():
         table.add_row(
@@ -50,7 +47,7 @@ def list_keys() -> None:
             _moment(key.expires_at),
             _moment(key.last_used_at),
         )
-    console.out.print(table)
+    console.print_list(table)
 
 
 @keys_commands.command()

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.table import Column, Table
 
 from apps.api_cpu import console
 from apps.api_cpu.db.engine import Durability, Schema, open_database
@@ -25,7 +24,6 @@ from lib.errors import Error
 jobs_commands = typer.Typer(help="Jobs.", no_args_is_help=True, add_completion=False)
 
 JobId = Annotated[str, typer.Argument(help="As `ocr jobs list` shows it.")]
-_ID_LENGTH = 36
 
 
 @jobs_commands.command("list")
@@ -36,8 +34,9 @@ def list_jobs(
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20,
 ) -> None:
     """Show the newest jobs of all keys."""
-    job_id = Column("job id", no_wrap=True, min_width=_ID_LENGTH)
-    table = Table(job_id, "kind", "key", "status", "done", "failed", "created", "attempts")
+    table = console.list_table(
+        "job id", "kind", "key", "status", "done", "failed", "created", "attempts"
+    )
     with _opened() as (_, store):
         for job in store.page(None, status or (), limit=limit):
             table.add_row(
@@ -50,7 +49,7 @@ def list_jobs(
                 f"{datetime.fromtimestamp(job.created_at, UTC):%Y-%m-%d %H:%M}",
                 str(job.attempts),
             )
-    console.out.print(table)
+    console.print_list(table)
 
 
 @jobs_commands.command()

@@ -6,7 +6,6 @@ import time
 from typing import Annotated
 
 import typer
-from rich.table import Column, Table
 
 from apps.api_cpu import console
 from apps.api_cpu.auth.roles import LOCAL_ADMIN
@@ -25,8 +24,6 @@ webhooks_commands = typer.Typer(
     add_completion=False,
 )
 
-_ID_LENGTH = 36
-
 
 @webhooks_commands.command("list")
 def list_deliveries(
@@ -34,8 +31,7 @@ def list_deliveries(
     limit: Annotated[int, typer.Option(min=1, max=200, help="The newest so many.")] = 50,
 ) -> None:
     """Show deliveries of all keys, those that were given up unless told otherwise."""
-    delivery_id = Column("delivery id", no_wrap=True, min_width=_ID_LENGTH)
-    table = Table(delivery_id, "key", "event", "host", "attempts", "last", "created")
+    table = console.list_table("delivery id", "key", "event", "host", "attempts", "last", "created")
     try:
         found = _store(console.settings_or_exit()).page(None, state, None, limit)
     except Error as error:
@@ -51,7 +47,7 @@ def list_deliveries(
             str(each.last_status or each.last_problem or ""),
             view["created_at"],
         )
-    console.out.print(table)
+    console.print_list(table)
 
 
 @webhooks_commands.command()
