@@ -39,6 +39,16 @@ IDEMPOTENCY_KEY: Mapping[str, Any] = {
 }
 
 
+def body_of(
+    model: type[BaseModel], examples: Mapping[str, Any], kind: str = "application/json"
+) -> dict[str, Any]:
+    """The body of a request that the endpoint reads itself; `examples` by their names."""
+    shown: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}
+    if examples:
+        shown["examples"] = {name: {"value": value} for name, value in examples.items()}
+    return {"required": True, "content": {kind: shown}}
+
+
 class ErrorBody(WireShape):
     """What went wrong."""
 

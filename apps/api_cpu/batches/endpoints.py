@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -34,7 +34,14 @@ from apps.api_cpu.held_open import HeldOpen
 from apps.api_cpu.idempotency.once import Attempt, Made, once
 from apps.api_cpu.jobs.endpoints import accepted_response
 from apps.api_cpu.jobs.service import JobService
-from apps.api_cpu.openapi import IDEMPOTENCY_KEY, Responses, answers, errors, promised
+from apps.api_cpu.openapi import (
+    IDEMPOTENCY_KEY,
+    Responses,
+    answers,
+    body_of,
+    errors,
+    promised,
+)
 from apps.api_cpu.request_context import context_of, new_request_id
 from apps.api_cpu.wire import WireResponse, load_untrusted
 from lib.domain.deadline import Deadline
@@ -66,17 +73,13 @@ _FAILURES = (
 _UPLOAD_FAILURES = (*_FAILURES, "too_many_files", "unsupported_media_type", "rate_limited")
 
 
-def _body(model: type[BaseModel], kind: str, examples: dict[str, Any]) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    shown = {"examples": examples} if examples else {}
-    body = {"required": True, "content": {kind: {"schema": schema, **shown}}}
+def _once(body: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": body, "parameters": [IDEMPOTENCY_KEY]}
 
 
-_JSON, _MULTIPART = "application/json", "multipart/form-data"
-_NAMED = _body(BatchRequest, _JSON, REQUEST_EXAMPLES)
-_UPLOADED = _body(UploadForm, _MULTIPART, {})
-_AGAIN = _body(RerunRequest, _JSON, {"what failed": {"value": RERUN_EXAMPLE}})
+_NAMED = _once(body_of(BatchRequest, REQUEST_EXAMPLES))
+_UPLOADED = _once(body_of(UploadForm, {}, "multipart/form-data"))
+_AGAIN = _once(body_of(RerunRequest, {"what failed": RERUN_EXAMPLE}))
 
 
 def _now_or_later(*codes: str) -> Responses:

@@ -17,14 +17,10 @@ MOST_ITEMS = 10_000
 MODEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,199}$"
 
 REQUEST_EXAMPLES: dict[str, Any] = {
-    "a folder": {
-        "value": {"images_dir": "march", "glob": "**/*.jpg", "gt_ref": "march/truth.jsonl"}
-    },
+    "a folder": {"images_dir": "march", "glob": "**/*.jpg", "gt_ref": "march/truth.jsonl"},
     "stored inputs": {
-        "value": {
-            "task_id": "invoice_fields_v1",
-            "items": [{"image_ref": f"inputs/2026-11-20/{'5e88489d' * 8}.pdf"}],
-        }
+        "task_id": "invoice_fields_v1",
+        "items": [{"image_ref": f"inputs/2026-11-20/{'5e88489d' * 8}.pdf"}],
     },
 }
 RERUN_EXAMPLE: dict[str, Any] = {"run_id": "march", "only": "failed", "new_run_id": "march-2"}

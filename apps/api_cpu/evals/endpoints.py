@@ -18,7 +18,7 @@ from apps.api_cpu.evals.run_evaluation import RunEvaluation
 from apps.api_cpu.evals.schemas import EVAL_REQUEST_EXAMPLE, EvalRequest, EvalView
 from apps.api_cpu.idempotency.once import Attempt, Made, once
 from apps.api_cpu.idempotency.store import Answer
-from apps.api_cpu.openapi import IDEMPOTENCY_KEY, answers, errors
+from apps.api_cpu.openapi import IDEMPOTENCY_KEY, answers, body_of, errors
 from apps.api_cpu.request_context import new_request_id
 from apps.api_cpu.wire import WireResponse, dump, load_untrusted_exact
 from lib.errors import Error, Kind
@@ -39,15 +39,7 @@ _FAILURES = ("unauthorized", "forbidden", "not_found", "validation_error", "stor
     response_class=WireResponse,
     openapi_extra={
         "parameters": [IDEMPOTENCY_KEY],
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {"$ref": f"#/components/schemas/{EvalRequest.__name__}"},
-                    "examples": {"one document": {"value": EVAL_REQUEST_EXAMPLE}},
-                }
-            },
-        },
+        "requestBody": body_of(EvalRequest, {"one document": EVAL_REQUEST_EXAMPLE}),
     },
     responses={
         201: {"model": EvalView},

@@ -19,7 +19,7 @@ from apps.api_cpu.inputs.content import media_type_of
 from apps.api_cpu.inputs.schemas import UPLOAD_EXAMPLE, UploadRequest, UploadView
 from apps.api_cpu.inputs.service import InputStore
 from apps.api_cpu.inputs.uploads import Announced, UploadService
-from apps.api_cpu.openapi import errors
+from apps.api_cpu.openapi import body_of, errors
 from apps.api_cpu.wire import WireResponse, load_untrusted
 
 router = APIRouter(tags=["inputs"])
@@ -42,17 +42,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
     summary="Announce the upload of a large document",
     status_code=201,
     response_class=WireResponse,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {"$ref": f"#/components/schemas/{UploadRequest.__name__}"},
-                    "examples": {"a large scan": {"value": UPLOAD_EXAMPLE}},
-                }
-            },
-        }
-    },
+    openapi_extra={"requestBody": body_of(UploadRequest, {"a large scan": UPLOAD_EXAMPLE})},
     responses={
         201: {"model": UploadView},
         **errors(
