@@ -22,12 +22,13 @@ from typing import Any
 from apps.api_cpu.archive.indexes import Indexes
 from apps.api_cpu.archive.store import Erasure
 from apps.api_cpu.artifacts.index import ArtifactKind
-from apps.api_cpu.artifacts.store import ArtifactStore, erasure_key, store_unavailable
+from apps.api_cpu.artifacts.reading import load_artifact_if_any
+from apps.api_cpu.artifacts.store import ArtifactStore, erasure_key
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.errors import not_found
 from apps.api_cpu.inputs.service import InputStore
 from apps.api_cpu.vendors.service import VendorService
-from apps.api_cpu.wire import dump, load_stored, timestamp
+from apps.api_cpu.wire import dump, timestamp
 from lib.errors import Error
 
 Eraser = Callable[[str], object]
@@ -167,14 +168,7 @@ class ErasureService:
                 raise
 
     def _read(self, key: str) -> dict[str, Any] | None:
-        try:
-            artifact: dict[str, Any] = load_stored(self._store.get(key))
-        except ValueError:
-            raise store_unavailable() from None
-        except Error as error:
-            if error.code != "not_found":
-                raise
-            return None
+        artifact: dict[str, Any] | None = load_artifact_if_any(self._store, key)
         return artifact
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.api_cpu.artifacts.store import ArtifactStore, no_such_artifact, store_unavailable
+from apps.api_cpu.artifacts.reading import load_artifact
+from apps.api_cpu.artifacts.store import ArtifactStore, no_such_artifact
 from apps.api_cpu.auth.roles import Caller, Scope
-from apps.api_cpu.wire import load_stored
 
 RAW_MODEL_TEXT = "raw_model_text"
 
@@ -24,7 +24,7 @@ class ArtifactService:
         """
         if not key.endswith(".json") or key.startswith("inputs/"):
             raise no_such_artifact()
-        artifact = self._load(key)
+        artifact = load_artifact(self._store, key)
         if not isinstance(artifact, dict) or not caller.may_see(artifact.get("owner_key_id", "")):
             raise no_such_artifact()
         if Scope.DEBUG_READ_RAW not in caller.scopes:
@@ -36,11 +36,5 @@ class ArtifactService:
 
         Raises `not_found`, `storage_unavailable`.
         """
-        response: dict[str, Any] = self._load(key)["response"]
+        response: dict[str, Any] = load_artifact(self._store, key)["response"]
         return response
-
-    def _load(self, key: str) -> Any:
-        try:
-            return load_stored(self._store.get(key))
-        except ValueError:
-            raise store_unavailable() from None

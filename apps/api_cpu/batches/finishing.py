@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Protocol
 
 from apps.api_cpu import logs
+from apps.api_cpu.artifacts.reading import load_artifact, load_artifact_if_any
 from apps.api_cpu.artifacts.store import ArtifactStore, batch_key
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.batches.service import TRUTH_REF
@@ -19,7 +20,7 @@ from apps.api_cpu.jobs.runner import OF_THE_KIND, draft_of
 from apps.api_cpu.jobs.store import JobStore
 from apps.api_cpu.runs.service import Progress
 from apps.api_cpu.runs.store import Counts, RunIndex
-from apps.api_cpu.wire import dump, load_stored, timestamp
+from apps.api_cpu.wire import dump, timestamp
 from lib.errors import Error
 from lib.evaluation.truth import TruthDocument
 
@@ -71,7 +72,7 @@ class BatchFinisher:
         """See `Finisher.finish`."""
         rel = _artifact_rel(job)
         if self._store.exists(rel):
-            response = self._stored(rel)
+            response = _response_in(load_artifact(self._store, rel))
         else:
             response = self._response(job, [shown(job, item) for item in items()])
             artifact = {
@@ -90,16 +91,8 @@ class BatchFinisher:
         """See `Finisher.result`: the run with its items, also of a canceled job."""
         if job.result_rel is None:
             return None
-        try:
-            return self._stored(job.result_rel)
-        except Error as error:
-            if error.code != "not_found":
-                raise
-            return None  # purged since
-
-    def _stored(self, rel: str) -> dict[str, Any]:
-        artifact = load_stored(self._store.get(rel))
-        return {name: artifact[name] for name in artifact if name not in _NOT_SHOWN}
+        artifact = load_artifact_if_any(self._store, job.result_rel)
+        return None if artifact is None else _response_in(artifact)  # None: purged since
 
     def _response(self, job: Job, items: Sequence[Item]) -> dict[str, Any]:
         return {
@@ -159,6 +152,10 @@ def shown(job: Job, item: JobItem) -> Item:
         return dict(item.outcome)
     given_up = item_of(item.file or "", draft_of(Claim(job, item)), canceled())
     return given_up | {"timings_ms": None}
+
+
+def _response_in(artifact: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: artifact[name] for name in artifact if name not in _NOT_SHOWN}
 
 
 def _moment(job: Job) -> datetime:

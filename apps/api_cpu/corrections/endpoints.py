@@ -23,7 +23,7 @@ from apps.api_cpu.corrections.schemas import (
 from apps.api_cpu.corrections.service import CorrectionService
 from apps.api_cpu.corrections.truth import CorrectedDocuments
 from apps.api_cpu.errors import from_validation
-from apps.api_cpu.openapi import answers, errors
+from apps.api_cpu.openapi import answers, body_of, errors
 from apps.api_cpu.wire import WireResponse, dump, load_untrusted_exact
 
 router = APIRouter(tags=["corrections"])
@@ -47,17 +47,7 @@ _FAILURES = ("unauthorized", "forbidden", "not_found", "conflict", "storage_unav
     summary="Say what an extraction should have read",
     status_code=201,
     response_class=WireResponse,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {"$ref": f"#/components/schemas/{CorrectionRequest.__name__}"},
-                    "examples": {"two fields": {"value": REQUEST_EXAMPLE}},
-                }
-            },
-        }
-    },
+    openapi_extra={"requestBody": body_of(CorrectionRequest, {"two fields": REQUEST_EXAMPLE})},
     responses={
         201: {"model": CorrectionView},
         **errors("bad_request", "payload_too_large", "validation_error", *_FAILURES),

@@ -11,7 +11,8 @@ from importlib.metadata import version
 from typing import Any
 
 from apps.api_cpu import logs
-from apps.api_cpu.artifacts.store import ArtifactStore, correction_key, store_unavailable
+from apps.api_cpu.artifacts.reading import load_artifact
+from apps.api_cpu.artifacts.store import ArtifactStore, correction_key
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.corrections.store import CorrectionIndex
 from apps.api_cpu.errors import invalid
@@ -19,7 +20,7 @@ from apps.api_cpu.extractions.store import ExtractIndex, require_visible
 from apps.api_cpu.request_context import new_request_id
 from apps.api_cpu.result_cache.service import ResultCache
 from apps.api_cpu.vendors.service import VendorService
-from apps.api_cpu.wire import dump, load_stored, timestamp
+from apps.api_cpu.wire import dump, timestamp
 from lib.domain.task import FieldSpec, FieldType, Task
 from lib.errors import Error, Kind
 from lib.post.schema import schema_errors
@@ -154,10 +155,7 @@ class CorrectionService:
         )
 
     def _read(self, key: str) -> dict[str, Any]:
-        try:
-            artifact: dict[str, Any] = load_stored(self._store.get(key))
-        except ValueError:
-            raise store_unavailable() from None
+        artifact: dict[str, Any] = load_artifact(self._store, key)
         return artifact
 
     def _count(self, extraction: _Extraction, fields: Mapping[str, Any]) -> None:

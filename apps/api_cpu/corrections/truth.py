@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.api_cpu.artifacts.index import ArtifactFilter, ArtifactIndex, ArtifactKind
-from apps.api_cpu.artifacts.store import ArtifactStore, store_unavailable
+from apps.api_cpu.artifacts.reading import load_artifact_if_any
+from apps.api_cpu.artifacts.store import ArtifactStore
 from apps.api_cpu.corrections.store import CorrectionIndex
 from apps.api_cpu.extractions.store import ExtractIndex
-from apps.api_cpu.wire import load_stored
-from lib.errors import Error
 
 _BATCH = 200
 _ROWS = "line_items"
@@ -89,12 +88,5 @@ class CorrectedDocuments:
         )
 
     def _read(self, key: str) -> dict[str, Any] | None:
-        try:
-            artifact: dict[str, Any] = load_stored(self._store.get(key))
-        except ValueError:
-            raise store_unavailable() from None
-        except Error as error:
-            if error.code != "not_found":
-                raise
-            return None
+        artifact: dict[str, Any] | None = load_artifact_if_any(self._store, key)
         return artifact

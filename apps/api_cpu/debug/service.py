@@ -19,6 +19,7 @@ from apps.api_cpu.artifacts.index import (
 from apps.api_cpu.artifacts.service import RAW_MODEL_TEXT, ArtifactService
 from apps.api_cpu.artifacts.store import ArtifactStore
 from apps.api_cpu.auth.roles import Caller
+from apps.api_cpu.cursors import cursor_at, position_of
 from apps.api_cpu.errors import invalid, not_found
 from apps.api_cpu.wire import dump, timestamp
 from lib.errors import Error
@@ -52,11 +53,11 @@ class DebugService:
 
     def page(self, wanted: ArtifactFilter, cursor: str | None, limit: int) -> dict[str, Any]:
         """Entries of the index, the newest first. Raises `validation_error` for a bad cursor."""
-        found = self._index.page(wanted, _position(cursor), limit + 1)
+        found = self._index.page(wanted, position_of(cursor), limit + 1)
         last = found[limit - 1] if len(found) > limit else None
         return {
             "artifacts": [_view(entry) for entry in found[:limit]],
-            "next_cursor": None if last is None else f"{last.created_at!r}:{last.artifact_rel}",
+            "next_cursor": last and cursor_at((last.created_at, last.artifact_rel)),
         }
 
     def one(self, request_id: str, caller: Caller) -> dict[str, Any]:
@@ -171,13 +172,3 @@ def _view(entry: ArtifactEntry) -> dict[str, Any]:
     view = asdict(entry)
     del view["items"]
     return view | {"created_at": timestamp(datetime.fromtimestamp(entry.created_at, UTC))}
-
-
-def _position(cursor: str | None) -> tuple[float, str] | None:
-    if cursor is None:
-        return None
-    moment, _, rel = cursor.partition(":")
-    try:
-        return float(moment), rel
-    except ValueError:
-        raise invalid("cursor", "is not one that was given") from None

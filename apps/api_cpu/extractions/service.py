@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 from apps.api_cpu import logs
-from apps.api_cpu.artifacts.store import ArtifactStore, is_no_room, store_unavailable
+from apps.api_cpu.artifacts.reading import load_artifact
+from apps.api_cpu.artifacts.store import ArtifactStore, is_no_room
 from apps.api_cpu.auth.roles import Caller, Scope
 from apps.api_cpu.duplicates.service import DuplicateService
 from apps.api_cpu.errors import internal_error, invalid
@@ -30,7 +31,7 @@ from apps.api_cpu.inputs.content import Content
 from apps.api_cpu.inputs.service import KEPT, InputStore
 from apps.api_cpu.request_context import is_request_id
 from apps.api_cpu.vendors.service import VendorMemory
-from apps.api_cpu.wire import dump, load_stored, timestamp
+from apps.api_cpu.wire import dump, timestamp
 from lib.domain.cancellation import Canceled
 from lib.domain.deadline import Deadline
 from lib.domain.extraction import Hints
@@ -261,10 +262,7 @@ class ExtractionService:
         return self._load(entry.artifact_rel)
 
     def _load(self, artifact_rel: str) -> dict[str, Any]:
-        try:
-            artifact: dict[str, Any] = load_stored(self._store.get(artifact_rel))
-        except ValueError:
-            raise store_unavailable() from None
+        artifact: dict[str, Any] = load_artifact(self._store, artifact_rel)
         return artifact
 
     def release(self, request_id: str, caller: Caller) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from apps.api_cpu.artifacts.service import ArtifactService
 from apps.api_cpu.auth.roles import Caller, Role
+from apps.api_cpu.cursors import cursor_at, position_of
 from apps.api_cpu.errors import invalid, not_found
 from apps.api_cpu.runs.export import items_as
 from apps.api_cpu.runs.filters import EVERYTHING, Filter
@@ -68,12 +69,12 @@ class RunService:
         Raises `validation_error` for a cursor that this method did not give.
         """
         owner = None if caller.role is Role.ADMIN else caller.key_id
-        found = self._index.page(owner, _position(cursor), limit + 1, wanted)
+        found = self._index.page(owner, position_of(cursor), limit + 1, wanted)
         more = len(found) > limit
         last = found[limit - 1] if more else None
         return {
             "runs": [view for run in found[:limit] if (view := self._view(run)) is not None],
-            "next_cursor": None if last is None else f"{last.created_at!r}:{last.run_id}",
+            "next_cursor": None if last is None else cursor_at((last.created_at, last.run_id)),
         }
 
     def every(self, caller: Caller, wanted: Filter) -> Iterator[dict[str, Any]]:
@@ -165,16 +166,6 @@ class RunService:
 def _ended(counts: Counts) -> str:
     """The status of a run whose job is not kept any more."""
     return "canceled" if counts.canceled_count else "succeeded"
-
-
-def _position(cursor: str | None) -> tuple[float, str] | None:
-    if cursor is None:
-        return None
-    moment, _, run_id = cursor.partition(":")
-    try:
-        return float(moment), run_id
-    except ValueError:
-        raise invalid("cursor", "is not one that was given") from None
 
 
 def _offset(cursor: str | None) -> int:
