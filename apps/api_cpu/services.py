@@ -167,6 +167,7 @@ def build_services(
         inputs,
         settings.incoming_folder,
         settings.max_upload_bytes,
+        settings.uploads_announced_per_key,
     )
     images = ImageCache(_PAGE_IMAGES)
     indexes = Indexes(

@@ -220,6 +220,12 @@ class Settings(BaseSettings):
         le=32,
         description="Uploads of batches that one key may send at once; more get 429.",
     )
+    uploads_announced_per_key: int = Field(
+        ge=1,
+        le=1_000_000,
+        description="Uploads of one key that are announced and were not sent yet (to a bucket: not "
+        "used yet) at once; more get 429.",
+    )
     sync_deadline_s: float = Field(
         gt=0, le=3600, description="Seconds after which a synchronous request fails with 504."
     )
@@ -256,8 +262,9 @@ class Settings(BaseSettings):
     login_failures_per_minute: int = Field(
         ge=0,
         le=1_000_000,
-        description="Wrong API keys from one address (IPv6: /64) a minute; more get 429 instead of "
-        "401. A valid key passes all the same. 0 is no limit.",
+        description="Wrong API keys, tokens of metrics and of uploads from one address (IPv6: /64) "
+        "a minute; more get 429 instead of 401 or 404. A valid one passes all the same. 0 is no "
+        "limit.",
     )
     cors_origins: str = Field(
         description="Origins of web pages that may call the API from a browser, comma-separated: "

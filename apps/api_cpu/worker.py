@@ -17,6 +17,7 @@ from apps.api_cpu import console, logs
 from apps.api_cpu.artifacts.stores.build import check_artifact_store
 from apps.api_cpu.metrics.listener import MetricsListener
 from apps.api_cpu.metrics.registry import Metrics
+from apps.api_cpu.rate_limits import RateLimit
 from apps.api_cpu.services import build_services
 from apps.api_cpu.stations import build_reader, check_configs
 from apps.api_cpu.tracing.build import build_tracer
@@ -57,8 +58,13 @@ def worker_command(
             )
             if settings.metrics_port is not None:
                 watch_process(metrics, services, tracer)
+                failures = settings.login_failures_per_minute
                 listener = MetricsListener(
-                    metrics, settings.metrics_host, settings.metrics_port, settings.metrics_token
+                    metrics,
+                    settings.metrics_host,
+                    settings.metrics_port,
+                    settings.metrics_token,
+                    RateLimit(failures) if failures else None,
                 )
                 opened.callback(listener.stop)
                 logs.info("metrics", host=settings.metrics_host, port=listener.port)

@@ -75,6 +75,17 @@ def test_with_a_token_nobody_else_is_answered(make_place: Callable[..., Place]) 
         assert place.client.get("/metrics", headers=headers).status_code == status
 
 
+def test_wrong_tokens_are_counted_by_address(make_place: Callable[..., Place]) -> None:
+    place = make_place(metrics_token=TOKEN, login_failures_per_minute=2)
+    wrong = {"Authorization": "Bearer wrong"}
+    for _ in range(4):
+        assert place.client.get("/metrics").status_code == 404, "nothing was guessed"
+    codes = [place.client.get("/metrics", headers=wrong).status_code for _ in range(3)]
+    assert codes == [404, 404, 429]
+    right = {"Authorization": f"Bearer {TOKEN}"}
+    assert place.client.get("/metrics", headers=right).status_code == 200
+
+
 def _names(place: Place) -> set[str]:
     """Of every metric, those included of which nothing was counted yet."""
     text = _local(place).get("/metrics").text

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from api_place import RECEIPT, Place
+from api_place import PEPPER, RECEIPT, Place
 
 from apps.api_cpu.auth.roles import Role
 from apps.api_cpu.inputs.schemas import UploadView
 
+LOCKED = {"auth_enabled": True, "api_key_pepper": PEPPER}
 PDF = b"%PDF-1.7 " + RECEIPT
 
 
@@ -67,6 +69,33 @@ def test_what_was_not_announced_is_refused(place: Place) -> None:
     assert _send(place, announced).status_code == 204
     folder = place.settings.incoming_folder
     assert list(folder.iterdir()) == [], "nothing is left of what was refused"
+
+
+def test_a_key_may_have_so_many_announced_that_did_not_come(
+    make_place: Callable[..., Place],
+) -> None:
+    place = make_place(**LOCKED, uploads_announced_per_key=2)
+    owner, other = place.headers(), place.headers()
+    first = _announce(place, headers=owner).json()
+    assert _announce(place, PDF + b"2", owner).status_code == 201
+    refused = _announce(place, PDF + b"3", owner)
+    assert refused.status_code == 429
+    assert refused.json()["error"]["code"] == "rate_limited"
+    assert refused.json()["error"]["details"]["limit"] == 2
+    assert int(refused.headers["Retry-After"]) > 0
+    assert _announce(place, headers=other).status_code == 201
+    assert _send(place, first).status_code == 204
+    assert _announce(place, PDF + b"3", owner).status_code == 201, "what came makes room"
+
+
+def test_guesses_at_tokens_are_counted_as_wrong_keys(make_place: Callable[..., Place]) -> None:
+    place = make_place(**LOCKED, login_failures_per_minute=2)
+    announced = _announce(place, headers=place.headers()).json()
+    guessed = {"X-Upload-Token": "guessed"}
+    codes = [_send(place, announced, **guessed).status_code for _ in range(3)]
+    assert codes == [404, 404, 429]
+    assert place.client.get("/v1/me", headers={"X-API-Key": "wrong"}).status_code == 429
+    assert _send(place, announced).status_code == 204, "who has the token is not locked out"
 
 
 @pytest.mark.parametrize(

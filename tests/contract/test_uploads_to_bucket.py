@@ -38,7 +38,7 @@ class Uploads:
             self.store, InputIndex(engine), grace_s=-1.0, clock=lambda: self.now
         )
         self.service = UploadService(
-            self.store, UploadIndex(engine), self.inputs, folder / "incoming", 10_000_000
+            self.store, UploadIndex(engine), self.inputs, folder / "incoming", 10_000_000, 3
         )
 
     def announce(self, data: bytes = DOCUMENT) -> dict[str, Any]:
@@ -73,6 +73,16 @@ def test_the_bucket_takes_it_and_it_is_read(uploads: Uploads) -> None:
     address = uploads.inputs.address(ref, ANN)
     assert address is not None
     assert httpx.get(address).content == DOCUMENT
+
+
+def test_what_was_not_used_yet_counts_as_announced(uploads: Uploads) -> None:
+    first, *_ = [uploads.announce(), uploads.announce(), uploads.announce()]
+    assert _send(first) == 200
+    with pytest.raises(Error) as caught:
+        uploads.announce()
+    assert (caught.value.code, caught.value.details["limit"]) == ("rate_limited", 3)
+    uploads.inputs.read(first["image_ref"], ANN)
+    uploads.announce()
 
 
 def test_what_was_not_announced_is_never_read(uploads: Uploads) -> None:

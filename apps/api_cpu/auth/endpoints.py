@@ -22,7 +22,10 @@ router = APIRouter(tags=["keys"])
 
 @dataclass(frozen=True, slots=True)
 class AccessLimits:
-    """How often a key may be used, and wrong keys may come from an address; None for no limit."""
+    """How often a key may be used, and wrong secrets may come from an address; None for no limit.
+
+    Secrets are API keys, the token of metrics, and those of uploads.
+    """
 
     requests: RateLimit | None = None
     failures: RateLimit | None = None
@@ -43,11 +46,8 @@ async def authenticated(request: Request) -> Caller:
         if keys is not None:
             caller = await run_in_threadpool(keys.authenticate, _key_sent(request))
     except Error as error:
-        if error.kind is Kind.UNAUTHORIZED and limits.failures is not None:
-            address = network_of(request.client.host if request.client else "")
-            turn = limits.failures.take(address)
-            if not turn.allowed:
-                raise rate_limited("Too many wrong API keys from this address.", turn) from None
+        if error.kind is Kind.UNAUTHORIZED:
+            count_failure(request, "API keys")
         raise
     context.key_id = caller.key_id
     if limits.requests is not None:
@@ -56,6 +56,19 @@ async def authenticated(request: Request) -> Caller:
         if not turn.allowed:
             raise rate_limited("Too many requests of this API key.", turn)
     return caller
+
+
+def count_failure(request: Request, what: str) -> None:
+    """Count a secret that was wrong; `what` names its kind for people, in the plural.
+
+    Raises `rate_limited` for too many of any kind from an address.
+    """
+    limits: AccessLimits = request.app.state.access_limits
+    if limits.failures is None:
+        return
+    turn = limits.failures.take(network_of(request.client.host if request.client else ""))
+    if not turn.allowed:
+        raise rate_limited(f"Too many wrong {what} from this address.", turn)
 
 
 def having(*scopes: Scope) -> Callable[[Caller], Awaitable[Caller]]:

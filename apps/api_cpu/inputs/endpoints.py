@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from apps.api_cpu.auth.endpoints import ExtractCaller
+from apps.api_cpu.auth.endpoints import ExtractCaller, count_failure
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.errors import from_validation
 from apps.api_cpu.held_open import HeldOpen
@@ -21,6 +21,7 @@ from apps.api_cpu.inputs.service import InputStore
 from apps.api_cpu.inputs.uploads import Announced, UploadService
 from apps.api_cpu.openapi import body_of, errors
 from apps.api_cpu.wire import WireResponse, load_untrusted
+from lib.errors import Error, Kind
 
 router = APIRouter(tags=["inputs"])
 
@@ -51,6 +52,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
             "forbidden",
             "payload_too_large",
             "validation_error",
+            "rate_limited",
             "storage_unavailable",
         ),
     },
@@ -100,7 +102,13 @@ async def upload(
     service: UploadService = request.app.state.uploads
     held: HeldOpen = request.app.state.uploads_open
     with held.counted(upload_id):
-        await service.take(upload_id, request.headers, request.stream())
+        try:
+            await service.take(upload_id, request.headers, request.stream())
+        except Error as error:
+            if error.kind is Kind.NOT_FOUND:
+                # A token is as good a thing to guess as a key.
+                count_failure(request, "upload tokens")
+            raise
     return Response(status_code=204)
 
 

@@ -31,13 +31,14 @@ from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.errors import invalid
 from apps.api_cpu.inputs.content import Content
 from apps.api_cpu.inputs.store import InputIndex
-from lib.errors import Error
+from lib.errors import Error, Kind
 
 KEPT = "kept"
 """The holder of what its owner asked to keep (`persist_inputs`)."""
 
 _UPLOAD = "upload-"
 _ADDRESS_S = 60
+_RETRY_AFTER_S = 60
 _CHUNK = 1024 * 1024
 _GRACE_S = 3600.0
 _TOMBSTONE_S = 2 * 86400.0
@@ -93,13 +94,20 @@ class InputStore:
         """Keep it when the job that holds it has ended. Raises `not_found`."""
         self.hold_stored(input_ref, caller, KEPT)
 
-    def expect(self, input_ref: str, sha256: str, size: int, owner: str, until: float) -> None:
+    def expect(
+        self, input_ref: str, sha256: str, size: int, owner: str, until: float, most: int
+    ) -> None:
         """Let a client upload a document under this reference, until a moment in Unix seconds.
 
-        It is its owner's until then, or longer where that is asked for once it is there.
+        It is its owner's until then, or longer where that is asked for once it is there. Raises
+        `rate_limited` where `most` of the owner's are waited for already.
         """
         hold = f"{_UPLOAD}{input_ref.split('.')[1]}", owner
-        self._index.expect(input_ref, sha256, size, hold, until)
+        span = self._clock(), until
+        if not self._index.expect(input_ref, sha256, size, hold, span, most):
+            message = "Too many uploads of this API key are announced and were not sent or used."
+            details = {"limit": most, "retry_after_s": _RETRY_AFTER_S}
+            raise Error("rate_limited", Kind.RATE_LIMITED, message, details, retryable=True)
 
     def confirm(self, input_ref: str) -> None:
         """See to it that what a client uploaded is there and is what was announced.

@@ -80,14 +80,34 @@ class InputIndex:
             return Claimed(ref, connection.scalar(query) is not None)
 
     def expect(
-        self, input_ref: str, sha256: str, size_bytes: int, hold: tuple[str, str], until: float
-    ) -> None:
-        """Hold what a client will upload; not swept before `until`."""
+        self,
+        input_ref: str,
+        sha256: str,
+        size_bytes: int,
+        hold: tuple[str, str],
+        span: tuple[float, float],
+        most: int,
+    ) -> bool:
+        """Hold what a client will upload; not swept before the end of `span`, which begins now.
+
+        False where the owner has `most` already of which nothing has been seen.
+        """
+        now, until = span
         row = {"input_ref": input_ref, "sha256": sha256, "size_bytes": size_bytes}
+        # Nothing else was touched in the future: the index on that leads to these alone.
+        waiting = (
+            select(inputs.c.input_ref)
+            .join(input_holds, input_holds.c.input_ref == inputs.c.input_ref)
+            .where(inputs.c.touched_at > now, inputs.c.stored_at.is_(None))
+            .where(input_holds.c.owner_key_id == hold[1])
+            .limit(most)
+        )
         with writing(self._engine) as connection:
-            statement = insert(inputs).values(**row, touched_at=until)
-            connection.execute(statement)
+            if connection.scalar(select(func.count()).select_from(waiting.subquery())) == most:
+                return False
+            connection.execute(insert(inputs).values(**row, touched_at=until))
             _add_hold(connection, input_ref, hold, until)
+        return True
 
     def expected(self, input_ref: str) -> tuple[str, int] | None:
         """Hash and size of what has not been seen in the store yet; None once it has."""

@@ -61,18 +61,26 @@ class UploadService:
         inputs: InputStore,
         folder: Path,
         max_bytes: int,
+        most_of_key: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`folder` takes what is on its way; `max_bytes` is the largest document."""
+        """`folder` takes what is on its way; `max_bytes` is the largest document.
+
+        `most_of_key`: uploads of one key that are announced and were neither sent nor used yet.
+        """
         self._store = store
         self._index = index
         self._inputs = inputs
         self._folder = folder
         self._max_bytes = max_bytes
+        self._most_of_key = most_of_key
         self._clock = clock
 
     def announce(self, announced: Announced, caller: Caller) -> dict[str, object]:
-        """Where and how to send it. Raises `payload_too_large`, `storage_unavailable`."""
+        """Where and how to send it.
+
+        Raises `payload_too_large`, `rate_limited`, `storage_unavailable`.
+        """
         if announced.size_bytes > self._max_bytes:
             raise Error(
                 "payload_too_large",
@@ -88,7 +96,8 @@ class UploadService:
             announced.size_bytes,
         )
         ref = upload_key(moment, sha256, upload_id, extension_for(announced.mime_type))
-        self._inputs.expect(ref, sha256, size, caller.key_id, now + _SENT_WITHIN_S + _STAYS_S)
+        until = now + _SENT_WITHIN_S + _STAYS_S
+        self._inputs.expect(ref, sha256, size, caller.key_id, until, self._most_of_key)
         presigned = self._store.presign_put(ref, sha256, size, _SENT_WITHIN_S)
         if presigned is None:
             url, headers = self._own_address(upload_id, ref, announced, now)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import SecretStr
 from starlette.responses import Response
 
+from apps.api_cpu.auth.endpoints import count_failure
 from apps.api_cpu.errors import not_found
 from apps.api_cpu.metrics.registry import CONTENT_TYPE, Metrics
 from apps.api_cpu.settings import is_loopback
@@ -20,9 +21,14 @@ _FORWARDED = ("forwarded", "x-forwarded-for")
 
 @router.get("/metrics", include_in_schema=False)
 def metrics(request: Request) -> Response:
-    """For whoever sends `METRICS_TOKEN`; without one, for callers of this machine only."""
+    """For whoever sends `METRICS_TOKEN`; without one, for callers of this machine only.
+
+    A wrong token counts as a wrong API key does.
+    """
     token: SecretStr | None = request.app.state.metrics_token
     if not (_is_local(request) if token is None else _knows(request, token)):
+        if token is not None and "authorization" in request.headers:
+            count_failure(request, "tokens")
         # As if it were not there: an outsider learns nothing.
         raise not_found()
     found: Metrics = request.app.state.metrics

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pydantic import SecretStr
 
 from apps.api_cpu.metrics.registry import CONTENT_TYPE, Metrics
+from apps.api_cpu.rate_limits import RateLimit, network_of
 from apps.api_cpu.settings import is_loopback
 from lib.errors import Error, Kind
 
@@ -21,11 +22,21 @@ class MetricsListener:
     sends it, else callers of this machine.
     """
 
-    def __init__(self, metrics: Metrics, host: str, port: int, token: SecretStr | None) -> None:
-        """Raises `storage_unavailable`, in words for an operator, when the port is not free."""
+    def __init__(
+        self,
+        metrics: Metrics,
+        host: str,
+        port: int,
+        token: SecretStr | None,
+        failures: RateLimit | None = None,
+    ) -> None:
+        """`failures`: how often a wrong token may come from an address; None for no limit.
+
+        Raises `storage_unavailable`, in words for an operator, when the port is not free.
+        """
 
         class Handler(_Handler):
-            known = metrics, token
+            known = metrics, token, failures
 
         try:
             self._server = ThreadingHTTPServer((host, port), Handler)
@@ -49,16 +60,20 @@ class MetricsListener:
 class _Handler(BaseHTTPRequestHandler):
     """Answers `GET /metrics`, and nothing else."""
 
-    known: tuple[Metrics, SecretStr | None]
+    known: tuple[Metrics, SecretStr | None, RateLimit | None]
     timeout = _PATIENCE_S
     server_version = "ocr-service"
     sys_version = ""
 
     def do_GET(self) -> None:
         """One scrape."""
-        metrics, token = self.known
-        if self.path != "/metrics" or not self._may(token):
+        metrics, token, failures = self.known
+        if self.path != "/metrics":
             self.send_error(404)
+            return
+        if not self._may(token):
+            guessed = token is not None and "authorization" in self.headers
+            self.send_error(404 if failures is None or not guessed else self._status(failures))
             return
         text = metrics.text()
         self.send_response(200)
@@ -69,6 +84,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: scrapes come every few seconds."""
+
+    def _status(self, failures: RateLimit) -> int:
+        """How a wrong token is answered: as if nothing were here, or that there were too many."""
+        return 404 if failures.take(network_of(str(self.client_address[0]))).allowed else 429
 
     def _may(self, token: SecretStr | None) -> bool:
         if token is None:

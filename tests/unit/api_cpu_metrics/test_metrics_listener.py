@@ -10,18 +10,19 @@ from pydantic import SecretStr
 
 from apps.api_cpu.metrics.listener import MetricsListener
 from apps.api_cpu.metrics.registry import Metrics
+from apps.api_cpu.rate_limits import RateLimit
 from lib.errors import Error
 
 TOKEN = "a token for these tests only"
-Listen = Callable[[SecretStr | None], MetricsListener]
+Listen = Callable[..., MetricsListener]
 
 
 @pytest.fixture
 def listen() -> Iterator[Listen]:
     opened: list[MetricsListener] = []
 
-    def listening(token: SecretStr | None) -> MetricsListener:
-        opened.append(MetricsListener(Metrics(), "127.0.0.1", 0, token))
+    def listening(token: SecretStr | None, failures: RateLimit | None = None) -> MetricsListener:
+        opened.append(MetricsListener(Metrics(), "127.0.0.1", 0, token, failures))
         return opened[-1]
 
     yield listening
@@ -50,6 +51,14 @@ def test_with_a_token_whoever_sends_it_is_answered(listen: Listen) -> None:
     listener = listen(SecretStr(TOKEN))
     assert _get(listener, "/metrics")[0] == 404
     assert _get(listener, "/metrics", Authorization="Bearer another")[0] == 404
+    assert _get(listener, "/metrics", Authorization=f"Bearer {TOKEN}")[0] == 200
+
+
+def test_wrong_tokens_are_counted(listen: Listen) -> None:
+    listener = listen(SecretStr(TOKEN), RateLimit(2, clock=lambda: 0.0))
+    codes = [_get(listener, "/metrics", Authorization="Bearer another")[0] for _ in range(3)]
+    assert codes == [404, 404, 429]
+    assert _get(listener, "/metrics")[0] == 404, "nothing was guessed"
     assert _get(listener, "/metrics", Authorization=f"Bearer {TOKEN}")[0] == 200
 
 
