@@ -19,6 +19,7 @@ from lib.kie.lexicon import Lexicon, load_lexicon
 from lib.kie.mentions import Mentions
 from lib.kie.receipts.fields import RECEIPT_FIELDS, find_receipt_fields
 from lib.kie.receipts.head_network import HeadReader, shipped_head
+from lib.kie.side_by_side import side_by_side_warnings
 
 
 class CpuExtractor:
@@ -60,6 +61,7 @@ class CpuExtractor:
             fields={name: found for name, found in fields.items() if name in wanted and found},
             tables={name: rows for name, rows in findings.tables.items() if name in wanted},
             language=mentions.language,
+            warnings=side_by_side_warnings(mentions),
             task=task,
         )
 
