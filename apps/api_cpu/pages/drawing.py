@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 # Documents are opened for looking beside those that are read.
 _AT_ONCE = 2
-_MOST_OF_KEY, _MOST = 32, 128
+_MOST_OF_KEY, _MOST = 64, 256
 _PATIENCE_S = 30.0
 
 
