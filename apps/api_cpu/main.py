@@ -218,6 +218,7 @@ def _start(
         state.readiness = readiness
         state.store = services.store
         state.store_name = services.store.name
+        state.prepare_reader = reader.prepare
         state.backend = reader.backend
         state.model_name = reader.model
         state.tasks = reader.stations.tasks

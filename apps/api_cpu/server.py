@@ -9,6 +9,7 @@ import math
 import os
 import platform
 import socket
+import threading
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
@@ -91,6 +92,7 @@ def run_server(settings: Settings, workers: OcrPool) -> None:
         gc.freeze()
         gc.enable()
         _say_what_next(settings, address, bound_port)
+        threading.Thread(target=_prepare, args=(app,), name="prepare-reader", daemon=True).start()
 
     check_configs()
     check_artifact_store(settings)
@@ -106,6 +108,12 @@ def run_server(settings: Settings, workers: OcrPool) -> None:
         raise
     if not server.started:
         raise console.stopped("the server did not start; the log says why", code=1)
+
+
+def _prepare(app: FastAPI) -> None:
+    """Make what the first document needs besides its words, while those are being read."""
+    app.state.prepare_reader()
+    gc.freeze()
 
 
 def _say_what_next(settings: Settings, address: str, port: int) -> None:

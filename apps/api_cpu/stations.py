@@ -11,7 +11,7 @@ from apps.api_cpu.settings import CONFIGS, Settings
 from lib.domain.deadline import Deadline
 from lib.domain.task import Task
 from lib.inference.client import Snapshot
-from lib.kie.cpu_extractor import build_cpu_extractor
+from lib.kie.extractor_later import CpuExtractorLater
 from lib.kie.models.card_files import load_cards
 from lib.loading.limits import LoadingLimits
 from lib.loading.loader import ProcessLoader, build_loader
@@ -33,12 +33,14 @@ class Reader:
     """Stations; whether they could read a document now; what ends their processes; the pipeline.
 
     `workers`, `field_readers` and `upstreams` are looked at for metrics; None where there are none.
+    `prepare` makes what the first document would wait for.
     """
 
     stations: Stations
     is_ready: Callable[[], bool]
     close: Callable[[], None]
     extract: Pipeline = extract
+    prepare: Callable[[], object] = lambda: None
     workers: Callable[[], PoolStats | None] = lambda: None
     field_readers: Callable[[], PoolStats | None] = lambda: None
     upstreams: Callable[[], Snapshot | None] = lambda: None
@@ -67,7 +69,7 @@ def build_reader(
     is wrong.
     """
     tasks = load_tasks(CONFIGS / "tasks")
-    extractor = build_cpu_extractor()
+    extractor = CpuExtractorLater()
     inference = build_inference(settings, extractor)
     loader = build_document_loader(settings)
     pool = workers or build_ocr_workers(settings)
@@ -91,6 +93,7 @@ def build_reader(
         Stations(loader, pool, rules, tasks, model),
         is_ready,
         close,
+        prepare=extractor.make,
         workers=lambda: pool.stats,
         field_readers=lambda: readers.stats if readers is not None else None,
         upstreams=inference.snapshot if inference is not None else lambda: None,

@@ -9,7 +9,7 @@ from lib.domain.document import Page
 from lib.domain.extraction import Hints, RawExtraction
 from lib.domain.task import DocumentType, FieldType, Task
 from lib.kie.classify import classify
-from lib.kie.extractor import Extractor
+from lib.kie.extractor import CPU_RULES, Extractor
 from lib.kie.findings import Finder, Findings
 from lib.kie.invoices.fields import INVOICE_FIELDS, find_invoice_fields
 from lib.kie.labelled import find_labelled
@@ -32,7 +32,7 @@ class CpuExtractor:
     @property
     def name(self) -> str:
         """As `model` in responses and artifacts."""
-        return "layout-rules-v1"
+        return CPU_RULES
 
     def extract(self, pages: Sequence[Page], task: Task, hints: Hints) -> RawExtraction:
         """Candidates for each of the task's fields, best first; fields without any are left out.

@@ -9,6 +9,9 @@ from lib.domain.document import Page
 from lib.domain.extraction import Hints, RawExtraction
 from lib.domain.task import Task
 
+CPU_RULES = "layout-rules-v1"
+"""The name of the extractor that needs no GPU."""
+
 
 class Extractor(Protocol):
     """Finds a task's fields on pages. Safe to share between threads."""
