@@ -121,7 +121,7 @@ def amounts_right_of(reading: Reading, label: FieldLabel) -> list[AmountMention]
     inside = [
         a
         for a in money(reading, label.cell)
-        if a.span.start >= label.span.end
+        if _is_behind(a, label)
         and sum(c.isalpha() for c in label.cell.text[label.span.end : a.span.start]) <= _APART
     ]
     found = _until_next_label(reading, label, inside)
@@ -134,6 +134,17 @@ def amounts_right_of(reading: Reading, label: FieldLabel) -> list[AmountMention]
             break
         found.extend(money(reading, cell))
     return found
+
+
+def _is_behind(amount: AmountMention, label: FieldLabel) -> bool:
+    """Whether an amount's digits follow a label; its currency may be the label's last word, as in
+    "Total EUR 9.00".
+    """
+    shared = label.cell.text[amount.span.start : label.span.end]
+    starts_within = amount.span.start > label.span.start and amount.span.end > label.span.end
+    return amount.span.start >= label.span.end or (
+        starts_within and not any(c.isdigit() for c in shared)
+    )
 
 
 def _until_next_label(

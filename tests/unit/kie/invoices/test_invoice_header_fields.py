@@ -199,3 +199,23 @@ def test_any_page_is_read_and_every_candidate_has_a_place(rows: list[list[str]])
     cells = [c for rows_ in found.tables.values() for row in rows_ for c in row.values()]
     candidates = [c for ranked in found.fields.values() for c in ranked] + cells
     assert all(c.words and c.page == 1 and 0 <= c.score <= 1 for c in candidates)
+
+
+@pytest.mark.parametrize("total", ["Total EUR 200.00", "Total EUR -200.00", "Total 200.00 EUR"])
+def test_a_currency_between_a_total_and_its_amount_belongs_to_both(total: str) -> None:
+    findings = read(
+        f"""
+Long Works Ltd
+
+Invoice No: LW-60                        Invoice date: 2024-03-17
+
+Description                  Qty        Unit price       Amount
+Part                           2            100.00       200.00
+
+Subtotal EUR 200.00
+VAT 0 % 0.00
+{total}
+"""
+    )
+    found = best(findings, ["subtotal", "total"])
+    assert found == {"subtotal": "EUR 200.00", "total": total.removeprefix("Total ")}
