@@ -63,7 +63,7 @@ class Presence:
         self._unknown: set[_Key] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="job-lease", daemon=True)
-        self._locked: int | None = None
+        self._locked: tuple[int, Path] | None = None
         self._worker_id = ""
         self.leases_lost = 0
 
@@ -99,9 +99,10 @@ class Presence:
         worker_id = new_request_id()
         if _HAS_LOCKS:
             self._let_go()
-            flags = os.O_RDWR | os.O_CREAT
-            self._locked = os.open(self._file_of(worker_id), flags, 0o600)
-            fcntl.flock(self._locked, fcntl.LOCK_EX)
+            file = self._file_of(worker_id)
+            handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+            self._locked = handle, file
+            fcntl.flock(handle, fcntl.LOCK_EX)
         now = self._clock()
         worker = Worker(worker_id, self._host, os.getpid(), now, now + self._lease_s)
         self._leases.register(worker)
@@ -201,8 +202,9 @@ class Presence:
 
     def _let_go(self) -> None:
         if self._locked is not None:
-            self._file_of(self._worker_id).unlink(missing_ok=True)
-            os.close(self._locked)
+            handle, file = self._locked
+            file.unlink(missing_ok=True)
+            os.close(handle)
             self._locked = None
 
     def _file_of(self, worker_id: str) -> Path:
