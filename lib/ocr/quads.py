@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 Quad = NDArray[np.float32]
 """(4, 2) pixels: start of the text's top edge, its end, end of the bottom edge, its start."""
 
+Quads = NDArray[np.float32]
+"""(n, 4, 2) pixels: such quads."""
+
 
 def length(quad: Quad) -> float:
     """Extent along the text, in pixels."""
@@ -21,11 +24,26 @@ def height(quad: Quad) -> float:
     return max(math.dist(quad[0], quad[3]), math.dist(quad[1], quad[2]))
 
 
-def angle(quad: Quad) -> float:
-    """Direction of the text in radians, 0 to the right, positive downwards."""
-    start = (quad[0] + quad[3]) / 2
-    end = (quad[1] + quad[2]) / 2
-    return math.atan2(float(end[1] - start[1]), float(end[0] - start[0]))
+def lengths(places: Quads) -> NDArray[np.float64]:
+    """`length` of each."""
+    return np.maximum(_distances(places, 0, 1), _distances(places, 3, 2))
+
+
+def heights(places: Quads) -> NDArray[np.float64]:
+    """`height` of each."""
+    return np.maximum(_distances(places, 0, 3), _distances(places, 1, 2))
+
+
+def angles(places: Quads) -> NDArray[np.float64]:
+    """Directions of the text in radians, 0 to the right, positive downwards."""
+    starts = ((places[:, 0] + places[:, 3]) / 2).astype(np.float64)
+    ends = ((places[:, 1] + places[:, 2]) / 2).astype(np.float64)
+    return np.arctan2(ends[:, 1] - starts[:, 1], ends[:, 0] - starts[:, 0])
+
+
+def _distances(places: Quads, start: int, end: int) -> NDArray[np.float64]:
+    between = places[:, end].astype(np.float64) - places[:, start]
+    return np.hypot(between[:, 0], between[:, 1])
 
 
 def read_downwards(quad: Quad) -> Quad:

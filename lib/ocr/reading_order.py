@@ -32,6 +32,7 @@ class _Box:
     index: int
     left: float
     right: float
+    width: float
     middle: float
     height: float
     slope: float
@@ -44,8 +45,8 @@ class _Row:
     @property
     def middle(self) -> float:
         """Height-weighted mean: long and large text says where the row is."""
-        weight = sum(box.right - box.left for box in self.boxes)
-        return sum(box.middle * (box.right - box.left) for box in self.boxes) / max(weight, 1e-6)
+        weight = sum(box.width for box in self.boxes)
+        return sum(box.middle * box.width for box in self.boxes) / max(weight, 1e-6)
 
 
 def in_reading_order(items: Sequence[_T], places: Sequence[Quad]) -> list[_T]:
@@ -71,46 +72,45 @@ def quad_of(polygon: Polygon, width: int, height: int) -> Quad:
 
 def _level(places: Sequence[Quad]) -> list[_Box]:
     """Boxes after turning the page back by its skew: the median angle, weighted by length."""
-    lengths = np.array([quads.length(quad) for quad in places])
-    angles = np.array([quads.angle(quad) for quad in places])
+    # All at once: a quad at a time, numpy's calls cost more than what they compute.
+    corners = np.stack(places)
+    lengths, heights, angles = quads.lengths(corners), quads.heights(corners), quads.angles(corners)
     # Text that runs across the page's direction says nothing about its skew.
     along = np.abs(angles) < math.pi / 4
     skew = _weighted_median(angles[along], lengths[along]) if along.any() else 0.0
     turn = np.array(
         [[math.cos(skew), math.sin(skew)], [-math.sin(skew), math.cos(skew)]], dtype=np.float64
     )
-    boxes = []
-    for index, quad in enumerate(places):
-        points = quad @ turn.T
-        left, right = float(points[:, 0].min()), float(points[:, 0].max())
-        high = quads.height(quad) if along[index] else float(np.ptp(points[:, 1]))
-        own = angles[index] - skew
-        tells = along[index] and lengths[index] >= _SLOPE_SPAN * high
-        boxes.append(
-            _Box(
-                index=index,
-                left=left,
-                right=max(right, left + 1e-6),
-                middle=float(points[:, 1].mean()),
-                height=max(high, 1e-6),
-                slope=math.tan(own) if tells else 0.0,
-            )
-        )
-    return boxes
+    level = corners @ turn.T
+    lefts = level[:, :, 0].min(axis=1)
+    rights = np.maximum(level[:, :, 0].max(axis=1), lefts + 1e-6)
+    high = np.where(along, heights, np.ptp(level[:, :, 1], axis=1))
+    tells = along & (lengths >= _SLOPE_SPAN * high)
+    columns = (
+        lefts,
+        rights,
+        rights - lefts,
+        level[:, :, 1].mean(axis=1),
+        np.maximum(high, 1e-6),
+        np.where(tells, np.tan(angles - skew), 0.0),
+    )
+    rows = np.column_stack(columns).tolist()
+    return [_Box(index, *row) for index, row in enumerate(rows)]
 
 
 def _row_of(box: _Box, rows: Sequence[_Row]) -> _Row | None:
     """The row whose last segment, carried on along its slope, meets the box best, if any."""
-    best, best_distance = None, math.inf
-    for row in rows:
+    best, best_distance = None, _SAME_ROW
+    left, width = box.left, box.width
+    met = box.middle - box.slope * width / 2
+    for row in rows:  # the square of a page's segments: no call is made that need not be
         last = row.boxes[-1]
-        if box.left < last.right - _OVERLAP * min(last.right - last.left, box.right - box.left):
+        if left < last.right - _OVERLAP * (last.width if last.width < width else width):
             continue  # one above the other, not side by side
-        reach = (box.left - last.right) + (last.right - last.left) / 2
+        reach = (left - last.right) + last.width / 2
         expected = last.middle + last.slope * reach
-        met = box.middle - box.slope * (box.right - box.left) / 2
         distance = abs(met - expected) / min(box.height, last.height)
-        if distance < min(best_distance, _SAME_ROW):
+        if distance < best_distance:
             best, best_distance = row, distance
     return best
 
