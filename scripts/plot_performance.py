@@ -75,13 +75,13 @@ def saturation(report: Report, figure: Figure) -> None:
 
 
 def soak(report: Report, figure: Figure) -> None:
-    """Memory of the server and of its OCR workers over the documents."""
+    """Memory of the server and of its other processes over the documents."""
     own, workers = figure.subplots(1, 2)
     at = [look[0] for look in report["looks"]]
     own.plot(at, [look[1] for look in report["looks"]], color=_COLOURS["blue"])
     own.set_title("the server, MB")
     workers.plot(at, [look[2] for look in report["looks"]], color=_COLOURS["green"])
-    workers.set_title("its OCR workers together, MB")
+    workers.set_title("its OCR workers and field readers, MB")
     for axes in (own, workers):
         axes.set_ylim(bottom=0)
         axes.set_xlabel("documents")

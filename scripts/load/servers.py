@@ -20,7 +20,7 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 SAMPLES = SCRIPTS.parent / "samples"
 OCR = Path(sys.executable).with_name("ocr")
 _PATIENCE_S = 180.0
-_OCR_WORKER = "lib.ocr.worker"
+_WORKERS = ("lib.ocr.worker", "lib.pipelines.readers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,14 @@ class Server:
         return self.data / "artifacts" / rel
 
     def memory(self) -> tuple[float, float]:
-        """Resident megabytes (10^6 bytes): of the server alone, of its OCR workers together."""
+        """Resident megabytes (10^6 bytes): of the server alone, of its OCR workers and field
+        readers together.
+        """
         process = psutil.Process(self.pid)
         workers = 0
         for child in process.children():
             try:
-                if any(_OCR_WORKER in part for part in child.cmdline()):
+                if any(name in part for part in child.cmdline() for name in _WORKERS):
                     workers += child.memory_info().rss
             except psutil.NoSuchProcess:
                 continue

@@ -1,4 +1,4 @@
-"""Memory of a server and of its OCR workers over thousands of documents."""
+"""Memory of a server, its OCR workers and its field readers over thousands of documents."""
 
 from __future__ import annotations
 

@@ -71,7 +71,10 @@ def soak(report: Report) -> str:
             f"{report[key]['last']:.0f} MB",
             _interval(report[f"{key}_per_1000"]),
         )
-        for name, key in (("the server", "server_mb"), ("its OCR workers together", "workers_mb"))
+        for name, key in (
+            ("the server", "server_mb"),
+            ("its OCR workers and field readers", "workers_mb"),
+        )
     ]
     said = (
         f"{report['documents']} documents in {report['seconds']:.0f} s, "
@@ -141,7 +144,7 @@ TABLES: Mapping[str, Callable[[Report], str]] = {
 PICTURES: Mapping[str, str] = {
     "overhead": "Latency of the same question, straight and through the orchestrator",
     "saturation": "Latency of accepted and of refused requests at twice the capacity",
-    "soak": "Memory of the server and of its OCR workers over the documents",
+    "soak": "Memory of the server and of its other processes over the documents",
     "growth": "Time by pages; latency and throughput by clients",
     "peers": "F1 and seconds an image of each engine",
 }
