@@ -72,10 +72,12 @@ def _taxes(settled: Settled) -> list[Decimal]:
     ways: list[Decimal] = []
     if totals.tax_amounts is not None:
         ways.append(totals.tax_amounts)
-        before_tip = values.get("total", Decimal(0)) - values.get("tip", Decimal(0))
+        total = values.get("total", Decimal(0)) - values.get("rounding", Decimal(0))
+        tips = {Decimal(0), values.get("tip", Decimal(0))}  # within the total, or beside it
         rows = settled.rows("tax_lines")
-        exact = before_tip - values.get("rounding", Decimal(0))
-        if len(rows) > 1 and explains(rows, exact, values.get("subtotal")):
+        if len(rows) > 1 and any(
+            explains(rows, total - tip, values.get("subtotal")) for tip in tips
+        ):
             return [totals.tax_amounts, totals.tax_amounts]
     if values.keys() >= {"total", "subtotal"} and values["total"] > values["subtotal"]:
         ways.append(values["total"] - values["subtotal"])

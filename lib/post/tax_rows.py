@@ -10,6 +10,7 @@ from lib.post.options import Chosen, Option, Options
 from lib.post.settled import numbers
 
 _BEST = 3  # options of the total and the subtotal that may confirm the rows
+_CENT = Decimal("0.01")
 _HALF_A_CENT = Decimal("0.005")
 _HALF_A_UNIT = Decimal("0.5")
 
@@ -62,8 +63,15 @@ def explains(rows: Figures, total: Decimal, subtotal: Decimal | None) -> bool:
         return True
     bases = [row["base"] for row in rows if "base" in row]
     if len(bases) == len(rows):
+        if abs(sum(bases, Decimal(0)) - total) <= close and all(map(_is_within, rows)):
+            return True
         return any(abs(n + whole - total) <= close or subtotal == n for n in _nets(bases))
     return _by_rates(rows, total)
+
+
+def _is_within(row: Mapping[str, Decimal]) -> bool:
+    """Whether a row's base holds its tax: "VAT 12 % 52.18 of 487.00"."""
+    return abs(tax_within(row["base"], row.get("rate", Decimal(0))) - row["amount"]) <= _CENT
 
 
 def _nets(bases: Sequence[Decimal]) -> Sequence[Decimal]:

@@ -112,6 +112,7 @@ def find_address_blocks(reading: Reading) -> list[AddressBlock]:
         if block:
             blocks.append(block)
             taken |= {line.index for line in block.lines}
+            taken |= {line.index for line in block.below if find_tax_ids(line.text)}
     return blocks
 
 

@@ -22,6 +22,7 @@ _IDENTIFIER = re.compile(
     r"(?:\b[A-Z]{1,5} ){0,2}\b\d{1,4}(?: \d{2,5})+(?: [A-Z]\b)?(?![\w/]|[.,-]\d)"  # digit groups
     r"|\b[A-Z]{1,3}-?\d{3,5}(?: \d{3,5})+(?![\w/]|[.,-]\d)"
     r"|(?:\b[A-Z]{1,5} ){0,2}[^\W_][\w./\-–+]*\d[\w./\-–+]*[^\W_]"
+    r"|\b\d[/\-][A-Z]{1,4}\b"  # "3/NC"
     r"|(?:\b[A-Z]{1,5} )?\b\d{1,2}\b|[^\W\d_]\d\b"
 )
 _COVERED = 0.7  # of an identifier: that much of it being a date or money, it is one

@@ -219,9 +219,9 @@ def _letterheads(reading: Reading, parties: Sequence[Party]) -> Iterator[Party]:
 def _may_be_name(reading: Reading, cell: Cell) -> bool:
     """Whether a line is short, mostly in capitalised words, and no title of a document."""
     small = sum(word.text[:1].islower() for word in cell.line.words)
-    return (
-        bool(name_spans(reading, cell)) and small <= _SMALL_WORDS and not _is_title(reading, cell)
-    )
+    priced = any(amount.is_money for amount in reading.mentions.amounts(cell))
+    named = bool(name_spans(reading, cell)) and not priced
+    return named and small <= _SMALL_WORDS and not _is_title(reading, cell)
 
 
 def _is_title(reading: Reading, cell: Cell) -> bool:

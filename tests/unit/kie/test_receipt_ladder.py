@@ -123,3 +123,8 @@ def test_a_rounding_is_followed_back_to_the_sum_before_it() -> None:
     found = find_ladders(mentions, labelled_amounts(mentions))
     chain = ladders_to(found, Decimal("63.90"))
     assert [str(ladder.first.mention.value) for ladder in chain] == ["63.92", "55.10"]
+
+
+def test_a_price_among_prices_is_no_tax():
+    slip = "Trip fare  18.40\nBooking fee  1.00\nToll  2.50\nPromo  -3.00\nTotal  18.90"
+    assert "tax_total" not in answers(slip)

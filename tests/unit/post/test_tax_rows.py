@@ -33,6 +33,11 @@ def rows(*figures):
         # Two taxes on one base, and two equal bases.
         ([("12.5", "885.00", "110.63"), ("4.9", "885.00", "43.37")], "1039.00", None, True),
         ([("20", "50.00", "10.00"), ("10", "50.00", "5.00")], "115.00", None, True),
+        # The halves of one tax, taken from one base; a total rounded to whole units.
+        ([("2.5", "", "25.07"), ("2.5", "", "25.07")], "1052.89", None, True),
+        ([("2.5", "", "25.07"), ("2.5", "", "25.07")], "2055.62", None, False),
+        ([("9", "", "1098.99"), ("9", "", "1098.99")], "14409.00", "12211.00", True),
+        ([("9", "", "1098.99"), ("9", "", "1098.99")], "14410.00", "12211.00", False),
     ],
 )
 def test_what_explains_a_total(taxes, total, subtotal, right):

@@ -35,6 +35,8 @@ Factuurnummer        Factuurdatum        Klantnummer        Vervaldatum
         ("Fattura n. 12 del 30/04/2024", "12"),
         ("Fatura FT 2024/157", "FT 2024/157"),
         ("Счет на оплату № 245 от 12 марта 2024 г.", "245"),
+        ("FAKTURA VAT NR 41/04/2026", "41/04/2026"),
+        ("INVOICE NO 4711", "4711"),
         ("Rechnung vom 19.05.2024", None),
         ("Invoice to be paid within 30 days", None),
     ],
@@ -219,3 +221,40 @@ VAT 0 % 0.00
     )
     found = best(findings, ["subtotal", "total"])
     assert found == {"subtotal": "EUR 200.00", "total": total.removeprefix("Total ")}
+
+
+@pytest.mark.parametrize(
+    ("line", "number"), [("0117", "0117"), ("#2026-58", "2026-58"), ("Page 1 of 2", None)]
+)
+def test_number_alone_under_a_bare_title(line: str, number: str | None) -> None:
+    assert field(f"INVOICE\n{line}\n\nTotal    12.00", "document_number") == number
+
+
+def test_a_number_where_the_name_would_be_is_the_customers() -> None:
+    assert field("Client : C04417", "customer_id") == "C04417"
+    assert field("Client : Delmas SAS", "customer_id") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "day"),
+    [
+        ("Zahlbar ohne Abzug bis 02.09.2026.", "02.09.2026"),
+        ("Total a pagar até 11/06/2026    22,92 €", "11/06/2026"),
+        ("Payment terms: received on 05/09/2026 with thanks", None),
+    ],
+)
+def test_the_last_day_of_a_sentence_about_payment(line: str, day: str | None) -> None:
+    assert field(line, "due_date") == day
+
+
+def test_what_is_due_later_is_not_what_is_due() -> None:
+    found = read("""
+TOTAL AMOUNT DUE                       $62.81
+AMOUNT DUE AFTER 06/18/2026            $69.09
+""")
+    assert best(found, ["amount_due"]) == {"amount_due": "$62.81"}
+
+
+def test_a_post_code_is_no_phone_beside_one() -> None:
+    line = "Klarwerk GmbH - Domstr. 40 - 50668 Köln - Tel +49 221 5550190"
+    assert field(line, "vendor_phone") == "+49 221 5550190"
