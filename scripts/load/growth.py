@@ -20,6 +20,7 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
     # Nor is it a limit that is measured: on a machine with other work documents may take minutes.
     limits = {
         "SYNC_DEADLINE_S": "900",
+        "FIELDS_TIMEOUT_S": "900",
         "MAX_PAGES": str(max(options.pages)),
         "EXTRACT_QUEUE": str(max(options.clients)),
     }
