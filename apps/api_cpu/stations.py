@@ -24,8 +24,8 @@ from lib.pipelines.rules import RulesHere
 from lib.pipelines.tasks import load_tasks
 from lib.processes.child import PoolStats
 
-# Then field readers start beside them.
-_OCR_LOADING_S = 60.0
+# Field readers start after so long, though the OCR workers may have no rest.
+_START_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,9 @@ def build_reader(
     rules = RulesInReaders(here, readers, tasks) if readers is not None else here
 
     def close() -> None:
+        pool.close()  # first: the readers may still wait for it to be at rest
         if readers is not None:
             readers.close()
-        pool.close()
         loader.close()
         if inference is not None:
             inference.close()
@@ -103,7 +103,9 @@ def build_reader(
 def build_field_readers(
     settings: Settings, tasks: Mapping[str, Task], workers: OcrPool
 ) -> ReaderPool | None:
-    """The pool, starting once the OCR workers have loaded: until then the cores are theirs."""
+    """The pool, starting once the OCR workers have loaded and read what waited: until then the
+    cores are theirs.
+    """
     if not settings.reader_count:
         return None
     limits = ReaderLimits(
@@ -112,8 +114,8 @@ def build_field_readers(
         waiting=settings.concurrency + settings.job_threads,
         document_seconds=settings.fields_timeout_s,
     )
-    patience = Deadline.after(_OCR_LOADING_S)
-    return ReaderPool(limits, tasks.values(), lambda: workers.wait_settled(patience))
+    patience = Deadline.after(_START_PATIENCE_S)
+    return ReaderPool(limits, tasks.values(), lambda: workers.wait_at_rest(patience))
 
 
 def check_configs() -> None:

@@ -165,13 +165,14 @@ class OcrPool:
             )
             return self._loaded > 0
 
-    def wait_settled(self, deadline: Deadline) -> None:
-        """Wait until all workers are loaded, or one has failed to start."""
+    def wait_at_rest(self, deadline: Deadline) -> bool:
+        """Wait until all workers are loaded, or one has failed to start, and none has a page.
+
+        False when the deadline passes, or the pool is closed.
+        """
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._loaded == self.workers or self._failure or self._closed,
-                deadline.remaining(),
-            )
+            self._changed.wait_for(lambda: self._at_rest or self._closed, deadline.remaining())
+            return self._at_rest and not self._closed
 
     def submit(self, image: PageImage, deadline: Deadline) -> Ticket:
         """Queue a page without waiting for it.
@@ -236,6 +237,11 @@ class OcrPool:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    @property
+    def _at_rest(self) -> bool:
+        settled = self._loaded == self.workers or self._failure is not None
+        return settled and not self._busy and not self._queue
 
     def _keep_worker(self, index: int) -> None:
         """The life of one worker's thread: start a process, feed it, replace it, until closed.
@@ -317,6 +323,7 @@ class OcrPool:
             finally:
                 with self._changed:
                     self._busy -= 1
+                    self._changed.notify_all()
             if reply is None:
                 with self._changed:
                     self._restarts += not self._closed

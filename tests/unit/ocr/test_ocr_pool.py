@@ -78,6 +78,18 @@ def test_a_page_is_read_with_everything_the_engine_said() -> None:
         assert pool.ready
 
 
+def test_it_is_at_rest_when_all_have_loaded_and_none_has_a_page() -> None:
+    with pool_of(workers=2) as pool:
+        assert pool.wait_at_rest(soon())
+        assert pool.stats.loaded == 2
+        ticket = pool.submit(page(HANG), soon())
+        until(lambda: pool.stats.busy == 1)
+        assert not pool.wait_at_rest(Deadline.after(0.1))
+        pool.cancel(ticket)
+        assert pool.wait_at_rest(soon())
+    assert not pool.wait_at_rest(soon())
+
+
 def test_a_page_may_take_so_long_whatever_the_deadline() -> None:
     with pool_of(page_seconds=2.0) as pool:
         first = pid_of(pool)
