@@ -78,6 +78,8 @@ _WAITING_FOR_MODEL = 16
 _REQUESTS_PER_MINUTE = 1200
 # One server's interpreter cannot keep more of them busy.
 _MOST_READERS = 4
+# A document that takes long, or hangs, must leave one for the others.
+_FEWEST_READERS = 2
 _RETENTION = "retention_days_"
 _NEAR_MISS_MIN_LENGTH = 8
 _NEAR_MISS_SCORE = 88.0
@@ -424,8 +426,8 @@ class Settings(BaseSettings):
         ge=0,
         le=64,
         description="Processes that find the fields of documents beside the server's own (and each "
-        "`ocr worker`'s); 0: it finds them itself. Default: half of the machine's cores, 4 at "
-        "most.",
+        "`ocr worker`'s); 0: it finds them itself. Default: half of the machine's cores, at "
+        "least 2 and at most 4.",
     )
     fields_timeout_s: float = Field(
         gt=0,
@@ -688,7 +690,7 @@ class Settings(BaseSettings):
         """Number of processes that find fields."""
         if self.field_readers is not None:
             return self.field_readers
-        return min(_MOST_READERS, max(1, _usable_cores() // 2))
+        return min(_MOST_READERS, max(_FEWEST_READERS, _usable_cores() // 2))
 
     @property
     def concurrency(self) -> int:
