@@ -261,7 +261,7 @@ def _let_in(state: State, settings: Settings, services: Services, opened: ExitSt
     )
     state.admission = admission = Admission(limits)
     opened.callback(admission.shut_down)
-    state.refusals = refusals = Refusals(services.store, state.metrics)
+    state.refusals = refusals = Refusals(services.store, services.extract_index, state.metrics)
     opened.callback(refusals.stop)
     return admission
 

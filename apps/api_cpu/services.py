@@ -89,6 +89,7 @@ class Services:
     housekeeping: Housekeeping
     vendors: VendorService
     duplicates: DuplicateService
+    extract_index: ExtractIndex
     extractions: ExtractionService
     corrections: CorrectionService
     corrected: CorrectedDocuments
@@ -219,6 +220,7 @@ def build_services(
         ),
         vendors=memory,
         duplicates=duplicates,
+        extract_index=index,
         extractions=extractions,
         corrections=corrections,
         corrected=CorrectedDocuments(store, artifact_index, index, correction_index),

@@ -118,6 +118,36 @@ def test_a_refusal_is_kept_and_uses_no_id_up(crowded: Callable[..., Crowd]) -> N
     assert found.json()["artifact_rel"] == again.json()["artifact_rel"]
 
 
+def test_a_refusal_is_found_by_the_id_that_was_made_for_it(
+    crowded: Callable[..., Crowd],
+) -> None:
+    crowd = crowded(extract_concurrency=1, extract_queue=0)
+    crowd.send()
+    crowd.wait_for(running=1)
+    client = crowd._place.client
+    error = client.post("/v1/extract", json={"image_base64": B64}).json()["error"]
+    assert error["details"]["artifact_rel"].endswith(f"/{error['request_id']}.json")
+    _until(lambda: client.get(f"/v1/extracts/{error['request_id']}").status_code == 503)
+    found = client.get(f"/v1/extracts/{error['request_id']}").json()
+    assert found["error"]["details"]["reason"] == "overloaded"
+
+
+def test_a_refusal_leaves_its_id_to_the_next_try_of_the_same(
+    crowded: Callable[..., Crowd],
+) -> None:
+    crowd = crowded(extract_concurrency=1, extract_queue=0)
+    first = crowd.send()
+    crowd.wait_for(running=1)
+    client, once = crowd._place.client, {"Idempotency-Key": "once"}
+    refused = client.post("/v1/extract", json={"image_base64": B64}, headers=once)
+    assert refused.status_code == 503
+    crowd._place.pipeline.release.set()
+    assert _codes(first) == {200: 1}
+    again = client.post("/v1/extract", json={"image_base64": B64}, headers=once)
+    assert again.status_code == 200
+    assert again.json()["artifact_rel"] != refused.json()["error"]["details"]["artifact_rel"]
+
+
 def test_refusals_are_written_before_the_server_has_stopped(
     wired: Callable[..., tuple[Wire, FakePipeline]],
 ) -> None:

@@ -29,6 +29,7 @@ from apps.api_cpu.extractions.schemas import (
 )
 from apps.api_cpu.extractions.service import ExtractionService, Order, caller_left
 from apps.api_cpu.extractions.turns import Refused
+from apps.api_cpu.idempotency.header import HEADER as IDEMPOTENCY_HEADER
 from apps.api_cpu.idempotency.once import Attempt, Made, once
 from apps.api_cpu.idempotency.store import Answer
 from apps.api_cpu.openapi import IDEMPOTENCY_KEY, answers, promised
@@ -123,7 +124,8 @@ async def extract(request: Request, caller: ExtractCaller) -> Response:
         try:
             return await shutdown.unless_cut(_extract(request, attempt, service, draft))
         except Refused as refused:
-            raise await refusals.kept(draft, refused) from refused
+            comes_again = IDEMPOTENCY_HEADER in request.headers
+            raise await refusals.kept(draft, refused, comes_again=comes_again) from refused
         except Exception as exc:
             # Whatever happened to an authorised request, an artifact says so.
             raise await run_in_threadpool(service.fail, draft, exc) from exc
