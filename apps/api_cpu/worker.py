@@ -26,6 +26,7 @@ from lib.errors import Error
 
 # 128 + SIGINT, as shells count.
 _INTERRUPTED = 130
+_LISTENS_EVERY_S = 0.5
 
 
 def worker_command(
@@ -85,7 +86,10 @@ def worker_command(
                 "Ctrl-C stops the worker.",
                 markup=False,
             )
-            stopping.wait()
+            # A signal that the kernel gives to another thread ends no wait of this one, which alone
+            # may run what was set above: so it wakes by itself.
+            while not stopping.wait(_LISTENS_EVERY_S):
+                pass
             logs.info("stopping: documents in hand are finished first")
     except Error as wrong:
         raise console.stopped(wrong, code=1) from None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,24 @@ def _ended_once(server: ServerProcess, url: str, folder: Path) -> dict[str, Any]
     return artifact
 
 
+def _stop_between_writes(server: ServerProcess, folder: Path) -> None:
+    """SIGSTOP, at a moment at which the server does not hold the table's file: SQLite has one
+    writer, and waits for one that was stopped.
+    """
+
+    def is_free() -> bool:
+        server.process.send_signal(signal.SIGSTOP)
+        with closing(sqlite3.connect(folder / "jobs.sqlite3", timeout=5.0)) as table:
+            try:
+                table.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                server.process.send_signal(signal.SIGCONT)
+                return False
+        return True
+
+    eventually(is_free, "a moment without a write")
+
+
 def test_a_server_that_is_killed_goes_on_where_it_was(start: Start, tmp_path: Path) -> None:
     first = start(**ONE)
     url, worker = _in_the_middle(first, request_id="killed")
@@ -67,7 +86,7 @@ def test_who_was_stopped_for_longer_than_the_lease_records_nothing(
     stopped = start(**ONE, JOBS_LEASE_S="3")
     other = start(**ONE, JOBS_MAX_CONCURRENCY="0")
     url, worker = _in_the_middle(stopped)
-    stopped.process.send_signal(signal.SIGSTOP)
+    _stop_between_writes(stopped, tmp_path)
     eventually(lambda: _job(other, url)["status"] == "queued", "the end of the lease")
     third = start(**ONE)
     artifact = _ended_once(third, url, tmp_path)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -164,6 +166,16 @@ def test_a_worker_that_is_told_to_end_hands_back_what_it_has_no_time_for(
     assert _job(server, job_id)["status"] == "queued"
     start_worker(**setup)
     assert _ended(server, job_id)["status"] == "succeeded"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are addressed as on Linux")
+def test_a_worker_hears_a_signal_that_another_thread_was_given(start_worker: StartWorker) -> None:
+    worker = start_worker(OCR_WORKERS="1")
+    process = worker.process
+    threads = {int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()}
+    another = max(threads - {process.pid})
+    assert ctypes.CDLL(None).tgkill(process.pid, another, signal.SIGTERM) == 0
+    assert process.wait(PATIENCE_S) == 0
 
 
 def test_celery_on_a_file_says_that_all_workers_must_be_here(start: Start, redis: Peer) -> None:
