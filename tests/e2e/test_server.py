@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,6 +67,13 @@ def test_a_photo_is_read_kept_and_found_again_after_a_restart(start: Start) -> N
     assert _send(restarted, RECEIPT, request_id="photo-1").status_code == 409
 
 
+def _is_taken(server: ServerProcess, request_id: str) -> bool:
+    """Whether the server has written down that the id is in use, which nobody is told before."""
+    with closing(sqlite3.connect(server.data_root / "index.sqlite3")) as index:
+        query = "SELECT 1 FROM extracts WHERE request_id = ?"
+        return index.execute(query, (request_id,)).fetchone() is not None
+
+
 def test_an_id_whose_server_was_killed_is_free_after_the_lease(start: Start) -> None:
     other = start(OCR_WORKERS="1")
     # An id is leased for twice the deadline.
@@ -73,6 +82,7 @@ def test_an_id_whose_server_was_killed_is_free_after_the_lease(start: Start) -> 
     (worker,) = server.ocr_workers()
     worker.suspend()
     thread, outcome = _in_background(server, request_id="cut-off")
+    eventually(lambda: _is_taken(server, "cut-off"), "the id to be taken")
     server.stop(signal.SIGKILL)
     worker.kill()
     thread.join()
