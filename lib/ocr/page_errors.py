@@ -35,6 +35,16 @@ def crashed() -> Error:
     )
 
 
+def lost() -> Error:
+    """One worker after the other ended before it had the page."""
+    return Error(
+        "inference_unavailable",
+        Kind.UNAVAILABLE,
+        "The OCR processes ended before they had the page.",
+        retryable=True,
+    )
+
+
 def shutting_down() -> Error:
     """The pool is closed."""
     return Error("shutting_down", Kind.UNAVAILABLE, "The service is shutting down.", retryable=True)

@@ -10,8 +10,9 @@ from lib.domain.deadline import Deadline
 from lib.domain.document import Line, Page, PageSource
 from lib.domain.source import OpenDocument, SourcePage
 from lib.errors import Error
-from lib.ocr.pool import OcrPool, Ticket
+from lib.ocr.pool import OcrPool
 from lib.ocr.reading_order import in_reading_order, quad_of
+from lib.ocr.ticket import Ticket
 from lib.ocr.trust import is_trusted
 
 __all__ = ["OcrPool", "read_pages"]

@@ -15,9 +15,10 @@ from lib.domain.deadline import Deadline
 from lib.domain.document import PageImage
 from lib.errors import Error, Kind
 from lib.ocr.engine import OrientedReading
-from lib.ocr.page_errors import crashed, shutting_down, timed_out, too_long
+from lib.ocr.page_errors import crashed, lost, shutting_down, too_long
+from lib.ocr.ticket import Ticket
 from lib.ocr.wire import Reply
-from lib.ocr.worker_process import WorkerDied, WorkerProcess
+from lib.ocr.worker_process import WorkerDied, WorkerLost, WorkerProcess
 from lib.processes.child import PoolStats
 
 _LOAD_TIMEOUT_S = 60.0
@@ -42,62 +43,6 @@ class PoolLimits:
     pages_per_worker: int
     worker_bytes: int
     page_seconds: float = 60.0
-
-
-class Ticket:
-    """A page handed to the pool. Take its result or cancel it."""
-
-    def __init__(self, image: PageImage, deadline: Deadline) -> None:
-        self._image: PageImage | None = image
-        self._deadline = deadline
-        self._lock = threading.Lock()
-        self._done = threading.Event()
-        self._process: WorkerProcess | None = None
-        self._outcome: OrientedReading | Error | None = None
-
-    def result(self) -> OrientedReading:
-        """Wait for the reading, at most until the deadline; raises `Error`.
-
-        `inference_timeout`: the deadline passed, and the worker that was reading the page has been
-        killed. `unreadable_document`, reason `crashed`: the page killed its worker; `timeout`: it
-        took longer than a page may.
-        """
-        if not self._done.wait(self._deadline.remaining()):
-            self.cancel()
-        outcome = self._outcome
-        if isinstance(outcome, OrientedReading):
-            return outcome
-        raise outcome or timed_out()
-
-    def cancel(self) -> None:
-        """Give the page up: it leaves the queue, or its worker is killed; nothing if it is done."""
-        with self._lock:
-            if self._done.is_set():
-                return
-            if self._process is not None:
-                self._process.kill()
-            self._settle(None)
-
-    def _begin(self, process: WorkerProcess) -> PageImage | None:
-        """The image, now that `process` will read it; None when nobody wants it any more."""
-        with self._lock:
-            if self._done.is_set():
-                return None
-            if self._deadline.passed:
-                self._settle(timed_out())
-                return None
-            self._process = process
-            return self._image
-
-    def _finish(self, outcome: OrientedReading | Error) -> None:
-        with self._lock:
-            if not self._done.is_set():
-                self._settle(outcome)
-
-    def _settle(self, outcome: OrientedReading | Error | None) -> None:
-        # From here on `cancel` no longer kills: the worker may already read another page.
-        self._outcome, self._process, self._image = outcome, None, None
-        self._done.set()
 
 
 class OcrPool:
@@ -225,7 +170,7 @@ class OcrPool:
             self._queue.clear()
             self._changed.notify_all()
         for ticket in waiting:
-            ticket._finish(shutting_down())
+            ticket.finish(shutting_down())
         for process in processes:
             process.kill()
         end = time.monotonic() + _CLOSE_TIMEOUT_S
@@ -310,7 +255,7 @@ class OcrPool:
                 self._queue.clear()
             self._changed.notify_all()
         for ticket in stranded:
-            ticket._finish(copy(self._failure))
+            ticket.finish(copy(self._failure))
 
     def _feed(self, process: WorkerProcess) -> bool:
         """Hand pages to a worker until it must be replaced or the pool closes; False if it died."""
@@ -348,7 +293,7 @@ class OcrPool:
                 return None
             self._busy += 1
             ticket = self._queue.popleft()
-            return ticket, ticket._begin(process)
+            return ticket, ticket.begin(process)
 
     def _read(
         self, process: WorkerProcess, ticket: Ticket, image: PageImage | None
@@ -358,14 +303,28 @@ class OcrPool:
             return Reply(resident=0)
         try:
             reply = process.read(image, self._limits.page_seconds)
+        except WorkerLost:
+            self._queue_again(ticket)
+            return None
         except WorkerDied:
             ended = too_long() if process.overdue else crashed()
-            ticket._finish(shutting_down() if self._closed else ended)
+            ticket.finish(shutting_down() if self._closed else ended)
             return None
         if reply.fault:
             _log.error("the OCR engine failed on a page: %s", reply.fault)
-        ticket._finish(reply.reading or reply.error or crashed())
+        ticket.finish(reply.reading or reply.error or crashed())
         return reply
+
+    def _queue_again(self, ticket: Ticket) -> None:
+        """Put a page first in the queue, unless as many workers were lost on it as there are."""
+        again = ticket.begin_again()
+        with self._changed:
+            closed = self._closed
+            if again and not closed and ticket.losses <= self._limits.workers:
+                self._queue.appendleft(ticket)
+                self._changed.notify_all()
+                return
+        ticket.finish(shutting_down() if closed else lost())
 
     def _retire(self, process: WorkerProcess, fault: str) -> None:
         with self._changed:

@@ -17,6 +17,7 @@ from lib.ocr.engine import OrientedReading
 
 _IMAGE = struct.Struct("<II")  # width, height; then width * height * 3 bytes of pixels
 _REPLY = struct.Struct("<I")  # length of the JSON that follows
+_RECEIVED = b"\x06"  # ASCII's acknowledge
 _LONGEST_FAULT = 500
 _LONGEST_REPLY = 64 << 20  # a page of 100,000 words has 20 MB
 
@@ -47,6 +48,18 @@ def receive_image(stream: BinaryIO) -> PageImage:
     """Read a page image; EOFError when the writer is gone."""
     width, height = _IMAGE.unpack(_exactly(stream, _IMAGE.size))
     return PageImage(width, height, _exactly(stream, width * height * 3))
+
+
+def send_received(stream: BinaryIO) -> None:
+    """Say that the whole image has come, before a look at it."""
+    stream.write(_RECEIVED)
+    stream.flush()
+
+
+def receive_received(stream: BinaryIO) -> None:
+    """Wait for that; EOFError when the worker is gone, ValueError when it says something else."""
+    if _exactly(stream, len(_RECEIVED)) != _RECEIVED:
+        raise ValueError("not an acknowledgement")
 
 
 def send_reply(stream: BinaryIO, reply: Reply) -> None:

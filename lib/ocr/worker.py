@@ -18,7 +18,7 @@ from lib.errors import Error, Kind
 from lib.ocr.build import build_engine
 from lib.ocr.engine import OcrEngine
 from lib.ocr.engine_settings import EngineSettings
-from lib.ocr.wire import Reply, receive_image, send_reply
+from lib.ocr.wire import Reply, receive_image, send_received, send_reply
 from lib.processes.inside import place_of, resident_bytes
 
 
@@ -39,7 +39,9 @@ def serve(load: Callable[[], OcrEngine]) -> None:
         return
     send_reply(replies, Reply(resident_bytes(), engine=engine.name))
     while True:
-        send_reply(replies, _answer(engine, images.get()))
+        image = images.get()
+        send_received(replies)
+        send_reply(replies, _answer(engine, image))
 
 
 def _answer(engine: OcrEngine, image: PageImage) -> Reply:

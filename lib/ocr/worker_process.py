@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO, cast
 
 from lib.domain.document import PageImage
-from lib.ocr.wire import Reply, receive_reply, send_image
+from lib.ocr.wire import Reply, receive_received, receive_reply, send_image
 from lib.processes.child import ChildProcess
 
 try:
@@ -24,6 +24,10 @@ _PIPE_BYTES = 1 << 20  # the most that Linux lets a pipe hold unless an operator
 
 class WorkerDied(Exception):
     """The process ended, or was killed, before it answered."""
+
+
+class WorkerLost(WorkerDied):
+    """The process ended, or was killed, before it had the page: that is not the page's doing."""
 
 
 class WorkerProcess(ChildProcess):
@@ -56,8 +60,9 @@ class WorkerProcess(ChildProcess):
         with self._killed_after(timeout):
             try:
                 send_image(self._stdin, image)
-            except OSError as gone:
-                raise WorkerDied from gone
+                receive_received(self._stdout)
+            except (EOFError, OSError, ValueError) as gone:
+                raise WorkerLost from gone
             return self._reply()
 
     def close(self) -> int | None:

@@ -173,6 +173,14 @@ def test_killed_while_it_had_nothing_to_do() -> None:
         assert readers.pid() not in {*killed, os.getpid()}
 
 
+def test_a_document_that_no_reader_lives_to_receive_is_given_back_for_another_try() -> None:
+    with served(start="leaves") as readers:
+        assert readers.pool.wait_ready(soon())
+        with pytest.raises(Error) as failed:
+            readers.read("fine")
+        assert (failed.value.code, failed.value.retryable) == ("inference_unavailable", True)
+
+
 def test_who_no_longer_waits_ends_his_reader(tmp_path: Path) -> None:
     with served() as readers:
         first, mark = readers.pid(), tmp_path / "asleep"

@@ -35,6 +35,16 @@ def crashed() -> Error:
     )
 
 
+def lost() -> Error:
+    """One reader after the other ended before it had the document."""
+    return Error(
+        "inference_unavailable",
+        Kind.UNAVAILABLE,
+        "The processes that find fields ended before they had the document.",
+        retryable=True,
+    )
+
+
 def failed() -> Error:
     """A bug, whose place is in the log."""
     return Error("internal_error", Kind.INTERNAL, "Finding the fields of the document failed.")

@@ -10,7 +10,15 @@ from typing import Any
 
 from lib.domain.vendors import VendorBook
 from lib.pipelines.readers.document_json import book_to_json
-from lib.pipelines.readers.wire import LENGTH, LONGEST, Reply, framed, reply_from_json, unframed
+from lib.pipelines.readers.wire import (
+    LENGTH,
+    LONGEST,
+    RECEIVED,
+    Reply,
+    framed,
+    reply_from_json,
+    unframed,
+)
 from lib.processes.child import ChildProcess
 
 BOOKS = 8
@@ -21,6 +29,10 @@ _PIECE = 1 << 20
 
 class ReaderDied(Exception):
     """The reader ended, or said what makes no sense, before it answered."""
+
+
+class ReaderLost(ReaderDied):
+    """The reader ended, or stood still, before it had the message: not the message's doing."""
 
 
 class ReaderLate(Exception):
@@ -52,20 +64,23 @@ class ReaderProcess(ChildProcess):
         return self.ask(tasks, timeout)
 
     def ask(self, message: Any, seconds: float) -> Reply:
-        """Its reply. Raises `ReaderDied`, and `ReaderLate` after so many seconds: kill it then.
+        """Its reply. Raises `ReaderDied` and, after so many seconds, `ReaderLate`; `ReaderLost` for
+        either when the reader did not have the message. It is of no use then.
 
         Raises TypeError, having said nothing, for text that is not Unicode.
         """
         body = framed(message)
         end = time.monotonic() + seconds
+        received = False
         try:
             self._wait_until(end)
             self._socket.sendall(body)
+            received = self._exactly(len(RECEIVED), end) == RECEIVED
             reply = reply_from_json(unframed(self._received(end)))
         except TimeoutError as late:
-            raise ReaderLate from late
+            raise (ReaderLate if received else ReaderLost) from late
         except (EOFError, OSError, ValueError) as gone:
-            raise ReaderDied from gone
+            raise (ReaderDied if received else ReaderLost) from gone
         self.resident = reply.resident
         return reply
 

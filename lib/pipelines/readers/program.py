@@ -29,7 +29,15 @@ from lib.pipelines.readers.document_json import (
 from lib.pipelines.readers.errors import failed
 from lib.pipelines.readers.process import BOOKS
 from lib.pipelines.readers.reading_json import found_to_json, reading_to_json
-from lib.pipelines.readers.wire import LENGTH, Reply, Step, framed, reply_to_json, unframed
+from lib.pipelines.readers.wire import (
+    LENGTH,
+    RECEIVED,
+    Reply,
+    Step,
+    framed,
+    reply_to_json,
+    unframed,
+)
 from lib.pipelines.rules import OnDocument
 from lib.processes.inside import die_with_parent, place_of, resident_bytes
 
@@ -92,8 +100,13 @@ def serve(load: Callable[[], Extractor]) -> None:
     with parent.makefile("rb") as messages:
 
         def receive() -> Any:
+            """The next message; None when the parent is gone."""
             (length,) = LENGTH.unpack(messages.read(LENGTH.size).ljust(LENGTH.size, b"\0"))
-            return unframed(messages.read(length)) if length else None
+            body = messages.read(length)
+            if not length or len(body) < length:
+                return None
+            parent.sendall(RECEIVED)
+            return unframed(body)
 
         tasks = receive()
         if tasks is None:

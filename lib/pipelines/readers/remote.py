@@ -16,9 +16,21 @@ from lib.domain.task import Task
 from lib.errors import Error
 from lib.kie.models.sight import Sight
 from lib.pipelines.readers.document_json import hints_to_json, pages_to_json
-from lib.pipelines.readers.errors import crashed, failed, shutting_down, timed_out, too_long
+from lib.pipelines.readers.errors import (
+    crashed,
+    failed,
+    lost,
+    shutting_down,
+    timed_out,
+    too_long,
+)
 from lib.pipelines.readers.pool import ReaderPool
-from lib.pipelines.readers.process import ReaderDied, ReaderLate, ReaderProcess
+from lib.pipelines.readers.process import (
+    ReaderDied,
+    ReaderLate,
+    ReaderLost,
+    ReaderProcess,
+)
 from lib.pipelines.readers.reading_json import found_from_json, reading_from_json
 from lib.pipelines.readers.wire import Step
 from lib.pipelines.rules import Rules, RulesAtWork
@@ -61,7 +73,10 @@ class RulesInReaders:
 
 
 class OnReader:
-    """`RulesAtWork` in a reader: another one where the first dies, once."""
+    """`RulesAtWork` in a reader: another one where the first dies, once.
+
+    Those lost before they had the document do not count, up to as many as there are.
+    """
 
     def __init__(
         self,
@@ -87,6 +102,7 @@ class OnReader:
         self._lock = threading.Lock()
         self._process: ReaderProcess | None = None
         self._given_up = self._second = self._owes_answer = False
+        self._losses = 0
         self._left_s = pool.limits.document_seconds
 
     def extract(self) -> Task:
@@ -135,6 +151,12 @@ class OnReader:
                 if self._process is None and step is not Step.EXTRACT:
                     self._ask(Step.EXTRACT)
                 return self._ask(step)
+            except ReaderLost:
+                self._discard("it had died")
+                self._require_wanted()
+                self._losses += 1
+                if self._losses > self._pool.limits.readers:
+                    raise (timed_out() if self._deadline.passed else lost()) from None
             except ReaderDied:
                 self._discard("it died")
                 self._require_wanted()
@@ -147,6 +169,8 @@ class OnReader:
                 raise (timed_out() if self._deadline.passed else too_long()) from None
 
     def _ask(self, step: Step) -> Any:
+        if self._deadline.passed:
+            raise timed_out()
         process = self._process or self._taken()
         message: dict[str, Any] = {"step": step}
         if step is Step.EXTRACT:

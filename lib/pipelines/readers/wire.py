@@ -17,6 +17,9 @@ LENGTH = struct.Struct("<I")
 LONGEST = 256 << 20
 """Bytes of a message. Of a document at most 30,000 words are interpreted, which is 4 MB."""
 
+RECEIVED = b"\x06"  # ASCII's acknowledge
+"""What a reader says at once when it has a whole message, before it looks into it."""
+
 _LONGEST_FAULT = 500
 
 

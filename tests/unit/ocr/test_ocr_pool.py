@@ -58,6 +58,11 @@ def pid_of(pool: OcrPool) -> int:
     return int(pool.read(page(READ), soon()).lines[0].text)
 
 
+def is_worker(process: psutil.Process) -> bool:
+    """Other tests of this process may have children too."""
+    return str(WORKER) in process.cmdline()
+
+
 @pytest.fixture
 def children() -> Callable[[], list[psutil.Process]]:
     """The processes below this one that were begun since; other tests may keep some as well."""
@@ -139,6 +144,23 @@ def test_a_crash_is_the_pages_fault_and_the_pool_goes_on() -> None:
         assert caught.value.details == {"reason": "crashed"}
         assert pid_of(pool) != first
         assert pool.stats.restarts == 1
+
+
+def test_workers_killed_while_they_had_nothing_to_do_are_not_the_pages_fault() -> None:
+    with pool_of(workers=2) as pool:
+        assert pool.wait_at_rest(soon())
+        killed = [child.pid for child in psutil.Process().children() if is_worker(child)]
+        assert len(killed) == 2
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        assert pid_of(pool) not in killed
+
+
+def test_a_page_that_no_worker_lives_to_receive_is_given_back_for_another_try() -> None:
+    with pool_of(start="leaves") as pool:
+        with pytest.raises(Error) as caught:
+            pool.read(page(READ), soon())
+        assert (caught.value.code, caught.value.retryable) == ("inference_unavailable", True)
 
 
 def test_a_deadline_kills_the_worker_that_hangs() -> None:
