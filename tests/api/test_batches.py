@@ -13,7 +13,9 @@ from api_place import RECEIPT, Place
 
 from apps.api_cpu.auth.roles import Role
 from apps.api_cpu.batches.schemas import BatchResponse
+from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.evals.schemas import EvalView
+from apps.api_cpu.extractions.store import ExtractIndex
 from apps.api_cpu.runs.schemas import RunItems, RunList, RunView
 
 CONTENTS = {
@@ -321,6 +323,50 @@ def test_corrections_are_the_truth_when_none_is_sent(place: Place, folder: Path)
     judged = place.client.post("/v1/evals", json={"run_id": "march"}).json()
     assert judged["documents"] == 1
     assert judged["micro"]["exact"]["recall"] == 0.5
+
+
+def _purge(place: Place, request_id: str, rel: str) -> None:
+    """As retention does with what is too old."""
+    engine = open_database(place.settings.index_database, Schema.INDEX, Durability.CRASH)
+    ExtractIndex(engine, 0.0).forget(request_id, rel)
+    engine.dispose()
+    place.app.state.store.delete(rel)
+
+
+def test_what_has_been_purged_is_not_judged(place: Place, folder: Path) -> None:
+    for name in ("05.pdf", "06.pdf"):
+        (folder / "march" / name).write_bytes(RECEIPT)
+    found = _batch(place, images_dir="march", glob="0[56].pdf", run_id="march")
+    gone, kept = found["items"]
+    for item in (gone, kept):
+        url = f"/v1/extracts/{item['request_id']}/corrections"
+        assert place.client.post(url, json={"fields": {"total": 19.90}}).status_code == 201
+    _purge(place, gone["request_id"], gone["artifact_rel"])
+    both = {"run_id": "march", "truth": [_truth("05.pdf", total="1"), _truth("06.pdf", total="1")]}
+    refused = place.client.post("/v1/evals", json=both)
+    assert refused.status_code == 404
+    error = refused.json()["error"]
+    assert (error["code"], error["details"]["extraction"]) == ("not_found", gone["request_id"])
+    one = {"run_id": "march", "truth": [_truth("06.pdf", total="19.90")]}
+    assert place.client.post("/v1/evals", json=one).json()["micro"]["exact"]["recall"] == 1.0
+    by_corrections = place.client.post("/v1/evals", json={"run_id": "march"}).json()
+    assert (by_corrections["documents"], by_corrections["failed"]) == (1, 0)
+
+
+def test_names_that_are_too_long_are_found_by_ground_truth(place: Place, folder: Path) -> None:
+    """Those that were unlike in what was cut off only are no document's."""
+    names = []
+    for first in "ab":
+        deep = f"{first}/{'c' * 200}/{'d' * 200}"
+        (folder / "march" / deep).mkdir(parents=True)
+        names += [f"{deep}/06.pdf", f"{deep}/{first}.pdf"]
+    for name in names:
+        (folder / "march" / name).write_bytes(RECEIPT)
+    _batch(place, images_dir="march", glob="*/*/*/*.pdf", run_id="deep")
+    sent = {"run_id": "deep", "truth": [_truth(name, total="19.90") for name in names]}
+    judged = place.client.post("/v1/evals", json=sent).json()
+    errors = [item["error"] for item in judged["items"]]
+    assert errors == ["not_in_the_run", None, "not_in_the_run", None]
 
 
 def test_evaluations_need_their_scope_and_belong_to_their_key(locked: Place) -> None:

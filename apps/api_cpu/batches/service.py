@@ -15,7 +15,8 @@ from apps.api_cpu.errors import envelope, error_of
 from apps.api_cpu.idempotency.store import Answer
 from apps.api_cpu.inputs.content import Content
 from apps.api_cpu.inputs.service import InputStore
-from apps.api_cpu.jobs.rows import LONGEST_FILE, Job, NewItem
+from apps.api_cpu.jobs import file_names
+from apps.api_cpu.jobs.rows import Job, NewItem
 from apps.api_cpu.jobs.rows import Kind as JobKind
 from apps.api_cpu.jobs.runner import OF_THE_KIND
 from apps.api_cpu.jobs.schemas import accepted, poll_url
@@ -146,8 +147,7 @@ class BatchService:
                     raise
                 error = failure
         failed = None if error is None else envelope(error, request_id)["error"]
-        # Of a long path the end says more: the name.
-        return NewItem(request_id, source.file[-LONGEST_FILE:], reference, failed)
+        return NewItem(request_id, file_names.of_named(source.file), reference, failed)
 
     def _held(self, source: Source, plan: Plan, caller: Caller, now: datetime) -> str:
         reference = source.image_ref or ""

@@ -15,6 +15,7 @@ from apps.api_cpu.artifacts.store import store_unavailable
 from apps.api_cpu.batches.multipart import PartHead
 from apps.api_cpu.errors import invalid
 from apps.api_cpu.inputs.content import HEAD_BYTES, Content, extension_of
+from apps.api_cpu.jobs import file_names
 from apps.api_cpu.middleware import body_too_large
 from lib.errors import Error, Kind
 from lib.loading.archives import (
@@ -29,8 +30,6 @@ from lib.loading.media_type import detect_media_type
 FILES = "files"
 _MOST_FIELDS = 40
 _FIELD_BYTES = 64 * 1024
-# With room for a number, in a column of 255.
-_LONGEST_NAME = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +209,7 @@ class Upload:
 
     def _unique(self, name: str) -> str:
         """The name, or `name (2).ext`: items are told apart by it, also by ground truth."""
-        name = name[-_LONGEST_NAME:].lstrip("/")
+        name = file_names.of_uploaded(name)
         path = PurePosixPath(name)
         candidate = name
         while candidate in self._names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,15 +18,19 @@ from apps.api_cpu.errors import invalid, not_found
 from apps.api_cpu.evals.report import artifact
 from apps.api_cpu.evals.responses import prediction_of
 from apps.api_cpu.evals.service import TruthSet, judge
+from apps.api_cpu.jobs import file_names
 from apps.api_cpu.request_context import is_request_id, new_request_id
 from apps.api_cpu.runs.service import RunService
 from apps.api_cpu.wire import dump
 from lib.domain.task import Task
+from lib.errors import Error, Kind
 from lib.evaluation.evaluate import Prediction, field_types
 from lib.evaluation.truth import TruthDocument, read_truth
 
 Item = Mapping[str, Any]
 
+# One document's name and one item's: no other has become the same.
+_ONE_OF_BOTH = 2
 # A UUID version 7 begins with 48 bits of Unix milliseconds.
 _MILLISECOND_DIGITS = 12
 
@@ -58,8 +63,9 @@ class RunEvaluation:
     ) -> dict[str, Any]:
         """The evaluation of a run, written as an artifact under `eval_id`, by default a new one.
 
-        Without `truth`, what persons corrected is the truth: each item that has corrections is
-        judged on the fields that they name. Raises `not_found`, `validation_error`.
+        Without `truth`, what persons corrected is the truth: each item that is kept and has
+        corrections is judged on the fields that they name. Raises `not_found`, also for an item
+        of the truth that is not kept any more; `validation_error`.
         """
         run = self._runs.one(run_id, caller)
         items = list(self._runs.items(run_id, caller))
@@ -104,7 +110,7 @@ class RunEvaluation:
         documents = []
         for item in items:
             if item["ok"]:
-                fields = self._corrections.corrected_fields(item["request_id"], caller)
+                fields = self._corrected_fields(item["request_id"], caller)
                 rows = fields.pop("line_items", None)
                 if fields or rows is not None:
                     rows = None if rows is None else tuple(rows)
@@ -115,6 +121,15 @@ class RunEvaluation:
             raise invalid("truth", "is missing, and no item of the run has corrections")
         return tuple(documents)
 
+    def _corrected_fields(self, request_id: str, caller: Caller) -> dict[str, Any]:
+        """None of what has been purged, as nobody can correct it any more."""
+        try:
+            return self._corrections.corrected_fields(request_id, caller)
+        except Error as error:
+            if error.code != "not_found":
+                raise
+            return {}
+
     def _evaluate(
         self,
         documents: tuple[TruthDocument, ...],
@@ -124,9 +139,7 @@ class RunEvaluation:
         run_id: str | None,
         eval_id: str,
     ) -> dict[str, Any]:
-        by_name = {item["file"]: item for item in items}
-        by_name |= {item["request_id"]: item for item in items}
-        judged_items = [by_name.get(one.id) or by_name.get(one.file) for one in documents]
+        judged_items = _judged(documents, items)
         predictions = tuple(map(self._prediction, documents, judged_items))
         text = "\n".join(repr(document) for document in documents)
         truth = TruthSet(Path(), documents, hashlib.sha256(text.encode()).hexdigest())
@@ -148,5 +161,32 @@ class RunEvaluation:
             return Prediction(document.id, error="not_in_the_run")
         if not item["ok"]:
             return Prediction(document.id, error=item["error"]["code"])
-        stored = self._artifacts.response(item["artifact_rel"])
+        try:
+            stored = self._artifacts.response(item["artifact_rel"])
+        except Error as error:
+            raise _not_kept(item) if error.code == "not_found" else error from error
         return prediction_of(document.id, stored, float(item["timings_ms"]["total"]))
+
+
+def _judged(documents: Sequence[TruthDocument], items: Sequence[Item]) -> list[Item | None]:
+    """The item of each document: by id or name, or by what alone became of a name too long."""
+    by_name = {item["file"]: item for item in items}
+    by_name |= {item["request_id"]: item for item in items}
+    times = Counter(item["file"] for item in items)
+    times.update(cut for one in documents for cut in file_names.shortened(one.file))
+
+    def item_of(document: TruthDocument) -> Item | None:
+        cuts = [cut for cut in file_names.shortened(document.file) if times[cut] == _ONE_OF_BOTH]
+        names = (document.id, document.file, *cuts)
+        return next((by_name[name] for name in names if name in by_name), None)
+
+    return [item_of(document) for document in documents]
+
+
+def _not_kept(item: Item) -> Error:
+    return Error(
+        "not_found",
+        Kind.NOT_FOUND,
+        "An extraction of this run is not kept any more, so that it cannot be judged.",
+        {"extraction": item["request_id"]},
+    )

@@ -12,9 +12,6 @@ from apps.api_cpu.wire import dump, load_stored
 
 Json = Mapping[str, Any]
 
-LONGEST_FILE = 255
-"""Of an item's name in characters, as of `filename` in a request."""
-
 
 class Kind(StrEnum):
     """What was asked for: the endpoint that accepted it."""
@@ -54,7 +51,7 @@ class Stage(StrEnum):
 class NewItem:
     """A document of a job to be. `error` is set where it is known already that it can't be read.
 
-    `file` is at most `LONGEST_FILE` long.
+    `file` is a name as `file_names` makes it.
     """
 
     request_id: str
