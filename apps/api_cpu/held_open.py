@@ -29,9 +29,9 @@ class HeldOpen:
     def require_room(self, key_id: str) -> None:
         """Raise `rate_limited` when there are too many."""
         if self._open[key_id] >= self._most_of_key:
-            raise _too_many(f"Too many {self._kind} of this API key are open.", self._most_of_key)
+            raise too_many(f"Too many {self._kind} of this API key are open.", self._most_of_key)
         if self.open >= self._most:
-            raise _too_many(f"Too many {self._kind} are open.", self._most)
+            raise too_many(f"Too many {self._kind} are open.", self._most)
 
     @contextmanager
     def counted(self, key_id: str) -> Iterator[None]:
@@ -46,6 +46,7 @@ class HeldOpen:
                 del self._open[key_id]
 
 
-def _too_many(message: str, limit: int) -> Error:
+def too_many(message: str, limit: int) -> Error:
+    """429; `limit` is how many there may be."""
     details = {"limit": limit, "retry_after_s": _RETRY_AFTER_S}
     return Error("rate_limited", Kind.RATE_LIMITED, message, details, retryable=True)

@@ -22,6 +22,7 @@ from apps.api_cpu.auth.store import KeyStore
 from apps.api_cpu.batches.endpoints import SHOWN_MODELS as BATCH_MODELS
 from apps.api_cpu.batches.endpoints import UPLOAD_PATHS
 from apps.api_cpu.batches.endpoints import router as batches
+from apps.api_cpu.batches.receiving import MOST_UPLOADS
 from apps.api_cpu.browser_access import CorsMiddleware, HostMiddleware, OwnPageMiddleware
 from apps.api_cpu.corrections.endpoints import SHOWN_MODELS as CORRECTION_MODELS
 from apps.api_cpu.corrections.endpoints import router as corrections
@@ -45,6 +46,7 @@ from apps.api_cpu.inputs.endpoints import router as inputs
 from apps.api_cpu.jobs.endpoints import SHOWN_MODELS as JOB_MODELS
 from apps.api_cpu.jobs.endpoints import router as jobs
 from apps.api_cpu.jobs.events import router as job_events
+from apps.api_cpu.long_work import LongWork
 from apps.api_cpu.metrics.endpoints import router as metrics_page
 from apps.api_cpu.metrics.middleware import MetricsMiddleware
 from apps.api_cpu.metrics.registry import Metrics
@@ -53,7 +55,6 @@ from apps.api_cpu.middleware import (
     RequestMiddleware,
     SlowBodyMiddleware,
 )
-from apps.api_cpu.pages.drawing import Drawing
 from apps.api_cpu.pages.endpoints import router as pages
 from apps.api_cpu.rate_limits import RateLimit
 from apps.api_cpu.runs.endpoints import SHOWN_MODELS as RUN_MODELS
@@ -85,8 +86,9 @@ _BODIES_BYTES = 256 * 1024 * 1024
 
 # Streams and waits: each looks at its job twice a second, in case another process changes it.
 _MOST_WATCHERS = 256
-# Each has a file on the disk meanwhile, which may grow to the largest upload.
-_MOST_UPLOADS = 32
+
+# So long somebody waits for a thread for what is long.
+_PATIENCE_S = 30.0
 
 # FastAPI's own would record paths as sent and the texts of exceptions; ours is in `tracing`.
 _NO_TELEMETRY: TelemetryConfig = {
@@ -236,7 +238,7 @@ def _start(
         state.jobs = services.jobs.service
         state.extract_jobs = services.jobs.extract_jobs
         state.watchers = HeldOpen("waits for jobs", settings.jobs_watched_per_key, _MOST_WATCHERS)
-        state.uploads_open = HeldOpen("uploads", settings.batch_uploads_per_key, _MOST_UPLOADS)
+        state.uploads_open = HeldOpen("uploads", settings.batch_uploads_per_key, MOST_UPLOADS)
         state.promises = services.jobs.promises
         state.job_machinery = services.jobs
         state.webhooks = services.webhooks.service
@@ -271,7 +273,13 @@ def _offer_what_is_kept(state: State, services: Services) -> None:
     state.inputs = services.inputs
     state.uploads = services.uploads
     state.pages = services.pages
-    state.drawing = Drawing()
+    # Documents are opened for looking beside those that are read.
+    state.drawing = LongWork(
+        "images of pages", at_once=2, most_of_key=64, most=256, patience_s=_PATIENCE_S
+    )
+    state.long_work = LongWork(
+        "long requests", at_once=4, most_of_key=8, most=64, patience_s=_PATIENCE_S
+    )
     state.corrected = services.corrected
     state.erasures = services.archive.erasures
     state.debug = services.debug

@@ -33,7 +33,9 @@ from apps.api_cpu.extractions.schemas import Accepted
 from apps.api_cpu.held_open import HeldOpen
 from apps.api_cpu.idempotency.once import Attempt, Made, once
 from apps.api_cpu.jobs.endpoints import accepted_response
+from apps.api_cpu.jobs.rows import Job
 from apps.api_cpu.jobs.service import JobService
+from apps.api_cpu.long_work import LongWork
 from apps.api_cpu.openapi import (
     IDEMPOTENCY_KEY,
     Responses,
@@ -45,6 +47,7 @@ from apps.api_cpu.openapi import (
 from apps.api_cpu.request_context import context_of, new_request_id
 from apps.api_cpu.wire import WireResponse, load_untrusted
 from lib.domain.deadline import Deadline
+from lib.errors import Error
 
 router = APIRouter(tags=["batches"])
 Model = TypeVar("Model", bound=SharedOptions)
@@ -55,6 +58,9 @@ SHOWN_MODELS = (BatchRequest, RerunRequest, UploadForm, BatchResponse)
 """Models that the OpenAPI document would lack, or have without nulls."""
 
 UPLOAD_PATHS = ("/v1/batch_extract_upload", "/v1/batch_extract_upload_async")
+
+# Documents that are held in less time than a turn would be waited for.
+_SOON_ACCEPTED = 50
 
 _FAILURES = (
     "bad_request",
@@ -182,9 +188,8 @@ async def _batch(request: Request, caller: Caller, plan_of: MakePlan, *, later: 
             await attempt.names(plan.run_id)
             if attempt.follows_dead:
                 await run_in_threadpool(service.release, plan.run_id, caller)
-            context = context_of(request)
-            job = await run_in_threadpool(service.accept, plan, caller, context.span)
-            context.job_id = job.job_id
+            job = await _accepted(request, caller, plan)
+            context_of(request).job_id = job.job_id
             if patience_s:
                 job = await service.ended(
                     job, caller, patience_s, gives_up=later or not prefers.wait
@@ -197,11 +202,30 @@ async def _batch(request: Request, caller: Caller, plan_of: MakePlan, *, later: 
     return await once(request, caller, Made(new_request_id(), find, batch_key), work)
 
 
+async def _accepted(request: Request, caller: Caller, plan: Plan) -> Job:
+    """The job of a plan. Each of its documents is held, and one of a folder copied before that."""
+    service: BatchService = request.app.state.batches
+    long_work: LongWork = request.app.state.long_work
+    accept = partial(service.accept, plan, caller, context_of(request).span)
+    if len(plan.sources) <= _SOON_ACCEPTED:
+        return await run_in_threadpool(accept)
+    try:
+        return await long_work.run(caller.key_id, accept)
+    except Error:
+        # Those of an upload are held already, and it may not have come to its turn.
+        await run_in_threadpool(service.give_up, plan)
+        raise
+
+
 async def _named(caller: Caller, request: Request, run_id: str) -> Plan:
     planner: BatchPlanner = request.app.state.batch_planner
     sent = await _sent(request, BatchRequest, caller)
     deadline = Deadline.after(request.app.state.sync_deadline_s)
-    return await run_in_threadpool(planner.named, sent, run_id, deadline)
+    plan = partial(planner.named, sent, run_id, deadline)
+    if sent.images_dir is None and sent.gt_ref is None:
+        return await run_in_threadpool(plan)
+    long_work: LongWork = request.app.state.long_work
+    return await long_work.run(caller.key_id, plan)
 
 
 async def _uploaded(caller: Caller, request: Request, run_id: str) -> Plan:
@@ -223,7 +247,8 @@ async def _uploaded(caller: Caller, request: Request, run_id: str) -> Plan:
 async def _again(caller: Caller, request: Request, run_id: str) -> Plan:
     planner: BatchPlanner = request.app.state.batch_planner
     sent = await _sent(request, RerunRequest, caller)
-    return await run_in_threadpool(planner.again, sent, run_id, caller)
+    long_work: LongWork = request.app.state.long_work
+    return await long_work.run(caller.key_id, partial(planner.again, sent, run_id, caller))
 
 
 async def _sent(request: Request, model: type[Model], caller: Caller) -> Model:

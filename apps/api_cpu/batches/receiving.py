@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -26,6 +28,9 @@ from lib.errors import Error, Kind
 # Pieces of the body that are handed to a thread together.
 _PIECE_BYTES = 512 * 1024
 _ABANDONED_AFTER_S = 86400.0
+
+MOST_UPLOADS = 32
+"""At once, each with a file on the disk meanwhile, which may grow to the largest upload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ class UploadReceiver:
         self._limits = limits
         self._inputs = inputs
         self._deadline_s = deadline_s
+        # Of their own, since a ZIP is unpacked for long; none waits for one.
+        self._threads = CapacityLimiter(MOST_UPLOADS)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _remove_abandoned(folder)
@@ -86,9 +93,9 @@ class UploadReceiver:
             while (chunk := await _next(body, deadline)) is not None:
                 pending += chunk
                 if len(pending) >= _PIECE_BYTES:
-                    await run_in_threadpool(reader.feed, bytes(pending))
+                    await run_sync(reader.feed, bytes(pending), limiter=self._threads)
                     pending.clear()
-            await run_in_threadpool(reader.feed, bytes(pending))
+            await run_sync(reader.feed, bytes(pending), limiter=self._threads)
             reader.finish()
             return ReceivedUpload(upload.fields, upload.documents)
 

@@ -81,6 +81,10 @@ class BatchService:
             self._inputs.release(plan.job_id)
             raise
 
+    def give_up(self, plan: Plan) -> None:
+        """Hold nothing for a job that did not come to be."""
+        self._inputs.release(plan.job_id)
+
     async def ended(self, job: Job, caller: Caller, wait_s: float, *, gives_up: bool) -> Job:
         """The job once it has ended, or as it is after `wait_s` seconds where that is enough.
 

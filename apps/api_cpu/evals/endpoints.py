@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from apps.api_cpu.artifacts.failures import failures_kept
@@ -18,6 +18,7 @@ from apps.api_cpu.evals.run_evaluation import RunEvaluation
 from apps.api_cpu.evals.schemas import EVAL_REQUEST_EXAMPLE, EvalRequest, EvalView
 from apps.api_cpu.idempotency.once import Attempt, Made, once
 from apps.api_cpu.idempotency.store import Answer
+from apps.api_cpu.long_work import LongWork
 from apps.api_cpu.openapi import IDEMPOTENCY_KEY, answers, body_of, errors
 from apps.api_cpu.request_context import new_request_id
 from apps.api_cpu.wire import WireResponse, dump, load_untrusted_exact
@@ -56,6 +57,7 @@ async def evaluate(request: Request, caller: _DebugCaller) -> Response:
     """The run's answers as they are stored: nothing is read again."""
     service: RunEvaluation = request.app.state.evals
     store = request.app.state.store
+    long_work: LongWork = request.app.state.long_work
 
     async def work(request: Request, attempt: Attempt) -> Response:
         async with failures_kept(request, store, caller, eval_key):
@@ -63,9 +65,8 @@ async def evaluate(request: Request, caller: _DebugCaller) -> Response:
                 sent = EvalRequest.model_validate(load_untrusted_exact(await request.body()))
             except ValidationError as error:
                 raise from_validation(error) from None
-            found = await run_in_threadpool(
-                service.of_run, sent.run_id, sent.truth, caller, attempt.resource_id
-            )
+            judge = partial(service.of_run, sent.run_id, sent.truth, caller, attempt.resource_id)
+            found = await long_work.run(caller.key_id, judge)
         return WireResponse(found, status_code=201)
 
     def find(eval_id: str) -> Answer | None:

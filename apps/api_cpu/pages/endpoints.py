@@ -10,9 +10,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from apps.api_cpu.auth.endpoints import ExtractCaller
+from apps.api_cpu.long_work import LongWork
 from apps.api_cpu.openapi import answers, errors
 from apps.api_cpu.pages.cache import ImageKey
-from apps.api_cpu.pages.drawing import Drawing
 from apps.api_cpu.pages.schemas import PageWords
 from apps.api_cpu.pages.service import PageService
 from apps.api_cpu.wire import WireResponse
@@ -63,7 +63,7 @@ async def page_image(
 ) -> Response:
     """Upright as it was read, so that polygons lie where they belong. Only of kept inputs."""
     service: PageService = request.app.state.pages
-    drawing: Drawing = request.app.state.drawing
+    drawing: LongWork = request.app.state.drawing
     wanted = ImageKey(request_id, number, width)
     image = await run_in_threadpool(service.drawn, wanted, caller)
     if image is None:

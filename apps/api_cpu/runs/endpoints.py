@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from apps.api_cpu.auth.endpoints import ExtractCaller
+from apps.api_cpu.auth.roles import Caller
+from apps.api_cpu.long_work import LongWork
 from apps.api_cpu.openapi import answers
 from apps.api_cpu.runs.export import runs_as
 from apps.api_cpu.runs.filters import Filter, Status
@@ -17,6 +21,7 @@ from apps.api_cpu.runs.rows import ITEMS
 from apps.api_cpu.runs.schemas import RunItems, RunList, RunView
 from apps.api_cpu.runs.service import RunService
 from apps.api_cpu.wire import WireResponse
+from lib.domain.deadline import Deadline
 
 router = APIRouter(tags=["runs"])
 
@@ -45,7 +50,7 @@ _FAILURES = ("unauthorized", "forbidden", "not_found", "validation_error", "stor
     response_class=WireResponse,
     responses=answers(RunList, *_FAILURES, content=_FILES),
 )
-def runs(
+async def runs(
     request: Request,
     caller: ExtractCaller,
     cursor: _Cursor = None,
@@ -61,8 +66,10 @@ def runs(
     service: RunService = request.app.state.runs
     wanted = Filter(status, q)
     if format is Format.JSON:
-        return WireResponse(service.page(caller, cursor, limit, wanted))
-    return _file(runs_as(format, service.every(caller, wanted)), "runs", format)
+        page = partial(service.page, caller, cursor, limit, wanted)
+        return await run_in_threadpool(_shown, page)
+    export = partial(runs_as, format, service.every(caller, wanted), _deadline(request))
+    return _file(await _made(request, caller, format, export), "runs", format)
 
 
 @router.get(
@@ -83,7 +90,7 @@ def run(request: Request, caller: ExtractCaller, run_id: _RunId) -> WireResponse
     response_class=WireResponse,
     responses=answers(RunItems, *_FAILURES, content=_FILES),
 )
-def items(  # noqa: PLR0913, PLR0917 (a parameter for each option)
+async def items(  # noqa: PLR0913, PLR0917 (a parameter for each option)
     request: Request,
     caller: ExtractCaller,
     run_id: _RunId,
@@ -104,10 +111,32 @@ def items(  # noqa: PLR0913, PLR0917 (a parameter for each option)
     service: RunService = request.app.state.runs
     wanted = Filter(status, q)
     if format is Format.JSON:
-        return WireResponse(service.items_page(run_id, caller, cursor, limit, wanted))
-    content = service.export(run_id, caller, wanted, format, sheet)
+        page = partial(service.items_page, run_id, caller, cursor, limit, wanted)
+        return await run_in_threadpool(_shown, page)
+    export = partial(service.export, run_id, caller, wanted, format, sheet, _deadline(request))
+    content = await _made(request, caller, format, export)
     name = f"{run_id}-{sheet}" if format is Format.CSV else run_id
     return _file(content, name, format)
+
+
+def _shown(page: Callable[[], dict[str, Any]]) -> WireResponse:
+    """A page as bytes: not made on the event loop, since it may have hundreds of entries."""
+    return WireResponse(page())
+
+
+def _deadline(request: Request) -> Deadline:
+    """By when a file that is made as a whole has to be."""
+    return Deadline.after(request.app.state.sync_deadline_s)
+
+
+async def _made(
+    request: Request, caller: Caller, format: Format, make: Callable[[], Iterator[bytes]]
+) -> Iterator[bytes]:
+    """What `make` returns: a spreadsheet is written by then, of others nothing is."""
+    if format is not Format.XLSX:
+        return await run_in_threadpool(make)
+    long_work: LongWork = request.app.state.long_work
+    return await long_work.run(caller.key_id, make)
 
 
 def _file(content: Iterator[bytes], name: str, format: Format) -> Response:

@@ -17,6 +17,7 @@ from apps.api_cpu.runs.filters import EVERYTHING, Filter
 from apps.api_cpu.runs.formats import Format
 from apps.api_cpu.runs.store import Counts, RunIndex, StoredRun
 from apps.api_cpu.wire import timestamp
+from lib.domain.deadline import Deadline
 from lib.domain.task import Task
 from lib.errors import Error, Kind
 
@@ -125,12 +126,21 @@ class RunService:
         return {"items": page, "next_cursor": None}
 
     def export(
-        self, run_id: str, caller: Caller, wanted: Filter, format: Format, sheet: str
+        self,
+        run_id: str,
+        caller: Caller,
+        wanted: Filter,
+        format: Format,
+        sheet: str,
+        deadline: Deadline,
     ) -> Iterator[bytes]:
-        """All items that are wanted, as a file. Raises `not_found`, `validation_error`."""
+        """All items that are wanted, as a file; `deadline` is for one that is made as a whole.
+
+        Raises `not_found`, `validation_error`.
+        """
         task = self._tasks.get(self._find(run_id, caller).task_id)
         items = filter(wanted.matches, self.items(run_id, caller))
-        return items_as(format, items, task, sheet)
+        return items_as(format, items, task, sheet, deadline)
 
     def _find(self, run_id: str, caller: Caller) -> StoredRun:
         run = self._index.find(run_id)

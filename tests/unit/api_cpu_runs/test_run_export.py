@@ -16,6 +16,7 @@ import pytest
 from apps.api_cpu.runs.export import items_as, runs_as
 from apps.api_cpu.runs.filters import Filter, Status
 from apps.api_cpu.runs.formats import Format
+from lib.domain.deadline import Deadline
 from lib.domain.task import DocumentType, FieldSpec, FieldType, Task
 from lib.errors import Error
 
@@ -179,6 +180,18 @@ def test_lines_are_made_as_they_are_asked_for() -> None:
         lines = items_as(format, items(), AUTO, "items")
         next(lines)
         assert len(seen) <= 1
+
+
+def test_only_what_is_made_as_a_whole_has_to_be_made_in_time() -> None:
+    passed = Deadline.after(0)
+    with pytest.raises(Error) as caught:
+        items_as(Format.XLSX, ITEMS, AUTO, "items", passed)
+    assert caught.value.code == "validation_error"
+    assert "`csv`" in str(caught.value.details)
+    with pytest.raises(Error):
+        runs_as(Format.XLSX, [{}], passed)
+    for format in (Format.CSV, Format.JSONL):
+        assert list(items_as(format, ITEMS, AUTO, "items", passed))
 
 
 def test_without_the_task_only_lines_of_json_are_left() -> None:
