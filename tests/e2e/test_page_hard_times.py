@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 from collections.abc import Callable
@@ -10,7 +11,15 @@ from pathlib import Path
 import pytest
 from fpdf import FPDF
 from playwright.sync_api import Browser, Page, Route, expect
-from server_process import OCR, PATIENCE_S, ROOT, SCAN, ServerProcess, environment
+from server_process import (
+    OCR,
+    PATIENCE_S,
+    ROOT,
+    SCAN,
+    ServerProcess,
+    environment,
+    eventually,
+)
 
 from scripts.service_processes import free_port
 
@@ -94,6 +103,35 @@ def test_zoom_and_turning_keep_boxes_on_their_words(served: ServerProcess, visit
     page.locator(".document-head h2").hover()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(page.locator('.field.lit[data-field="total"]')).to_have_count(1)
+
+
+def test_a_page_that_a_busy_server_puts_off_is_waited_for(
+    served: ServerProcess, visit: Visit
+) -> None:
+    page = visit(served)
+    _upload(page, DIGITAL)
+    _done(page, 1)
+    held: list[Route] = []
+    asked: list[str] = []
+
+    def put_off_the_first(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            busy = {"code": "rate_limited", "message": "Too many.", "details": {}}
+            route.fulfill(status=429, headers={"Retry-After": "1"}, json={"error": busy})
+        else:
+            held.append(route)
+
+    page.route("**/pages/1.png*", put_off_the_first)
+    page.locator(".documents a.whole").click()
+    waiting = page.locator(".viewer .waiting")
+    expect(waiting).to_contain_text("too much at once")
+    expect(page.locator(".sheet")).not_to_have_class(re.compile("shown"))
+    eventually(lambda: page.evaluate("true") and held, "the page is asked for again")
+    held[0].continue_()
+    page.locator(".sheet img").wait_for()
+    expect(waiting).to_be_empty()
+    assert len(set(asked)) == 1
 
 
 def test_failed_documents_say_why_and_can_be_tried_again(

@@ -2,6 +2,7 @@
 
 import { button, el } from "/static/elements.js";
 import { t } from "/static/language.js";
+import { inWords } from "/static/notices.js";
 import { PageSheet } from "/static/page_sheet.js";
 
 const ZOOMS = [0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
@@ -25,8 +26,10 @@ export class PageViewer extends EventTarget {
   #observer;
   #resizes;
   #placed = new Map();
+  #waiting = new Set();
+  #status = el("p", { class: "waiting", role: "status" });
 
-  /** `source.image(number, width)` resolves with a URL or null, `source.words(number)` with the page's words. */
+  /** `source.image(number, width, onWait)` resolves with a URL or null, `source.words(number)` with the page's words. */
   constructor(pages, source) {
     super();
     this.#source = source;
@@ -36,7 +39,7 @@ export class PageViewer extends EventTarget {
     this.#scroller = el("div", { class: "pages", tabindex: "0", role: "group", "aria-label": t("page.pages") },
       this.#sheets.map(({ element }) => element));
     this.#count = el("span", { class: "count", "aria-live": "polite" });
-    this.element = el("section", { class: "viewer", "aria-label": t("page.document") }, this.#toolbar(), this.#scroller);
+    this.element = el("section", { class: "viewer", "aria-label": t("page.document") }, this.#toolbar(), this.#status, this.#scroller);
     this.#listen();
     this.#watch();
   }
@@ -121,14 +124,26 @@ export class PageViewer extends EventTarget {
     const wanted = this.#widthFor(sheet);
     if (wanted <= sheet.shownWidth) return;
     sheet.shownWidth = wanted;
-    const [url, words] = await Promise.all([this.#source.image(sheet.number, wanted), sheet.words ?? this.#source.words(sheet.number)]);
+    const waits = (error) => this.#sayWaiting(sheet, error);
+    const [url, words] = await Promise.all([this.#source.image(sheet.number, wanted, waits), sheet.words ?? this.#source.words(sheet.number)]);
     sheet.words = words;
+    this.#sayWaiting(sheet, null);
+    // One that was asked for later, for a larger page, may have come before.
+    if (wanted < sheet.shownWidth) return;
     if (url) {
       sheet.show(url, wanted);
       this.#keepFew(sheet);
     } else {
       sheet.showWords();
     }
+  }
+
+  /** Say why an image does not come yet, until all have come; `error` is null for one that has. */
+  #sayWaiting(sheet, error) {
+    if (error) this.#waiting.add(sheet);
+    else this.#waiting.delete(sheet);
+    const text = error ? t("page.waiting", { why: inWords(error) }) : "";
+    if ((error || !this.#waiting.size) && this.#status.textContent !== text) this.#status.textContent = text;
   }
 
   #keepFew(sheet) {

@@ -5,12 +5,13 @@ import { parseExact } from "/static/exact_json.js";
 const KEY = "api_key";
 // A server that is restarted is back within minutes.
 const PAUSES_MS = [300, 700, 1500, 3000, ...Array(60).fill(5000)];
+const LONGEST_PAUSE_MS = 60_000;
 
-/** A request that did not succeed; `code` is one of docs/errors.md, or `offline`. */
+/** A request that did not succeed; `code` is one of docs/errors.md, or `offline`; `retryAfterMs` is the server's advice. */
 export class ServerError extends Error {
-  constructor(code, message, { status = 0, requestId = "", details = {} } = {}) {
+  constructor(code, message, { status = 0, requestId = "", details = {}, retryAfterMs = 0 } = {}) {
     super(message);
-    Object.assign(this, { code, status, requestId, details });
+    Object.assign(this, { code, status, requestId, details, retryAfterMs });
   }
 }
 
@@ -56,17 +57,27 @@ export function post(path, body, options = {}) {
   });
 }
 
-/** GET that waits for a server that is being restarted. Throws ServerError when patience ends. */
-export async function askPatiently(path, options = {}) {
+/** GET that waits for a server that is busy or being restarted. Throws ServerError when patience ends. */
+export function askPatiently(path, options = {}) {
+  return patiently(() => ask(path, options), options);
+}
+
+/** The same for the bytes of an answer; `onWait(error)` is called when it is waited for. */
+export function fetchBlobPatiently(path, options = {}) {
+  return patiently(() => fetchBlob(path, options), options);
+}
+
+async function patiently(request, { signal, onWait = () => {} }) {
   for (const pause of PAUSES_MS) {
     try {
-      return await ask(path, options);
+      return await request();
     } catch (error) {
       if (error.status === 401 || !isPassing(error)) throw error;
-      await sleep(pause, options.signal);
+      onWait(error);
+      await sleep(Math.min(Math.max(pause, error.retryAfterMs), LONGEST_PAUSE_MS), signal);
     }
   }
-  return ask(path, options);
+  return request();
 }
 
 /** Send a form, `onProgress(share)` as its bytes leave. Resolves with the parsed answer. */
@@ -151,7 +162,7 @@ async function send(path, options) {
     throw error.name === "AbortError" ? error : silence();
   }
   heard(true);
-  if (!response.ok) throw failure(response.status, await response.text());
+  if (!response.ok) throw failure(response.status, await response.text(), response.headers.get("Retry-After"));
   return response;
 }
 
@@ -159,7 +170,7 @@ function authorization() {
   return key.get() ? { Authorization: `Bearer ${key.get()}` } : {};
 }
 
-function failure(status, text) {
+function failure(status, text, retryAfter = null) {
   let error = {};
   try {
     error = JSON.parse(text).error ?? {};
@@ -168,7 +179,7 @@ function failure(status, text) {
   }
   const { code = "refused", message = `HTTP ${status}`, request_id: requestId, details } = error;
   if (status === 401) connection.dispatchEvent(new Event("keyneeded"));
-  return new ServerError(code, message, { status, requestId, details });
+  return new ServerError(code, message, { status, requestId, details, retryAfterMs: 1000 * (Number(retryAfter) || 0) });
 }
 
 function silence() {

@@ -28,6 +28,7 @@ export default {
 
   "page.document": "Документ", "page.pages": "Страницы", "page.tools": "Вид страницы", "page.image": "Страница {number} из {count}", "page.none": "У этого электронного счёта нет страниц: значения прочитаны точно.",
   "page.zoom_in": "Крупнее (+)", "page.zoom_out": "Мельче (−)", "page.fit": "По ширине (0)", "page.rotate": "Повернуть (R)", "page.before": "Предыдущая страница ([)", "page.after": "Следующая страница (])",
+  "page.waiting": "Ждём страницу. {why}",
   "page.take": "{name}: щёлкните слово на странице, чтобы взять его; протяните мышью, чтобы взять несколько.",
 
   "fields.doubtful": "Проверить", "fields.sure": "Прочитано уверенно", "fields.absent": { one: "{count} поля нет в документе", few: "{count} полей нет в документе", many: "{count} полей нет в документе", other: "{count} поля нет в документе" },
