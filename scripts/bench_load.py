@@ -2,6 +2,7 @@
 
     python scripts/bench_load.py overhead --seconds 60     # over an upstream of 50 ms
     python scripts/bench_load.py saturation --seconds 60     # twice what it can carry
+    python scripts/bench_load.py throughput                  # beside no orchestrator
     python scripts/bench_load.py soak --documents 5000       # megabytes for 1,000 documents
     python scripts/bench_load.py growth                      # 1 to 200 pages, 1 to 64 clients
 
@@ -24,12 +25,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from load import growth, overhead, saturation, soak
+from load import growth, overhead, saturation, soak, throughput
 from load.servers import SAMPLES, machine
 
 _MEASURES = {
     "overhead": overhead.measure,
     "saturation": saturation.measure,
+    "throughput": throughput.measure,
     "soak": soak.measure,
     "growth": growth.measure,
 }
@@ -72,6 +74,20 @@ def _parser() -> argparse.ArgumentParser:
     full.add_argument("--times", type=float, default=2.0, help="the capacity that is offered")
     full.add_argument("--seconds", type=float, default=60.0)
     full.add_argument("--calibrate", type=float, default=10.0, help="seconds to find the capacity")
+
+    kept = kinds.add_parser("throughput", parents=[every])
+    kept.add_argument("--document", type=Path, default=SAMPLES / "invoice_digital.pdf")
+    kept.add_argument("--latency-ms", type=float, default=5000.0, help="of the mock")
+    kept.add_argument("--url", default="", help="a real server, measured after the mock")
+    kept.add_argument("--key", default="test")
+    kept.add_argument("--model", default="tiny", help="as the real server names it")
+    kept.add_argument("--name", default="vLLM on this CPU", help="of the real server, in the table")
+    kept.add_argument("--context-tokens", type=int, default=4096, help="of the real server")
+    kept.add_argument("--answer-tokens", type=int, default=256, help="of the real server, at most")
+    kept.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32])
+    kept.add_argument("--seconds", type=float, default=120.0, help="of each way and clients")
+    kept.add_argument("--block", type=float, default=40.0, help="seconds of one way at a time")
+    kept.add_argument("--concurrency", type=int, help="EXTRACT_CONCURRENCY, if not the default")
 
     long = kinds.add_parser("soak", parents=[every])
     long.add_argument("--documents", type=int, default=5000)

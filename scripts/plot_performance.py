@@ -57,6 +57,21 @@ def overhead(report: Report, figure: Figure) -> None:
     axes.legend(loc="upper left")
 
 
+def throughput(report: Report, figure: Figure) -> None:
+    """The share of the throughput that is kept, by clients, of each upstream."""
+    axes = figure.subplots()
+    for way, colour in zip(report["ways"], ("blue", "orange"), strict=False):
+        kept = [row["kept"]["value"] for row in way["rows"]]
+        places = range(len(kept))
+        axes.plot(places, kept, "o-", color=_COLOURS[colour], label=way["upstream"])
+    clients = [row["clients"] for row in report["ways"][0]["rows"]]
+    axes.set_xticks(range(len(clients)), [str(number) for number in clients])
+    axes.axhline(0.95, color=_COLOURS["grey"], linestyle="--", label="wanted")
+    axes.set_xlabel("clients that never pause")
+    axes.set_ylim(0, 1.1)
+    axes.legend(loc="lower left")
+
+
 def saturation(report: Report, figure: Figure) -> None:
     """Latencies of what was accepted and of what was refused, beside those of an idle server."""
     axes = figure.subplots()
@@ -129,6 +144,7 @@ def peers(report: Report, figure: Figure) -> None:
 
 PLOTS: Mapping[str, Callable[[Report, Figure], None]] = {
     "overhead": overhead,
+    "throughput": throughput,
     "saturation": saturation,
     "soak": soak,
     "growth": growth,

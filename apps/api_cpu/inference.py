@@ -60,7 +60,10 @@ def build_client(settings: Settings) -> BlockingInferenceClient:
     return BlockingInferenceClient(
         AddressBook(settings.vllm_base_url),
         Secret(settings.inference_key),
-        ClientSettings(timeouts=timeouts),
+        # A document asks one thing at a time: none of those that are being read waits for a place.
+        ClientSettings(
+            timeouts=timeouts, max_connections=settings.concurrency + settings.job_threads
+        ),
     )
 
 

@@ -72,8 +72,10 @@ _OF_OTHERS = ("OTEL_",)
 _SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT(_\d+_(TCP|UDP)(_\w+)?)?$")
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _HOST_NAME = re.compile(r"[a-z0-9._-]+")
-# Extractions that wait for a model at once: a GPU answers many together almost as fast as one.
-_WAITING_FOR_MODEL = 16
+# Documents that wait for a model at once, of requests and of jobs: a GPU answers many together
+# almost as fast as one.
+_WAITING_FOR_MODEL = 32
+_JOBS_WAITING_FOR_MODEL = 16
 # A client that polls twenty jobs a second is not stopped; one that loops is.
 _REQUESTS_PER_MINUTE = 1200
 # One server's interpreter cannot keep more of them busy.
@@ -295,7 +297,7 @@ class Settings(BaseSettings):
     extract_concurrency: int | None = Field(
         ge=1,
         le=256,
-        description="Extractions that run at once. Default: `OCR_WORKERS` + 1; + 16 where a "
+        description="Extractions that run at once. Default: `OCR_WORKERS` + 1; + 32 where a "
         "model is asked, since those wait for it and keep it busy together.",
     )
     jobs_backend: Literal["local", "celery"] = Field(
@@ -708,7 +710,7 @@ class Settings(BaseSettings):
         """Number of documents of jobs that a process which works on jobs reads at once."""
         if self.jobs_max_concurrency is not None:
             return self.jobs_max_concurrency
-        return self.worker_count + (0 if self.backend == "cpu" else _WAITING_FOR_MODEL)
+        return self.worker_count + (0 if self.backend == "cpu" else _JOBS_WAITING_FOR_MODEL)
 
     @property
     def incoming_folder(self) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,22 +33,39 @@ def curve(milliseconds: Sequence[float]) -> list[list[float]]:
 def difference(
     ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]], percentile: float
 ) -> dict[str, float]:
-    """A quantile of `ours` less that of `theirs`, with its 95 % interval.
-
-    Both are in blocks, measured in pairs of one after the other; what is drawn again is pairs of
-    blocks, since requests of one block are slow together (a bootstrap of clusters: Davison and
-    Hinkley 1997, section 3.8).
-    """
-
-    # Imported here, as below: it takes a second, which who only wants quantiles does not wait for.
-    from scipy.stats import bootstrap  # noqa: PLC0415
+    """A quantile of `ours` less that of `theirs`, with its 95 % interval, over pairs of blocks."""
 
     def statistic(chosen: NDArray[np.int64]) -> float:
         one = np.concatenate([ours[block] for block in chosen])
         other = np.concatenate([theirs[block] for block in chosen])
         return float(np.percentile(one, percentile) - np.percentile(other, percentile))
 
-    every = np.arange(len(ours))
+    return _over_blocks(statistic, len(ours), 2)
+
+
+def ratio(over: Sequence[Sequence[float]], under: Sequence[Sequence[float]]) -> dict[str, float]:
+    """The mean of `over` to that of `under`, with its 95 % interval, over pairs of blocks."""
+
+    def statistic(chosen: NDArray[np.int64]) -> float:
+        one = np.concatenate([over[block] for block in chosen])
+        other = np.concatenate([under[block] for block in chosen])
+        return float(one.mean() / other.mean())
+
+    return _over_blocks(statistic, len(over), 3)
+
+
+def _over_blocks(
+    statistic: Callable[[NDArray[np.int64]], float], blocks: int, digits: int
+) -> dict[str, float]:
+    """A statistic of pairs of blocks, measured one after the other, and its interval.
+
+    What is drawn again is pairs of blocks, since requests of one block are slow together (a
+    bootstrap of clusters: Davison and Hinkley 1997, section 3.8).
+    """
+    # Imported here, as below: it takes a second, which who only wants quantiles does not wait for.
+    from scipy.stats import bootstrap  # noqa: PLC0415
+
+    every = np.arange(blocks)
     found = bootstrap(
         (every,),
         statistic,
@@ -60,9 +77,9 @@ def difference(
     )
     low, high = found.confidence_interval
     return {
-        "value": round(statistic(every), 2),
-        "low": round(float(low), 2),
-        "high": round(float(high), 2),
+        "value": round(statistic(every), digits),
+        "low": round(float(low), digits),
+        "high": round(float(high), digits),
     }
 
 

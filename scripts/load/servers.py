@@ -65,10 +65,10 @@ def orchestrator(folder: Path | None, **environment: str) -> Iterator[Server]:
 
 
 @contextmanager
-def upstream(latency_s: float) -> Iterator[Server]:
+def upstream(latency_s: float, *options: str) -> Iterator[Server]:
     """The mock of a model server, which takes so long for an answer that it knows already."""
-    command = [sys.executable, SCRIPTS / "mock_vllm.py", "--port", "0"]
-    command += ["--latency-s", str(latency_s), "--max-running", "1024"]
+    command: list[str | Path] = [sys.executable, SCRIPTS / "mock_vllm.py", "--port", "0"]
+    command += ["--latency-s", str(latency_s), "--max-running", "1024", *options]
     with tempfile.TemporaryDirectory() as place:
         data = Path(place)
         with _started(command, {}, data / "log") as (url, pid):

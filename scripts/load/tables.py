@@ -62,6 +62,24 @@ def saturation(report: Report) -> str:
     return "\n\n".join((_ran_on(report), _table(("what", "figure"), rows)))
 
 
+def throughput(report: Report) -> str:
+    """A row an upstream and number of clients."""
+    rows = [
+        (
+            way["upstream"],
+            row["clients"],
+            row["direct_per_s"],
+            row["through_per_s"],
+            "{value:.3f} ({low:.3f} to {high:.3f})".format(**row["kept"]),
+            row["direct"]["n"] + row["through"]["n"],
+        )
+        for way in report["ways"]
+        for row in way["rows"]
+    ]
+    head = ("upstream", "clients", "straight, a second", "through", "kept (95 %)", "answers")
+    return "\n\n".join((_ran_on(report), _table(head, rows)))
+
+
 def soak(report: Report) -> str:
     """Memory and its slope."""
     rows = [
@@ -134,6 +152,7 @@ def peers(report: Report) -> str:
 
 TABLES: Mapping[str, Callable[[Report], str]] = {
     "overhead": overhead,
+    "throughput": throughput,
     "saturation": saturation,
     "soak": soak,
     "growth": growth,
@@ -143,6 +162,7 @@ TABLES: Mapping[str, Callable[[Report], str]] = {
 
 PICTURES: Mapping[str, str] = {
     "overhead": "Latency of the same question, straight and through the orchestrator",
+    "throughput": "Answers a second through the orchestrator as a share of those asked straight",
     "saturation": "Latency of accepted and of refused requests at twice the capacity",
     "soak": "Memory of the server and of its other processes over the documents",
     "growth": "Time by pages; latency and throughput by clients",

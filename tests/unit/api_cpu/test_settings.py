@@ -171,7 +171,7 @@ def test_the_mock_needs_no_more_than_its_switch(monkeypatch: pytest.MonkeyPatch)
 
 def test_more_extractions_run_where_they_wait_for_a_model() -> None:
     assert load_settings(ocr_workers=2).concurrency == 3
-    assert load_settings(ocr_workers=2, mock_vllm=True).concurrency == 18
+    assert load_settings(ocr_workers=2, mock_vllm=True).concurrency == 34
     assert load_settings(ocr_workers=2, mock_vllm=True, extract_concurrency=4).concurrency == 4
 
 

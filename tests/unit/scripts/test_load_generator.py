@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from load.arrivals import kept_busy, moments, on_schedule  # noqa: E402
-from load.figures import difference, slope, spread  # noqa: E402
+from load.figures import difference, ratio, slope, spread  # noqa: E402
 from load.tables import PICTURES, TABLES, filled  # noqa: E402
 from plot_performance import PLOTS, draw  # noqa: E402
 
@@ -41,6 +41,26 @@ REPORTS = {
         "whole_overhead": {"p50": SURE, "p99": SURE},
         "own_overhead": {"p50": SURE, "p99": SURE},
         "curves": {"direct": CURVE, "own": CURVE, "through": CURVE},
+    },
+    "throughput": {
+        **RAN,
+        "ways": [
+            {
+                "upstream": upstream,
+                "rows": [
+                    {
+                        "clients": clients,
+                        "direct": SPREAD,
+                        "through": SPREAD,
+                        "direct_per_s": 2.0,
+                        "through_per_s": 1.96,
+                        "kept": {"value": 0.98, "low": 0.97, "high": 0.99},
+                    }
+                    for clients in (1, 8)
+                ],
+            }
+            for upstream in ("mock, 5 s", "a real one")
+        ],
     },
     "saturation": {
         **RAN,
@@ -161,6 +181,13 @@ def test_the_difference_of_quantiles_has_an_interval_around_it() -> None:
     assert found["low"] < found["high"]
 
 
+def test_a_ratio_is_of_means_over_all_blocks_with_an_interval_around_it() -> None:
+    assert ratio([[1.0, 3.0], [2.0]], [[2.0], [4.0, 6.0]])["value"] == 0.5
+    drifting = [[10.0 + block] * 4 for block in range(6)]
+    twice = [[2 * value for value in block] for block in drifting]
+    assert ratio(drifting, twice) == {"value": 0.5, "low": 0.5, "high": 0.5}
+
+
 def test_the_slope_is_megabytes_for_a_thousand_documents_and_no_outlier_moves_it() -> None:
     at = list(range(0, 1000, 10))
     memory = [200 + 0.002 * number for number in at]
@@ -188,6 +215,8 @@ def test_a_page_is_filled_with_what_was_measured_and_says_what_was_not() -> None
     empty = "".join(f"<!-- measured: {what} -->\n<!-- end -->\nText.\n" for what in TABLES)
     page = filled(empty, {"overhead": REPORTS["overhead"]})
     assert "| **the orchestrator's own** | 3.00 (2.50 to 3.50) |" in page
+    kept = filled(empty, {"throughput": REPORTS["throughput"]})
+    assert "| a real one | 8 | 2.0 | 1.96 | 0.980 (0.970 to 0.990) | 18 |" in kept
     assert page.count("Not measured yet.") == len(TABLES) - 1
     assert page.count("Text.") == len(TABLES)
     assert filled(page, {"overhead": REPORTS["overhead"]}) == page, "filled anew, not added to"
