@@ -10,6 +10,7 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[1]
 KEY = "a key for tests"
+_PATIENCE_S = 60.0
 
 
 class MockProcess:
@@ -28,11 +29,11 @@ class MockProcess:
 
     def behave(self, **behaviour: object) -> None:
         """Replace the mock's behaviour: what is left out gets its default."""
-        httpx.put(f"{self.url}/control", json=behaviour).raise_for_status()
+        httpx.put(f"{self.url}/control", json=behaviour, timeout=_PATIENCE_S).raise_for_status()
 
     def gauge(self, name: str) -> float:
         """One of the numbers that it shows as vLLM does, such as `num_requests_running`."""
-        for line in httpx.get(f"{self.url}/metrics").text.splitlines():
+        for line in httpx.get(f"{self.url}/metrics", timeout=_PATIENCE_S).text.splitlines():
             if line.startswith(f"vllm:{name}{{"):
                 return float(line.rpartition(" ")[2])
         raise AssertionError(f"no metric {name}")

@@ -136,6 +136,8 @@ class BadServer:
         with self._lock:
             self._script = list(script)
             self.requests.clear()
+            self.asked.clear()
+            self.broken_off.clear()
 
     def end(self) -> None:
         """Stop listening and let every step go on."""
@@ -192,7 +194,10 @@ def _read_request(connection: socket.socket) -> bytes | None:
         if line.lower().startswith(b"content-length:"):
             length = int(line.split(b":")[1])
     while len(body) < length:
-        body += connection.recv(65536)
+        chunk = connection.recv(65536)
+        if not chunk:
+            raise ConnectionError("ended within its body")
+        body += chunk
     return head + b"\r\n\r\n" + body
 
 

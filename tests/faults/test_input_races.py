@@ -140,7 +140,7 @@ def test_processes_that_write_read_release_and_sweep_never_miss_an_object(
     for process in processes:
         process.start()
     for process in processes:
-        process.join(100)
+        process.join(300)
     assert [process.exitcode for process in processes] == [0, 0, 0]
 
 
@@ -150,7 +150,7 @@ def test_a_process_that_dies_between_reference_and_object_leaves_nothing(
 ) -> None:
     process = _SPAWN.Process(target=_die_before_the_object, args=(tmp_path, location))
     process.start()
-    process.join(100)
+    process.join(300)
     assert process.exitcode == -signal.SIGKILL
     store = LocalArtifactStore(tmp_path / "artifacts")
     patient = _inputs(location, store, grace_s=3600.0)

@@ -48,7 +48,7 @@ def extractions(stations):
             stations.tasks["auto"],
             stations,
             hints,
-            Deadline.after(100),
+            Deadline.after(300),
         )
         for name in KNOWN_DIFFERENCES
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -26,10 +25,11 @@ class Bench:
         self.admission = Admission(limits)
         self.begun: list[str] = []
         self._started = threading.Semaphore(0)
-        self._gates: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+        self._gates: dict[str, threading.Event] = {}
 
     def bring(self, name: str) -> Admitted[str]:
         """Work of the owner that the name begins with."""
+        self._gates[name] = threading.Event()
         return self.admission.admit(partial(self._work, name), LATER, name[0])
 
     async def begins(self, count: int = 1) -> None:
@@ -45,7 +45,7 @@ class Bench:
     def end(self) -> None:
         """Let all of it end."""
         self.admission.shut_down()
-        self.let_go(*self.begun)
+        self.let_go(*self._gates)
 
     def _work(self, name: str) -> str:
         gate = self._gates[name]

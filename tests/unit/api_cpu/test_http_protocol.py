@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -22,9 +22,10 @@ _PATIENCE_S = 60.0  # the tests' own
 
 
 class _Impatient(EnvelopeProtocol):
-    head_s = 1.0  # in which a busy machine gets from a connection to its request
+    head_s = 2.0  # in which a busy machine gets from a connection to its request
     linger_s = stall_s = 0.3
     most_connections = 8
+    refused_s = 60.0  # for a busy machine; it ends with the client
 
 
 async def _app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,7 +42,7 @@ async def _app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextmanager
-def _serving() -> Iterator[tuple[str, int]]:
+def _serving() -> Iterator[uvicorn.Server]:
     config = uvicorn.Config(
         _app, port=0, http=_Impatient, ws="none", lifespan="off", log_config=None
     )
@@ -50,16 +51,36 @@ def _serving() -> Iterator[tuple[str, int]]:
     thread.start()
     while not server.started:
         threading.Event().wait(0.01)
-    yield server.servers[0].sockets[0].getsockname()
-    server.should_exit = True
-    thread.join(_PATIENCE_S)
+    try:
+        yield server
+    finally:
+        server.should_exit = True
+        thread.join(_PATIENCE_S)
     assert not thread.is_alive(), "an open connection kept the server from stopping"
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[tuple[str, int]]:
-    with _serving() as address:
-        yield address
+def server() -> Iterator[uvicorn.Server]:
+    with _serving() as server:
+        yield server
+
+
+@pytest.fixture
+def address(server: uvicorn.Server) -> tuple[str, int]:
+    return _address(server)
+
+
+def _address(server: uvicorn.Server) -> tuple[str, int]:
+    found: tuple[str, int] = server.servers[0].sockets[0].getsockname()
+    return found
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    """Poll for a state that the server's thread brings about."""
+    end = time.monotonic() + _PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end
+        threading.Event().wait(0.01)
 
 
 def _drip(connection: socket.socket, drop: bytes) -> bytes:
@@ -101,10 +122,14 @@ def test_a_dripping_client_is_hung_up_on(
     assert received.count(b"done") == sent.count(b"\r\n\r\n")
 
 
-def test_a_client_that_does_not_read_is_hung_up_on(address: tuple[str, int]) -> None:
+def test_a_client_that_does_not_read_is_hung_up_on(
+    server: uvicorn.Server, address: tuple[str, int]
+) -> None:
+    _until(lambda: not server.server_state.connections)  # those of other tests
     with socket.create_connection(address) as connection:
         connection.sendall(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n")
-        threading.Event().wait(1)
+        _until(lambda: bool(server.server_state.connections))
+        _until(lambda: not server.server_state.connections)
         received = 0
         connection.settimeout(_PATIENCE_S)
         try:
@@ -129,7 +154,8 @@ def test_a_request_that_is_served_is_not_timed(address: tuple[str, int]) -> None
 
 
 def test_one_connection_too_many_is_told_so_and_room_comes_back() -> None:
-    with _serving() as address:
+    with _serving() as server:
+        address = _address(server)
         held = [_begun(address) for _ in range(_Impatient.most_connections)]
         with socket.create_connection(address, timeout=_PATIENCE_S) as one_more:
             one_more.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")

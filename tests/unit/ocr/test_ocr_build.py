@@ -36,7 +36,7 @@ def test_settings_survive_the_command_line() -> None:
 def test_the_shipped_worker_reads_and_names_its_runtime() -> None:
     settings = OcrSettings(EngineSettings(runtime=RuntimeChoice.ONNXRUNTIME), workers=1)
     with build_ocr_pool(settings) as pool:
-        reading = pool.read(PageImage(64, 64, b"\xff" * 64 * 64 * 3), Deadline.after(30))
+        reading = pool.read(PageImage(64, 64, b"\xff" * 64 * 64 * 3), Deadline.after(100))
         assert reading.lines == ()
         assert pool.engine_name == "pp-ocrv6-small/onnxruntime"
 

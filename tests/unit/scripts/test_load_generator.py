@@ -154,11 +154,12 @@ def test_clients_of_a_closed_loop_are_never_more_than_asked_for() -> None:
         nonlocal running, most, asked
         running, asked = running + 1, asked + 1
         most = max(most, running)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
         running -= 1
         return httpx.Response(200)
 
-    replies = asyncio.run(kept_busy(call, 3, 0.01))
+    # Long enough that each of them has begun before it is over, also on a busy machine.
+    replies = asyncio.run(kept_busy(call, 3, 1.0))
     assert most == 3
     assert len(replies) == asked
 

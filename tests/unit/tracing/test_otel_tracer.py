@@ -47,11 +47,11 @@ class Kept(SpanExporter):
         self.asked = Counted()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        self.asked.add()
-        if self.is_away:
-            return SpanExportResult.FAILURE
-        self.spans += spans
-        return SpanExportResult.SUCCESS
+        was_away = self.is_away
+        if not was_away:
+            self.spans += spans
+        self.asked.add()  # last: who waits for it changes `is_away` for the next
+        return SpanExportResult.FAILURE if was_away else SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
         """Nothing is open."""

@@ -36,6 +36,6 @@ UNITS = (
 def test_time_grows_with_the_length_and_no_faster(finder: str) -> None:
     for unit in UNITS:
         text = unit * 2_000
-        started = time.process_time()
+        started = time.thread_time()
         FINDERS[finder](text)
-        assert time.process_time() - started < 1.0, unit  # linear: below 0.1
+        assert time.thread_time() - started < 1.0, unit  # linear: below 0.1
