@@ -15,6 +15,8 @@ from pydantic import SecretStr
 
 from apps.api_cpu.artifacts.stores.local import LocalArtifactStore
 from apps.api_cpu.auth.roles import Caller, Role
+from apps.api_cpu.batches.receiving import UploadReceiver
+from apps.api_cpu.batches.upload import UploadLimits
 from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.inputs.content import Content
 from apps.api_cpu.inputs.service import InputStore
@@ -79,6 +81,21 @@ def test_a_writer_that_is_slower_than_the_grace_begins_again(
     assert swept == [1], "its row was marked between its hold and its object"
     assert ref.endswith(".2.pdf")
     assert inputs.read(ref, ANN) == CONTENT.source
+
+
+def test_what_goes_while_leftovers_are_looked_for_stops_no_start(tmp_path: Path) -> None:
+    folder = tmp_path / "artifacts"
+    (folder / ".incoming").mkdir(parents=True)
+    received = tmp_path / "received"
+    received.mkdir()
+    for place in (folder / ".incoming", received):
+        (place / "gone").symlink_to(tmp_path / "renamed")  # listed, and not there when looked at
+        (place / "left").touch()
+        os.utime(place / "left", (0, 0))
+    inputs = _inputs(tmp_path / "index.sqlite3", LocalArtifactStore(folder))
+    UploadReceiver(received, UploadLimits(1, 1, 1, 1, 1.0), inputs, 1.0)
+    assert [path.name for path in received.iterdir()] == ["gone"]
+    assert [path.name for path in (folder / ".incoming").iterdir()] == ["gone"]
 
 
 def test_a_delete_that_was_announced_and_lost_is_made_up_for(

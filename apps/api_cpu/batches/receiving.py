@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,5 +132,6 @@ def _remove_abandoned(folder: Path) -> None:
     # Young ones may belong to another process that is receiving at this moment.
     oldest = time.time() - _ABANDONED_AFTER_S
     for path in folder.iterdir():
-        if path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # it has been received
+            if path.stat().st_mtime < oldest:
+                path.unlink()

@@ -13,6 +13,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,8 +144,9 @@ class UploadService:
         now = self._clock()
         try:
             for path in self._folder.iterdir() if self._folder.is_dir() else ():
-                if path.stat().st_mtime < now - _STAYS_S:
-                    path.unlink(missing_ok=True)  # of a server that was killed
+                with suppress(FileNotFoundError):  # it has been received
+                    if path.stat().st_mtime < now - _STAYS_S:
+                        path.unlink()  # of a server that was killed
         except OSError:
             raise store_unavailable() from None
         return self._index.forget_expired(now)

@@ -39,6 +39,7 @@ def _installed() -> Iterator[str]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
+    """All but byte code: other processes may be writing it, under names that come and go."""
     for path in folder.rglob("*"):
-        if path.is_file() and path.suffix != ".pyc":
+        if "__pycache__" not in path.parts and path.is_file():
             yield path

@@ -175,8 +175,9 @@ class LocalArtifactStore:
         # Young ones may belong to another process that is writing at this moment.
         oldest = time.time() - _ABANDONED_AFTER_S
         for path in self._incoming.iterdir():
-            if path.stat().st_mtime < oldest:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # it has been written, and has its name now
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
 
 
 def _link(unfinished: Path, path: Path, sha256: str) -> None:
