@@ -22,7 +22,7 @@ settings.register_profile("ci", _TIMELESS, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "everyday")
 
 # What is slow on a quiet machine may take many times as long on a busy one.
-_SLOW_TIMEOUT_S = 480
+_SLOW_TIMEOUT_S = 900
 # `make test` hands out whole files in this order, so that no process ends alone with a long one.
 _FIRST = ("e2e", "faults", "contract")
 

@@ -16,9 +16,10 @@ _PATIENCE_S = 60.0
 class MockProcess:
     """Listening when it has been made; answers with both dialects."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, port: int = 0) -> None:
+        """One that is to come back needs a `free_port` that nobody is given in the meantime."""
         self.process = subprocess.Popen(
-            [sys.executable, ROOT / "scripts" / "mock_vllm.py", "--port", "0", *arguments],
+            [sys.executable, ROOT / "scripts" / "mock_vllm.py", "--port", str(port), *arguments],
             stdout=subprocess.PIPE,
             text=True,
         )

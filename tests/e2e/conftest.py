@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from playwright.sync_api import Error as PlaywrightError
-from server_process import PATIENCE_S, ServerProcess, eventually
+from playwright_page import KEEPS_NOTICES, arrive
+from server_process import PATIENCE_S, ServerProcess, end_whole
 
 # Playwright's own is 5 s, which a busy machine needs to draw a page.
 expect.set_options(timeout=PATIENCE_S * 1000)
@@ -30,9 +30,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
     yield starting
     for server in servers:
         server.client.close()
-        if server.process.poll() is None:
-            server.process.kill()
-            server.process.wait()
+        end_whole(server.process)
         if server.process.stdout is not None:
             server.process.stdout.close()
 
@@ -40,7 +38,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server for the tests of a module that leave each other alone."""
-    server = ServerProcess(tmp_path_factory.mktemp("served"))
+    # One worker: of more, one alone is there when the server is ready.
+    server = ServerProcess(tmp_path_factory.mktemp("served"), {"OCR_WORKERS": "1"})
     server.wait_ready()
     yield server
     server.client.close()
@@ -62,21 +61,12 @@ def browser() -> Iterator[Browser]:
         # Tests run as root in containers: Chromium's own sandbox does not start there, and the
         # shared memory is small.
         chromium = playwright.chromium.launch(
-            executable_path=shutil.which(found[0]), args=["--no-sandbox", "--disable-dev-shm-usage"]
+            executable_path=shutil.which(found[0]),
+            args=["--no-sandbox", "--disable-dev-shm-usage"],
+            timeout=PATIENCE_S * 1000,
         )
         yield chromium
         chromium.close()
-
-
-def _arrived(page: Page, url: str) -> bool:
-    """Go there; not when a network of this machine, as a container has one, came or went."""
-    try:
-        page.goto(url)
-    except PlaywrightError as error:
-        if "ERR_NETWORK_CHANGED" in error.message:
-            return False
-        raise
-    return True
 
 
 @pytest.fixture
@@ -86,9 +76,9 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts = []
 
     def visiting(server: ServerProcess, **context: Any) -> Page:
-        contexts.append(
-            browser.new_context(**{"viewport": {"width": 1360, "height": 850}} | context)
-        )
+        # Nothing moves or fades: what is looked at is as it stays.
+        usual = {"viewport": {"width": 1360, "height": 850}, "reduced_motion": "reduce"}
+        contexts.append(browser.new_context(**usual | context))
         page = contexts[-1].new_page()
         page.set_default_timeout(PATIENCE_S * 1000)
         page.on("pageerror", lambda error: faults.append(str(error)))
@@ -96,7 +86,8 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
             "console",
             lambda said: faults.append(said.text) if "Content Security" in said.text else None,
         )
-        eventually(lambda: _arrived(page, server.url), "the page")
+        page.add_init_script(KEEPS_NOTICES)
+        arrive(page, server.url)
         page.locator("body.ready").wait_for()
         return page
 

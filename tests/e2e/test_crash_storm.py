@@ -10,7 +10,7 @@ from server_process import ROOT
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("backend", ["local", "redis"])
 def test_nothing_is_lost_or_doubled_in_a_storm(
     request: pytest.FixtureRequest, backend: str

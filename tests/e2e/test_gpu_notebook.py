@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.manager import AsyncKernelManager
+from mock_process import MockProcess
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,38 +18,43 @@ KEY = "a-key-of-the-tests"
 
 
 @pytest.fixture
-def mock_url() -> Iterator[str]:
-    mock = subprocess.Popen(
-        [sys.executable, ROOT / "scripts" / "mock_vllm.py", "--port", "0", "--api-key", KEY],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert mock.stdout is not None
-    announced = mock.stdout.readline()
-    assert announced.startswith("Listening on "), announced
-    yield announced.split()[2]
-    mock.terminate()
-    mock.wait(30)
-    mock.stdout.close()
+def mock() -> Iterator[MockProcess]:
+    process = MockProcess("--api-key", KEY)
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def kernel() -> Iterator[AsyncKernelManager]:
+    """Spoken to over files: five ports would be free when they are chosen, and later not."""
+    # Not below pytest's folder, whose path may be longer than that of a socket: unix(7).
+    with tempfile.TemporaryDirectory() as folder:
+        yield AsyncKernelManager(transport="ipc", connection_file=f"{folder}/kernel.json")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["mock-chat", "mock-tilt"])
 def test_the_notebook_runs(
-    model: str, mock_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    model: str,
+    mock: MockProcess,
+    kernel: AsyncKernelManager,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setenv("VLLM_BASE_URL", mock_url)
+    monkeypatch.setenv("VLLM_BASE_URL", mock.url)
     monkeypatch.setenv("VLLM_MODEL", model)
     monkeypatch.setenv("VLLM_API_KEY", KEY)
     monkeypatch.setenv("LIMIT", "2")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     notebook = nbformat.read(ROOT / "notebooks" / "gpu" / "ask_a_model.ipynb", as_version=4)
     resources = {"metadata": {"path": str(ROOT / "notebooks" / "gpu")}}
-    NotebookClient(notebook, timeout=100, resources=resources).execute()
+    NotebookClient(
+        notebook, km=kernel, timeout=600, startup_timeout=600, resources=resources
+    ).execute()
     printed = "".join(
         output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])
     )
-    assert f"{model} at {mock_url}" in printed
+    assert f"{model} at {mock.url}" in printed
     assert "micro" in printed
     assert "errors: none" in printed
     assert KEY not in nbformat.writes(notebook)

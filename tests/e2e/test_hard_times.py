@@ -6,8 +6,8 @@ import signal
 import socket
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +15,14 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 import pytest
-from server_process import PATIENCE_S, RECEIPT, SCAN, ServerProcess, eventually
+from server_process import (
+    PATIENCE_S,
+    RECEIPT,
+    SCAN,
+    ServerProcess,
+    children_running,
+    eventually,
+)
 
 pytestmark = pytest.mark.slow
 Start = Callable[..., ServerProcess]
@@ -40,6 +47,11 @@ def _in_background(server: ServerProcess, path: Path) -> tuple[threading.Thread,
     return thread, outcome
 
 
+def _until_the_end(connection: socket.socket) -> bytes:
+    """What comes until the server hangs up."""
+    return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
 def _error(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     error: dict[str, Any] = answer.json()["error"]
@@ -58,16 +70,14 @@ def test_a_stop_answers_what_outlasts_its_grace(start: Start, number: signal.Sig
     host, port = urlsplit(server.url).hostname, urlsplit(server.url).port
     head = b"POST /v1/extract HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     with socket.create_connection((host, port), timeout=PATIENCE_S) as half_sent:
-        half_sent.sendall(head + b"X-Request-ID: half\r\nContent-Length: 5000\r\n\r\n{")
-        eventually(
-            lambda: len(psutil.Process(server.process.pid).net_connections("tcp")) > 1,
-            "the half-sent request",
-        )
-        started = time.monotonic()
+        head += b"X-Request-ID: half\r\nContent-Length: 5000\r\nExpect: 100-continue\r\n\r\n"
+        half_sent.sendall(head)
+        # Now the body is waited for (RFC 9110, 10.1.1): the request is under way.
+        assert half_sent.recv(65536).startswith(b"HTTP/1.1 100 ")
+        half_sent.sendall(b"{")
+        # It would never end if it waited for one of them.
         server.stop(number)
-        # The grace and the ten seconds that a supervisor is told to wait beyond it.
-        assert time.monotonic() - started < 11
-        assert b'"shutting_down"' in half_sent.recv(65536)
+        assert b'"shutting_down"' in _until_the_end(half_sent)
     thread.join()
     error = _error(outcome[0], 503, "shutting_down")
     assert outcome[0].headers["retry-after"]
@@ -92,8 +102,8 @@ def test_killed_workers_cost_their_document_and_no_other(start: Start) -> None:
     if outcome[0].status_code == 422:
         error = _error(outcome[0], 422, "unreadable_document")
         assert error["details"]["artifact_rel"]
-    for helper in psutil.Process(server.process.pid).children():
-        if "lib.loading" in " ".join(helper.cmdline()):
+    for helper in children_running("lib.loading", server.process.pid):
+        with suppress(psutil.NoSuchProcess):  # a decoder that has done its work
             helper.kill()
     assert _send(server, SCAN).status_code == 200
     assert _send(server, RECEIPT).status_code == 200
@@ -106,7 +116,8 @@ def test_killed_workers_cost_their_document_and_no_other(start: Start) -> None:
 def test_a_locked_database_is_a_named_error_and_passes(start: Start, tmp_path: Path) -> None:
     server = start(OCR_WORKERS="1")
     server.wait_ready()
-    other = sqlite3.connect(tmp_path / "index.sqlite3", isolation_level=None)
+    index = tmp_path / "index.sqlite3"
+    other = sqlite3.connect(index, isolation_level=None, timeout=PATIENCE_S)
     other.execute("BEGIN EXCLUSIVE")
     try:
         answer = _send(server, RECEIPT, request_id="locked-out")
@@ -126,12 +137,13 @@ def test_a_body_of_broken_chunks_is_answered_and_kept_under_its_id(
     server = start(OCR_WORKERS="1")
     host, port = urlsplit(server.url).hostname, urlsplit(server.url).port
     head = b"POST /v1/extract HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    head += b"X-Request-ID: garbled\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head += b"X-Request-ID: garbled\r\nTransfer-Encoding: chunked\r\n"
+    head += b"Expect: 100-continue\r\n\r\n" if pause else b"\r\n"
     with socket.create_connection((host, port), timeout=PATIENCE_S) as connection:
-        connection.sendall(head + b"1\r\n{\r\n")
-        if pause:
-            time.sleep(0.3)
-        connection.sendall(b"no length\r\n")
+        connection.sendall(head)
+        if pause:  # until the body is waited for
+            assert connection.recv(65536).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(b"1\r\n{\r\nno length\r\n")
         assert b"x-request-id: garbled" in connection.recv(65536).lower()
     eventually(
         lambda: server.client.get("/v1/extracts/garbled").status_code == 400, "the kept failure"

@@ -17,7 +17,7 @@ from s3_places import Place, Places
 from server_process import OCR, ROOT, ServerProcess, environment, eventually
 
 pytest_plugins = ["s3_places"]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 INVOICE = ROOT / "samples" / "invoice_xrechnung.xml"
 NUMBER = b"<cbc:ID>"
@@ -93,7 +93,7 @@ def _command(server: ServerProcess, place: Place, *arguments: str, **more: str) 
         cwd=server.data_root,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr

@@ -16,6 +16,8 @@ import pytest
 from mock_process import ROOT, MockProcess
 from server_process import OCR, ServerProcess, environment, eventually
 
+from scripts.service_processes import free_port
+
 pytestmark = pytest.mark.slow
 
 SAMPLES = ROOT / "samples"
@@ -46,7 +48,7 @@ def extract(server: ServerProcess, file: Path, **debug: Any) -> httpx.Response:
     return server.client.post("/v1/extract", files={"file": file.read_bytes()}, data=data)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_the_samples_read_by_the_mock_are_as_expected(start: Start, mock: MockProcess) -> None:
     server = start(**settings(mock, VLLM_READ_TIMEOUT_S="300", SYNC_DEADLINE_S="400"))
     server.wait_ready()
@@ -102,7 +104,8 @@ def test_a_job_that_is_canceled_ends_the_models_work(start: Start, mock: MockPro
         eventually(lambda: mock.gauge("num_requests_running") > 0, "a request at the model")
         assert server.client.post(f"{job}/cancel").status_code == 202
         ended = server.ended_job(job)
-        assert mock.gauge("num_requests_running") == 0  # stopped before it is acknowledged
+        # Told to stop before that is acknowledged, which the mock notices in its own time.
+        eventually(lambda: mock.gauge("num_requests_running") == 0, "the model's work to end")
     finally:
         mock.behave()
     assert (ended["status"], ended["progress"]["canceled"]) == ("canceled", 1)
@@ -117,20 +120,21 @@ def _artifact(server: ServerProcess, request_id: str) -> dict[str, Any] | None:
 
 
 def test_the_model_dies_and_comes_back_while_the_cpu_answers(start: Start) -> None:
-    mock = MockProcess()
-    port = mock.url.rpartition(":")[2]
+    port = free_port()
+    mock = MockProcess(port=port)
     server = start(
         **settings(mock, VLLM_MODEL="mock-tilt", VLLM_API_KEY="", FALLBACK_BACKEND="cpu")
     )
     file = SAMPLES / "invoice_digital.pdf"
     try:
+        server.wait_ready()
         assert extract(server, file).json()["backend"] == "vllm"
         mock.close()
         away = extract(server, file)
         assert (away.status_code, away.json()["backend"]) == (200, "cpu")
         assert any("fallback_cpu" in warning for warning in away.json()["warnings"])
         eventually(lambda: not server.health()["inference"]["ready"], "the outage to be noticed")
-        mock = MockProcess("--port", port)
+        mock = MockProcess(port=port)
         eventually(lambda: extract(server, file).json()["backend"] == "vllm", "the model again")
     finally:
         mock.close()

@@ -42,7 +42,7 @@ def _in_hand(server: ServerProcess) -> tuple[int, int]:
     return jobs["running"], jobs["queued"]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)
 def test_a_burst_is_refused_at_once_and_what_was_accepted_is_read(start: Start) -> None:
     server = start(
         OCR_WORKERS="1", EXTRACT_CONCURRENCY="2", EXTRACT_QUEUE="8", SYNC_DEADLINE_S="600", **LOCKED
@@ -55,7 +55,7 @@ def test_a_burst_is_refused_at_once_and_what_was_accepted_is_read(start: Start) 
         burst = [threads.submit(_send, server, greedy) for _ in range(20)]
         # Two run and four wait, half of the queue: the others hear so while nothing moves.
         eventually(lambda: sum(each.done() for each in burst) == 14, "the refusals")
-        assert _in_hand(server) == (2, 4)
+        eventually(lambda: _in_hand(server) == (2, 4), "the others in hand")
         refused = [each.result() for each in burst if each.done()]
         single: Future[httpx.Response] = threads.submit(_send, server, other)
         eventually(lambda: _in_hand(server) == (2, 5), "room for another key")

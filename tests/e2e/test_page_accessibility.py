@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -60,8 +61,8 @@ def test_no_view_has_a_serious_finding(
     page.on("dialog", lambda dialog: dialog.accept())
     for view in ("runs", "quality", "settings"):
         page.goto(f"{served.url}/#/{view}")
-        page.locator(f'.top nav a[href="#/{view}"][aria-current]').wait_for()
-        page.wait_for_load_state("networkidle")
+        # The title is that of a view once all of it is there.
+        expect(page).to_have_title(re.compile(f"^{view} ·", re.IGNORECASE))
         found += found_in(page, view)
     page.keyboard.press("?")
     page.locator("dialog").wait_for()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from fpdf import FPDF
 from playwright.sync_api import Browser, Page, Route, expect
+from playwright_page import arrive, until
 from server_process import (
     OCR,
     PATIENCE_S,
@@ -76,7 +77,8 @@ def test_forty_pages(served: ServerProcess, visit: Visit, tmp_path: Path) -> Non
     for _ in range(PAGES):
         page.get_by_role("button", name="Previous page").click()
     expect(page.locator(".toolbar .count")).to_have_text(f"1 / {PAGES}")
-    assert page.locator(".sheet img").count() <= 16, "memory is given back"
+    # Memory is given back.
+    page.wait_for_function("() => document.querySelectorAll('.sheet img').length <= 16")
 
 
 def test_zoom_and_turning_keep_boxes_on_their_words(served: ServerProcess, visit: Visit) -> None:
@@ -204,17 +206,17 @@ def _keys(data_root: Path, secured: dict[str, str], *arguments: str) -> str:
 
 def test_a_server_killed_in_the_middle_is_waited_for(start: Start, visit: Visit) -> None:
     port = free_port()
-    server = start(port=port)
+    server = start(port=port, OCR_WORKERS="1")
     server.wait_ready()
-    workers = server.ocr_workers()
-    for worker in workers:
-        worker.suspend()  # so that the scan is still being read when the server dies
+    (worker,) = server.ocr_workers()
+    worker.suspend()  # so that the scan is still being read when the server dies
     page = visit(server)
     _upload(page, SCAN, DIGITAL)
-    expect(page.locator(".documents li[data-status=reading]").first).to_be_visible()
+    # Both have been accepted: what is lost on its way is of another test.
+    expect(page.locator(".documents li:is([data-status=reading], .fine, .open)")).to_have_count(2)
+    expect(page.locator(".documents li[data-status=reading]", has_text=SCAN.name)).to_be_visible()
     server.stop(signal.SIGKILL)
-    for worker in workers:
-        worker.kill()
+    worker.kill()
     expect(page.locator(".banner")).to_be_visible()
     expect(page.locator(".banner")).to_contain_text("goes on by itself")
     again = start(port=port)
@@ -246,7 +248,7 @@ def test_a_file_of_the_page_that_does_not_arrive_is_asked_for_again(
         route.abort("internetdisconnected") if len(asked) <= times else route.continue_()
 
     page.route(f"**/static/{name}", lose)
-    page.goto(served.url)
+    arrive(page, served.url)
     page.wait_for_function("() => performance.getEntriesByType('navigation')[0].type === 'reload'")
     page.locator("body.ready").wait_for()
     assert page.evaluate("() => sessionStorage.getItem('loads')") is None
@@ -275,8 +277,10 @@ def test_what_is_dropped_before_the_server_has_answered_is_sent(
         EINVOICE.read_text(encoding="utf-8"),
     )
     page.wait_for_function("() => sessionStorage.getItem('documents')?.includes('sending')")
+    until(page, lambda: "me" in held, "the question who this is")
     held["me"].continue_()
     expect(page.locator(".documents li")).to_have_attribute("data-status", "sending")
+    until(page, lambda: "extract_async" in held, "the document")
     held["extract_async"].continue_()
     _done(page, 1)
     expect(page.locator(".documents li.failed")).to_have_count(0)
@@ -302,6 +306,6 @@ def test_what_got_lost_is_sent_again_under_the_same_key(
     _upload(page, DIGITAL)
     _done(page, 1)
     expect(page.locator(".documents li.failed")).to_have_count(0)
-    assert len(keys) == 3
+    assert len(keys) >= 3
     assert keys[0]
     assert len(set(keys)) == 1

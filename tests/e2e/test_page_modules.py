@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
-from server_process import ServerProcess
+from playwright_page import arrive
+from server_process import PATIENCE_S, ServerProcess
 
 pytestmark = pytest.mark.slow
 
@@ -16,7 +17,9 @@ pytestmark = pytest.mark.slow
 def page(browser: Browser, served: ServerProcess) -> Iterator[Page]:
     """One page for all: these tests leave nothing behind."""
     page = browser.new_page()
-    page.goto(served.url)
+    page.set_default_timeout(PATIENCE_S * 1000)
+    arrive(page, served.url)
+    page.locator("body.ready").wait_for()
     yield page
     page.close()
 

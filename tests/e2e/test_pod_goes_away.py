@@ -9,6 +9,8 @@ import pytest
 from mock_process import ROOT, MockProcess
 from server_process import ServerProcess, eventually
 
+from scripts.service_processes import free_port
+
 pytestmark = pytest.mark.slow
 
 Start = Callable[..., ServerProcess]
@@ -20,9 +22,11 @@ class Pod:
     """A stand-in for a GPU server that ends and comes back at the same address."""
 
     def __init__(self) -> None:
-        self._process = MockProcess()
+        self._port = free_port()
+        self._process = MockProcess(port=self._port)
         self.url = self._process.url
-        self._process.behave(latency_s=1)
+        # The others are still being read when it ends, however late that is.
+        self._process.behave(faults="ok*2,hang*")
 
     def end(self) -> None:
         """As a spot instance does."""
@@ -30,7 +34,7 @@ class Pod:
 
     def come_back(self) -> None:
         """At the address that it had."""
-        self._process = MockProcess("--port", self.url.rpartition(":")[2])
+        self._process = MockProcess(port=self._port)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from apps.api_cpu.cli import app as cli
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 INVOICE = (ROOT / "samples" / "invoice_xrechnung.xml").read_bytes()
 SCAN = RECEIPT.read_bytes()
@@ -125,7 +125,8 @@ class Client:
     """Requests whose answers are all searched."""
 
     def __init__(self, server: ServerProcess, search: Search) -> None:
-        self._client = httpx.Client(base_url=server.url, timeout=400)
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.Client(base_url=server.url, timeout=400, limits=limits)
         self._search = search
         self.codes: list[int] = []
 
@@ -145,7 +146,7 @@ class Client:
 def _command(search: Search, env: Mapping[str, str], *arguments: str, prints: str = "") -> str:
     """A command of `ocr`, its output searched but for the secret that it is asked to print."""
     done = subprocess.run(
-        [OCR, *arguments], env=dict(env), capture_output=True, text=True, check=False, timeout=120
+        [OCR, *arguments], env=dict(env), capture_output=True, text=True, check=False, timeout=600
     )
     assert "Traceback" not in done.stderr, done.stderr
     search.look(f"stdout of ocr {arguments}", done.stdout, but=(prints,))
@@ -328,6 +329,7 @@ def test_a_database_with_a_password_is_not_told_of(
                 b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename='planted'"
             )
             connection.execute(ended)
+            eventually(lambda: _has_no_session(connection, "planted"), "the end of its sessions")
         assert client.send("GET", "/v1/jobs", headers=headers).status_code == 503
         client.send("POST", "/v1/extract", files={"file": INVOICE}, headers=headers)
         _command(search, shell, "keys", "list")
@@ -338,6 +340,11 @@ def test_a_database_with_a_password_is_not_told_of(
     search.look_in_files(tmp_path, but=("a callback's token",))
     search.look("the log", (tmp_path / "server.log").read_text())
     assert not search.found, search.found
+
+
+def _has_no_session(connection: psycopg.Connection[Any], role: str) -> bool:
+    query = b"SELECT 1 FROM pg_stat_activity WHERE usename = %s"
+    return connection.execute(query, (role,)).fetchone() is None
 
 
 REFUSED = {

@@ -110,7 +110,7 @@ def test_a_bucket_that_cannot_be_used_stops_the_start_with_a_line(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=600,
         check=False,
     )
     assert ended.returncode == 2

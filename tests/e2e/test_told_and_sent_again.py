@@ -9,12 +9,21 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from server_process import OCR, RECEIPT, SCAN, ServerProcess, environment, eventually
+from server_process import (
+    OCR,
+    PATIENCE_S,
+    RECEIPT,
+    SCAN,
+    ServerProcess,
+    environment,
+    eventually,
+)
 from standardwebhooks import Webhook
 
 pytestmark = pytest.mark.slow
@@ -89,8 +98,10 @@ def test_a_receiver_that_was_down_is_told_and_can_verify(
 def test_a_key_whose_server_was_killed_is_answered_by_the_next(
     start: Callable[..., ServerProcess],
 ) -> None:
-    server = start()
+    server = start(OCR_WORKERS="1")
     server.wait_ready()
+    (worker,) = server.ocr_workers()
+    worker.suspend()  # so that it is still being read when its server is killed
     headers = {"Idempotency-Key": "order-4711", "X-Request-ID": "order-4711"}
     document = SCAN.read_bytes()
 
@@ -105,6 +116,7 @@ def test_a_key_whose_server_was_killed_is_answered_by_the_next(
     doomed.start()
     eventually(lambda: _is_taken(server.data_root), "the first request to begin")
     server.stop(signal.SIGKILL)
+    worker.kill()
     doomed.join()
 
     successor = start()
@@ -129,6 +141,6 @@ def _unless_busy(response: httpx.Response) -> Any:
 
 def _is_taken(data_root: Path) -> bool:
     """Whether the index knows the request: its work has begun."""
-    with sqlite3.connect(f"file:{data_root / 'index.sqlite3'}?mode=ro", uri=True) as index:
+    with closing(sqlite3.connect(data_root / "index.sqlite3", timeout=PATIENCE_S)) as index:
         query = "select 1 from extracts where request_id = 'order-4711'"
         return index.execute(query).fetchone() is not None

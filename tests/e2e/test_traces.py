@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from mock_process import MockProcess
-from server_process import OCR, ROOT, ServerProcess, environment, eventually
+from server_process import OCR, ROOT, ServerProcess, end_whole, environment, eventually
 from trace_collector import Collector, Recorded, collecting
 from webhook_receiver import receiving
 
@@ -103,8 +103,7 @@ def worker(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
     yield starting
     for process in started:
-        process.kill()
-        process.wait()
+        end_whole(process)
 
 
 def _only(spans: list[Recorded], name: str) -> Recorded:
@@ -131,7 +130,8 @@ def test_one_trace_from_the_request_through_the_worker_to_the_model_and_the_webh
         "INFERENCE_BACKEND": "vllm", "VLLM_BASE_URL": upstream.url, "VLLM_MODEL": "mock-chat",
         "OCR_WORKERS": "1", "AUTH_ENABLED": "1", "WEBHOOK_ALLOW_PRIVATE": "1",
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_SERVICE_NAME": "reader-of-bills",
-        "OTEL_BSP_SCHEDULE_DELAY": "200", "FASTAPI_OTEL_AUTO_CONFIGURE": "true",
+        "OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_EXPORTER_OTLP_TIMEOUT": "60",
+        "FASTAPI_OTEL_AUTO_CONFIGURE": "true",
     }  # fmt: skip
     server = start(**settings, JOBS_MAX_CONCURRENCY="0")
     reading = worker(**settings)
@@ -236,6 +236,7 @@ def test_items_of_a_batch_have_traces_of_their_own_that_lead_to_it(
         OCR_WORKERS="1",
         OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{collector.url}/v1/traces",
         OTEL_EXPORTER_OTLP_COMPRESSION="gzip",
+        OTEL_EXPORTER_OTLP_TIMEOUT="60",
         OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=tests",
     )
     files = [("files", (f"{number}.xml", XML.read_bytes())) for number in range(2)]
@@ -256,7 +257,7 @@ def test_what_the_sampler_leaves_out_is_not_sent(
 ) -> None:
     server = start(
         OCR_WORKERS="1", OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
-        OTEL_TRACES_SAMPLER="parentbased_always_off",
+        OTEL_TRACES_SAMPLER="parentbased_always_off", OTEL_EXPORTER_OTLP_TIMEOUT="60",
     )  # fmt: skip
     assert server.client.get("/v1/me").status_code == 200
     sampled = {"traceparent": f"00-{CALLER[0]}-{CALLER[1]}-01"}

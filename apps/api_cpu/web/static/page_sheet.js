@@ -30,13 +30,15 @@ export class PageSheet {
   /** Show this image; `width` is what it was asked for with. */
   show(url, width) {
     const image = el("img", { src: url, alt: "", draggable: "false" });
+    this.shownWidth = width;
     image.decode().catch(() => {}).then(() => {
+      // Hidden meanwhile, or asked for in another width.
+      if (this.shownWidth !== width) return;
       this.#image?.remove();
       this.#image = image;
       this.#face.prepend(image);
       this.element.classList.add("shown");
     });
-    this.shownWidth = width;
   }
 
   /** Take the image away to save memory; it will be asked for again. */

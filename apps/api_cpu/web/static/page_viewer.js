@@ -128,8 +128,8 @@ export class PageViewer extends EventTarget {
     const [url, words] = await Promise.all([this.#source.image(sheet.number, wanted, waits), sheet.words ?? this.#source.words(sheet.number)]);
     sheet.words = words;
     this.#sayWaiting(sheet, null);
-    // One that was asked for later, for a larger page, may have come before.
-    if (wanted < sheet.shownWidth) return;
+    // Asked for in another width meanwhile, whose image this one must not replace.
+    if (sheet.shownWidth !== wanted) return;
     if (url) {
       sheet.show(url, wanted);
       this.#keepFew(sheet);

@@ -5,7 +5,7 @@ import { button, el, icon } from "/static/elements.js";
 import { jobEnded, jobEvents, jobOfRun } from "/static/jobs.js";
 import { moment, t } from "/static/language.js";
 import { inWords, say, shown } from "/static/notices.js";
-import { countsOf, exportButtons, filterForm, jobRow, queryOf } from "/static/runs_view.js";
+import { countsOf, exportButtons, filterForm, JobRow, queryOf } from "/static/runs_view.js";
 import { askPatiently, post, ServerError } from "/static/server.js";
 import { session } from "/static/session.js";
 import { allTasks, taskName } from "/static/tasks.js";
@@ -17,7 +17,9 @@ export class RunView {
   #list = el("ul", { class: "documents" });
   #head = el("header", { class: "row" });
   #job = el("div", {});
+  #jobRow = null;
   #items = [];
+  #asked = 0;
   #leaving = new AbortController();
   #more = el("div", { class: "row" });
   #tools = el("div", {});
@@ -84,11 +86,16 @@ export class RunView {
   }
 
   #showJob(job) {
-    this.#job.replaceChildren(el("section", { class: "card", "aria-label": t("jobs.title") }, jobRow(job)));
+    if (this.#jobRow) return this.#jobRow.show(job);
+    this.#jobRow = new JobRow(job);
+    this.#job.replaceChildren(el("section", { class: "card", "aria-label": t("jobs.title") }, this.#jobRow.element));
   }
 
   async #load(cursor = "") {
+    const question = ++this.#asked;
     const { items, next_cursor: next } = await askPatiently(`/v1/runs/${encodeURIComponent(this.runId)}/items?${queryOf({ ...this.#wanted, cursor })}`);
+    // Answers may overtake each other: only the last question counts.
+    if (question !== this.#asked) return;
     this.#items = cursor ? [...this.#items, ...items] : items;
     const rows = items.map((item) => this.#row(item));
     if (cursor) this.#list.append(...rows);

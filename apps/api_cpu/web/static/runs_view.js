@@ -40,6 +40,8 @@ export class RunsView {
   #list = el("div", { class: "rows" });
   #more = el("div", { class: "row" });
   #wanted = {};
+  #asked = 0;
+  #rows = new Map();
   #timer;
 
   constructor() {
@@ -54,8 +56,9 @@ export class RunsView {
   }
 
   async open() {
-    await Promise.all([this.#load(), this.#showJobs()]);
+    // Before anything is waited for: this view may be left meanwhile.
     this.#timer = setInterval(() => this.#showJobs().catch(() => {}), JOBS_EVERY_MS);
+    await Promise.all([this.#load(), this.#showJobs()]);
   }
 
   key() {
@@ -67,7 +70,10 @@ export class RunsView {
   }
 
   async #load(cursor = "") {
+    const question = ++this.#asked;
     const { runs, next_cursor: next } = await askPatiently(`/v1/runs?${queryOf({ ...this.#wanted, cursor })}`);
+    // Answers may overtake each other: only the last question counts.
+    if (question !== this.#asked) return;
     const rows = runs.map(runRow);
     if (cursor) this.#list.append(...rows);
     else this.#list.replaceChildren(...(rows.length ? rows : [el("p", { class: "quiet" }, t("runs.none"))]));
@@ -78,22 +84,45 @@ export class RunsView {
     const jobs = await jobsNow();
     const wasBusy = !this.#jobs.hidden;
     this.#jobs.hidden = !jobs.length;
-    this.#jobs.replaceChildren(el("h3", {}, t("jobs.title")), ...jobs.map((job) => jobRow(job)));
+    this.#rows = new Map(jobs.map((job) => [job.job_id, this.#rows.get(job.job_id) ?? new JobRow(job)]));
+    for (const job of jobs) this.#rows.get(job.job_id).show(job);
+    replaceChanged(this.#jobs, [this.#jobs.querySelector("h3") ?? el("h3", {}, t("jobs.title")), ...[...this.#rows.values()].map(({ element }) => element)]);
     // What was running has ended, so it is a run now.
     if (wasBusy && !jobs.length) await this.#load();
   }
 }
 
-/** A job: how far it is, its place in the queue, how long it will take, and a way to stop it. */
-export function jobRow(job) {
-  const { total, done, failed, current, eta_s: eta } = job.progress;
-  const said = job.status === "queued" ? (job.queue_position ? t("status.position", { position: job.queue_position }) : t("status.waiting"))
-    : [t("jobs.done", { done, total }), eta && t("status.eta", { time: duration(Number(eta)) }), Number(failed) ? t("jobs.failed", { count: failed }) : "", current].filter(Boolean).join(" · ");
-  return el("div", { class: "job" },
-    el("div", {}, jobName(job), " ", el("span", { class: "quiet" }, said)),
-    el("progress", { max: total, value: done, "aria-label": job.run_id ?? job.job_id }),
-    job.cancel_requested ? el("span", { class: "quiet" }, t("jobs.stopping"))
-      : button({ label: t("jobs.cancel"), class: "small", onclick: shown(() => cancelJob(job.job_id)) }));
+/**
+ * A job: how far it is, its place in the queue, how long it will take, and a way to stop it. It stays the
+ * same element while the job goes on, so that a click is not lost to news that come in its middle.
+ */
+export class JobRow {
+  #said = el("span", { class: "quiet" });
+  #progress;
+  #stop;
+
+  constructor(job) {
+    this.#progress = el("progress", { "aria-label": job.run_id ?? job.job_id });
+    this.#stop = button({ label: t("jobs.cancel"), class: "small", onclick: shown(() => cancelJob(job.job_id)) });
+    this.element = el("div", { class: "job" }, el("div", {}, jobName(job), " ", this.#said), this.#progress, this.#stop);
+    this.show(job);
+  }
+
+  /** How it is by now. */
+  show(job) {
+    const { total, done, failed, current, eta_s: eta } = job.progress;
+    this.#said.textContent = job.status === "queued" ? (job.queue_position ? t("status.position", { position: job.queue_position }) : t("status.waiting"))
+      : [t("jobs.done", { done, total }), eta && t("status.eta", { time: duration(Number(eta)) }), Number(failed) ? t("jobs.failed", { count: failed }) : "", current].filter(Boolean).join(" · ");
+    this.#progress.max = Number(total);
+    this.#progress.value = Number(done);
+    if (job.cancel_requested) this.#stop.replaceWith(el("span", { class: "quiet" }, t("jobs.stopping")));
+  }
+}
+
+/** Have these children, touching nothing where they are there already. */
+function replaceChanged(place, children) {
+  const isSame = place.childElementCount === children.length && children.every((child, at) => place.children[at] === child);
+  if (!isSame) place.replaceChildren(...children);
 }
 
 function jobName({ run_id: runId, kind }) {
