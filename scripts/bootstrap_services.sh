@@ -79,6 +79,8 @@ run_rabbitmq() { # folder port
     # one scheduler that does not spin is enough for tests.
     export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-start_epmd false -erl_epmd_port $distribution -kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +sbwt none"
     epmd -port "$names" -address 127.0.0.1 &
+    # The node asks for it once, and ends without it.
+    until (: <"/dev/tcp/127.0.0.1/$names") 2>/dev/null; do kill -0 $!; sleep 0.05; done
     exec /usr/lib/rabbitmq/bin/rabbitmq-server
 }
 
