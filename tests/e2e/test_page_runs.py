@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 from fpdf import FPDF
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
+from playwright_page import until
 from server_process import SCAN, ServerProcess, eventually
 from test_page_accessibility import found_in
 
@@ -88,6 +89,25 @@ def test_many_files_become_a_run(
     page.keyboard.press("Alt+ArrowRight")
     page.wait_for_url(lambda url: url != first)
     expect(page.locator(".document-head")).to_contain_text("receipt-02.pdf")
+
+
+def test_an_answer_that_was_overtaken_is_not_shown(
+    served: ServerProcess, visit: Visit, files: list[Path]
+) -> None:
+    page = visit(served)
+    _started(page, files)
+    _ended(page, MANY + 1)
+    held: list[Route] = []
+    page.route("**/items?status=failed", held.append)
+    page.get_by_label("How it ended").select_option("failed")
+    until(page, lambda: held, "the first question")
+    page.get_by_label("How it ended").select_option("ok")
+    rows = page.locator(".documents li")
+    expect(rows).to_have_count(MANY)
+    with page.expect_event("requestfinished", lambda one: one.url.endswith("status=failed")):
+        held[0].continue_()
+    page.evaluate("() => new Promise((drawn) => setTimeout(drawn, 500))")
+    expect(rows).to_have_count(MANY)
 
 
 def test_a_zip_is_a_run_and_what_failed_is_read_again(
