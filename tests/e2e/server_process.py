@@ -68,7 +68,7 @@ def children_running(module: str, pid: int) -> list[psutil.Process]:
 
 def end_whole(process: subprocess.Popen[Any]) -> None:
     """Kill a process and all that it has started: what a test has stopped would stay for ever."""
-    with suppress(psutil.NoSuchProcess):
+    if process.poll() is None:  # else its id may be another's
         children = psutil.Process(process.pid).children(recursive=True)
         process.kill()
         for child in children:
