@@ -74,7 +74,9 @@ class Idempotency:
             raise mismatch()
         if held.answer is not None:
             return held
-        if held.lease_until > now or not self._store.take_over(held, new.lease_until):
+        if held.lease_until > now or self._works_under(held):
+            raise _in_progress()
+        if not self._store.take_over(held, new.lease_until):
             raise _in_progress()
         taken = replace(held, attempt=held.attempt + 1, lease_until=new.lease_until)
         return self._begun(taken)
@@ -129,6 +131,14 @@ class Idempotency:
             self._purged_at = now
         self._store.purge(now - KEPT_S)
         self._full = frozenset(self._store.owners_above(self._most_keys))
+
+    def _works_under(self, entry: Entry) -> bool:
+        """Whether this process does: then its holder lives, though the lease is over, as after a
+        pause of the whole machine.
+        """
+        with self._lock:
+            mine = self._held.get(entry.name)
+        return mine is not None and mine.attempt == entry.attempt
 
     def _begun(self, entry: Entry) -> Entry:
         with self._lock:

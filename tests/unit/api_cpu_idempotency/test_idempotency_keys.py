@@ -103,6 +103,15 @@ def test_a_freed_key_is_new(server: Idempotency) -> None:
     assert server.claim("me", "k", ROUTE, "r2").resource_id == "r2"
 
 
+def test_nobody_is_replaced_by_his_own_process(server: Idempotency, clock: Clock) -> None:
+    """A machine that stood still has let the lease run out, and the request goes on."""
+    entry = server.claim("me", "k", ROUTE, "r")
+    clock.now += LEASE_S + 1
+    assert _code(server) == "idempotency_in_progress"
+    server.finish(entry, Answer(200, b"mine"))
+    assert server.claim("me", "k", ROUTE, "x").answer is not None
+
+
 def test_a_dead_holders_key_is_taken_over_with_what_it_named(
     store: IdempotencyStore, clock: Clock
 ) -> None:
