@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ class Draft:
     accepted: bool = False
     attempt: int = 1
     vain: Sequence[dict[str, Any]] = ()
+    taking_id: threading.Lock = field(default_factory=threading.Lock, repr=False)
     reserved: bool = False
     id_is_taken: bool = False
     submission: Submission | None = None

@@ -41,7 +41,16 @@ class RequestIds:
             taking.result()
 
     def take(self, draft: Draft) -> None:
-        """Take the id, for good once its artifact is written. Raises `conflict`."""
+        """Take the id, for good once its artifact is written. Raises `conflict`.
+
+        One that is just being taken for the same request is waited for: whoever writes down that
+        its time is over does not find it taken by itself.
+        """
+        with draft.taking_id:
+            if not draft.reserved:
+                self._take(draft)
+
+    def _take(self, draft: Draft) -> None:
         held = self._index.reserve(
             draft.request_id, draft.caller.key_id, draft.artifact_rel, self._store.exists
         )
