@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 class Changes:
@@ -50,5 +50,5 @@ class Changes:
 
 def _wake(watchers: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
     for loop, event in watchers:
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop was closed: its watchers wait no longer
             loop.call_soon_threadsafe(event.set)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from apps.api_cpu import logs
@@ -74,8 +75,9 @@ class Deliverer:
     def ring(self) -> None:
         """Something may be due: look now. May be called from any thread."""
         loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._rung.set)
+        if loop is not None:
+            with suppress(RuntimeError):  # it was closed: nothing is sent any more
+                loop.call_soon_threadsafe(self._rung.set)
 
     def stop(self) -> None:
         """End it. An attempt under way is given up and made again when its lease is over."""
