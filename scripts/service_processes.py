@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,6 +66,9 @@ class Peer:
         self.signal(signal.SIGKILL)
         assert self._process is not None
         self._process.wait()
+        # Its children die beside it: one that lives for a moment longer has its port and its locks.
+        while _lives(self._process.pid):
+            time.sleep(0.01)
         self._process = None
 
     def forget(self) -> None:
@@ -101,6 +105,15 @@ class Peer:
                 return bool(connection.recv(1))
         except OSError:
             return False
+
+
+def _lives(group: int) -> bool:
+    """Whether any process of a group does; what is dead and was not waited for does not."""
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
 
 
 def script(*arguments: str) -> str:
