@@ -23,6 +23,8 @@ from s3_front import Credentials, Front, front
 from apps.api_cpu.artifacts.stores.s3 import Bucket, S3ArtifactStore
 
 BUCKET = "artifacts"
+# For an answer that comes, on a machine that is busy with other things.
+PATIENCE_S = 100.0
 
 
 @dataclass
@@ -34,12 +36,12 @@ class Place:
     prefix: str = field(default_factory=lambda: f"{uuid.uuid4().hex}/")
 
     def store(self, **options: Any) -> S3ArtifactStore:
-        """A store on this place, as another process would open it."""
+        """A store on this place, as another process would open it; patient by default."""
         changes = {
             name: options.pop(name) for name in ("secret_access_key", "name") if name in options
         }
         bucket = Bucket(**{**_fields(self.bucket), "prefix": self.prefix, **changes})
-        return S3ArtifactStore(bucket, **options)
+        return S3ArtifactStore(bucket, **{"within_s": PATIENCE_S, **options})
 
 
 def _fields(bucket: Bucket) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from importlib.metadata import version
@@ -180,11 +181,14 @@ def _rule_browsers(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(CorsMiddleware, origins=origins)
 
 
-def build_access_limits(settings: Settings) -> AccessLimits:
+def build_access_limits(
+    settings: Settings, clock: Callable[[], float] = time.monotonic
+) -> AccessLimits:
     """How often callers may come."""
     requests, failures = settings.requests_per_minute, settings.login_failures_per_minute
     return AccessLimits(
-        RateLimit(requests) if requests else None, RateLimit(failures) if failures else None
+        RateLimit(requests, clock) if requests else None,
+        RateLimit(failures, clock) if failures else None,
     )
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from httpx import Response
 from starlette.testclient import TestClient
 
 from apps.api_cpu.auth.roles import Role
 from apps.api_cpu.auth.service import KeyService
 from apps.api_cpu.auth.store import KeyStore
 from apps.api_cpu.db.engine import Durability, Schema, open_database
-from apps.api_cpu.main import create_app
+from apps.api_cpu.main import build_access_limits, create_app
 from apps.api_cpu.settings import CONFIGS, Settings
 from apps.api_cpu.stations import Reader
 from lib.domain.deadline import Deadline
@@ -40,6 +42,8 @@ from lib.pipelines.tasks import load_tasks
 
 PEPPER = "a pepper for these tests only"
 RECEIPT = b"a document: total 19,90 EUR"
+# Longer than any test: what waits is let go by the test, and by nothing else.
+_UNTIL_TOLD_S = 600.0
 _BOX = Polygon.from_box(0.123456789, 0.2, 0.3, 0.25)
 
 _RECEIPT_TASK = Task(
@@ -143,11 +147,11 @@ class FakePipeline:
                 raise Error("unsupported_media_type", Kind.UNSUPPORTED, "Not a document.")
             if data == b"wait":
                 self.entered.set()
-                self.release.wait(20)
+                self.release.wait(_UNTIL_TOLD_S)
             if data == b"until canceled":
                 with asking.cancellation.calling(self.stopped.set):
                     self.entered.set()
-                    self.stopped.wait(20)
+                    self.stopped.wait(_UNTIL_TOLD_S)
                 asking.cancellation.check()
         return self.answer()
 
@@ -161,10 +165,15 @@ class Place:
         pipeline: FakePipeline,
         loader: ProcessLoader | None = None,
     ) -> None:
-        """`loader` is for what opens documents beside the pipeline; by default nothing can."""
+        """`loader` is for what opens documents beside the pipeline; by default nothing can.
+
+        What is limited by the minute is counted on a clock that stands still, so that no turn comes
+        back however long a test takes.
+        """
         self.settings = settings
         self.pipeline = pipeline
         self.app = create_app(settings, lambda _settings: fake_reader(pipeline, loader))
+        self.app.state.access_limits = build_access_limits(settings, lambda: 0.0)
         self.client = TestClient(self.app, "http://localhost")
 
     def key(self, role: Role = Role.CLIENT) -> str:
@@ -176,10 +185,30 @@ class Place:
         """Headers with a new key of that role."""
         return {"Authorization": f"Bearer {self.key(role)}"}
 
+    def outlasted(self, send: Callable[[], Response], status: int) -> Response:
+        """The answer to a request that takes longer than it may: the one with that status.
+
+        Its time is short, but not so short that it is over before the request itself has come;
+        how long that takes is a matter of what else the machine does.
+        """
+        for seconds in (0.1, 1.0, 10.0, 30.0):
+            self.app.state.sync_deadline_s = seconds
+            answer = send()
+            if answer.status_code == status:
+                break
+        return answer
+
     def artifact_files(self) -> list[Path]:
-        """Everything in the store."""
+        """Everything in the store; not what is just being written aside, a probe of it perhaps."""
         folder = self.settings.artifacts_folder
-        return sorted(path for path in folder.rglob("*") if path.is_file())
+        files = (path for path in folder.rglob("*") if path.is_file())
+        return sorted(path for path in files if ".incoming" not in path.parts)
+
+    def everything_written(self) -> Iterator[tuple[Path, bytes]]:
+        """Every file of the server with its bytes; what goes while it is looked at is left out."""
+        for path in self.settings.data_root.rglob("*"):
+            with suppress(FileNotFoundError, IsADirectoryError):
+                yield path, path.read_bytes()
 
 
 def fake_reader(pipeline: Pipeline, loader: ProcessLoader | None = None) -> Reader:

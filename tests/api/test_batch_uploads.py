@@ -63,7 +63,7 @@ def test_later_and_kept(place: Place) -> None:
     data = {"persist_inputs": "true", "concurrency": "1", "currency_hint": "EUR"}
     answer = place.client.post(f"{URL}_async", files=_files({"a.pdf": PDF}), data=data)
     assert answer.status_code == 202, answer.text
-    job = place.client.get(answer.json()["poll_url"], params={"wait": 20}).json()
+    job = place.client.get(answer.json()["poll_url"], params={"wait": 60}).json()
     assert (job["status"], job["kind"]) == ("succeeded", "batch_extract_upload")
     item = job["result"]["items"][0]
     assert item["input_ref"].endswith(".pdf")

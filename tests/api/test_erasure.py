@@ -133,7 +133,7 @@ def test_a_runs_artifact_is_written_again_without_it(place: Place, run: dict[str
 def test_what_jobs_hold_of_it_goes_too(place: Place) -> None:
     body = {"image_base64": base64.b64encode(RECEIPT).decode(), "request_id": "e-1"}
     job_id = place.client.post("/v1/extract_async", json=body).json()["job_id"]
-    done = place.client.get(f"/v1/jobs/{job_id}", params={"wait": 30}).json()
+    done = place.client.get(f"/v1/jobs/{job_id}", params={"wait": 60}).json()
     assert done["result"]["result"]["vendor_name"]
     assert any(name.startswith("inputs/") for name in _names(place)), "it stays for a while"
     assert _erase(place, "e-1").status_code == 200

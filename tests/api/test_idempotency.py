@@ -79,7 +79,7 @@ def test_while_the_first_runs_the_second_waits(place: Place) -> None:
     answers: list[Response] = []
     runner = threading.Thread(target=lambda: answers.append(send(place, b"wait")))
     runner.start()
-    assert place.pipeline.entered.wait(20)
+    assert place.pipeline.entered.wait(60)
     during = send(place, b"wait")
     place.pipeline.release.set()
     runner.join()

@@ -312,7 +312,7 @@ def health(served: ModelPlace) -> dict[str, Any]:
 
 
 def eventually(probe: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 100
     while time.monotonic() < end:
         if probe():
             return True

@@ -26,7 +26,7 @@ from lib.errors import Error
 B64 = base64.b64encode(RECEIPT).decode()
 SLOW = {"image_base64": base64.b64encode(b"wait").decode()}
 KEYS = {"auth_enabled": True, "api_key_pepper": PEPPER}
-_PATIENCE_S = 30.0
+_PATIENCE_S = 100.0
 
 
 class Crowd:
@@ -185,6 +185,7 @@ def test_a_burst_of_one_key_leaves_room_and_turns_to_another(
         assert answer.result().status_code == 429
         assert answer.result().json()["error"]["code"] == "rate_limited"
         assert int(answer.result().headers["retry-after"]) >= 1
+    assert crowd._place.pipeline.entered.wait(_PATIENCE_S)
     begun = len(crowd._place.pipeline.calls)
     single = crowd.send(headers=other, json={"image_base64": B64})
     crowd.wait_for(running=1, queued=5)
@@ -218,30 +219,33 @@ def test_a_key_may_have_so_many_at_once(crowded: Callable[..., Crowd]) -> None:
 
 
 def test_who_waits_too_long_leaves_the_queue(crowded: Callable[..., Crowd]) -> None:
-    crowd = crowded(extract_concurrency=1, extract_queue=2, sync_deadline_s=0.05)
+    crowd = crowded(extract_concurrency=1, extract_queue=2)
     place = crowd._place
     crowd.send()
     crowd.wait_for(running=1)
-    late = place.client.post("/v1/extract", json=SLOW, headers={"Prefer": "wait"})
+    waits = {"Prefer": "wait"}
+    late = place.outlasted(lambda: place.client.post("/v1/extract", json=SLOW, headers=waits), 504)
     assert late.status_code == 504
     assert place.app.state.admission.queued == 0
-    assert len(place.pipeline.calls) == 1
+    assert len(place.pipeline.calls) <= 1, "the first one, that has a thread"
 
 
 def test_what_would_wait_too_long_becomes_a_job_or_is_refused_at_once(
     crowded: Callable[..., Crowd],
 ) -> None:
-    crowd = crowded(
-        extract_concurrency=1, extract_queue=4, jobs_max_concurrency=0, sync_deadline_s=0.1
-    )
+    crowd = crowded(extract_concurrency=1, extract_queue=4, jobs_max_concurrency=0)
     place, waits = crowd._place, {"Prefer": "wait"}
-    # One that takes longer than a request may: the mean is longer from here on.
-    assert place.client.post("/v1/extract", json=SLOW, headers=waits).status_code == 504
+    # One that takes longer than a request may later: the mean is longer from here on.
+    first = crowd.send()
+    assert place.pipeline.entered.wait(_PATIENCE_S)
+    time.sleep(2.0)
     place.pipeline.release.set()
+    assert _codes(first) == {200: 1}
     crowd.wait_for(running=0)
     place.pipeline.release.clear()
     crowd.send()
     crowd.wait_for(running=1)
+    place.app.state.sync_deadline_s = 1.5
     foreseen = place.client.post("/v1/extract", json={"image_base64": B64})
     assert foreseen.status_code == 202
     assert place.client.get(foreseen.headers["location"]).json()["status"] == "queued"
@@ -249,7 +253,7 @@ def test_what_would_wait_too_long_becomes_a_job_or_is_refused_at_once(
     assert refused.status_code == 503
     assert refused.json()["error"]["details"]["reason"] == "overloaded"
     assert int(refused.headers["retry-after"]) >= 1
-    assert [call["data"] for call in place.pipeline.calls] == [b"wait", b"wait"]
+    _until(lambda: [call["data"] for call in place.pipeline.calls] == [b"wait", b"wait"])
 
 
 class Wire:

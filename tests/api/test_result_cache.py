@@ -182,7 +182,7 @@ def test_jobs_and_batches_use_it_too(caching: Place) -> None:
     _extract(caching, "first", document)
     body = {"image_base64": base64.b64encode(document).decode(), "request_id": "later"}
     url = caching.client.post("/v1/extract_async", json=body).headers["location"]
-    job = caching.client.get(url, params={"wait": 30}).json()
+    job = caching.client.get(url, params={"wait": 60}).json()
     assert job["result"]["cached_from"] == "first"
     assert job["result"]["request_id"] == "later"
 

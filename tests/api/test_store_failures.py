@@ -25,7 +25,7 @@ def _being_read(place: Place, body: dict[str, Any]) -> Iterator[list[Any]]:
         target=lambda: answers.append(place.client.post("/v1/extract", json=body))
     )
     thread.start()
-    assert place.pipeline.entered.wait(20)
+    assert place.pipeline.entered.wait(60)
     yield answers
     place.pipeline.release.set()
     thread.join()
@@ -33,14 +33,14 @@ def _being_read(place: Place, body: dict[str, Any]) -> Iterator[list[Any]]:
 
 def _break(place: Place) -> None:
     incoming = place.settings.artifacts_folder / ".incoming"
-    incoming.rmdir()
+    incoming.rename(incoming.with_name(".away"))  # with the server's probe in it, perhaps
     incoming.write_text("in the way")
 
 
 def _mend(place: Place) -> None:
     incoming = place.settings.artifacts_folder / ".incoming"
     incoming.unlink()
-    incoming.mkdir()
+    incoming.with_name(".away").rename(incoming)
 
 
 def test_a_store_that_is_broken_before_the_work_refuses_it(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -21,7 +22,12 @@ def collector() -> Iterator[Collector]:
 
 def _sent(place: Place, collector: Collector) -> list[Recorded]:
     """Every span, once the tracer has sent all."""
-    place.app.state.tracer.stop()
+    tracer = place.app.state.tracer
+    tracer.stop()  # waits for a moment only; what is left is sent beside it
+    end = time.monotonic() + 60
+    while tracer.counts.sent < tracer.counts.made:
+        assert time.monotonic() < end, tracer.counts
+        time.sleep(0.01)
     return collector.spans
 
 
@@ -76,7 +82,7 @@ def test_a_failure_is_told_by_its_code_and_a_crash_by_its_type(
 def test_a_request_that_becomes_a_job_while_it_is_read_stays_in_its_trace(
     make_place: Make, collector: Collector
 ) -> None:
-    place = make_place(otel_exporter_otlp_endpoint=collector.url, sync_deadline_s=0.5)
+    place = make_place(otel_exporter_otlp_endpoint=collector.url, sync_deadline_s=2)
     answer = place.client.post("/v1/extract", files={"file": b"wait"}, headers=PARENT)
     assert answer.status_code == 202, answer.text
     job_id = answer.json()["job_id"]

@@ -72,7 +72,15 @@ RECORDED: dict[str, Any] = json.loads(
     (Path(__file__).parent / "recorded" / "vllm_0_32.json").read_text()
 )
 _T = TypeVar("_T")
-ONCE = ClientSettings(retry=RetryPolicy(max_attempts=1))
+# A fast test has 120 seconds; a call that is answered takes milliseconds, but on a busy machine.
+PATIENCE_S = 100.0
+AT_LEISURE = Timeouts(connect_s=PATIENCE_S, pool_s=PATIENCE_S)
+ONCE = ClientSettings(timeouts=AT_LEISURE, retry=RetryPolicy(max_attempts=1))
+# Given up soon where nothing comes. What drips is given up once all four are over.
+HASTY = {
+    "hang": replace(AT_LEISURE, read_s=0.2),
+    "drip": Timeouts(connect_s=3.0, read_s=0.2, write_s=0.2, pool_s=0.2),
+}
 
 
 async def replay(request: Request) -> Response:
@@ -145,7 +153,7 @@ def unruly(reader: Reader) -> Iterator[str]:
 
 
 def behave(url: str, **behaviour: object) -> None:
-    httpx.put(f"{url}/control", json=behaviour).raise_for_status()
+    httpx.put(f"{url}/control", json=behaviour, timeout=PATIENCE_S).raise_for_status()
 
 
 def sent(url: str, name: str, case: Case) -> bytes:
@@ -155,7 +163,7 @@ def sent(url: str, name: str, case: Case) -> bytes:
         exchange = Exchange(url, Secret(case.key), Timeouts(), 4, 1 << 20)
         try:
             if case.method == "GET":
-                return await exchange.get(case.route, 30)
+                return await exchange.get(case.route, PATIENCE_S)
             return await exchange.post(case.route, case.data, {"X-Request-Id": name})
         finally:
             await exchange.close()
@@ -210,7 +218,7 @@ def test_each_good_answer_is_understood(address: str, name: str) -> None:
 def test_the_models_and_the_health_are_told(address: str) -> None:
     assert model_names(sent(address, "models", CASES["models"])) == (MODEL,)
     assert sent(address, "health", CASES["health"]) == b""
-    told = asked(address, lambda client: client.probe(Deadline.after(10)))
+    told = asked(address, lambda client: client.probe(Deadline.after(PATIENCE_S)))
     assert told.ready
     assert told.upstreams[0].models == (MODEL,)
 
@@ -231,7 +239,9 @@ def request(*, text: str = "total?") -> ChatRequest:
 
 def test_a_call_through_the_client(address: str) -> None:
     with BlockingInferenceClient(AddressBook(address), Secret(KEY), ClientSettings()) as client:
-        given = client.complete(request(), Deadline.after(60), request_id="schema_and_logprobs")
+        given = client.complete(
+            request(), Deadline.after(PATIENCE_S), request_id="schema_and_logprobs"
+        )
         told = client.snapshot()
     assert given.finish_reason == "stop"
     assert given.call.failed_attempts == ()
@@ -278,16 +288,15 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_mocks_faults(unruly: str, fault: str) -> None:
     behave(unruly, faults=fault)
-    # Given up soon where nothing comes; an answer may take its time on a busy machine.
-    hasty = replace(ONCE, timeouts=Timeouts(1.0, 0.2, 0.2, 0.2))
+    limits = replace(ONCE, timeouts=HASTY.get(fault, AT_LEISURE))
     with pytest.raises(Error) as failed:
         asked(
             unruly,
-            lambda client: client.complete(request(), Deadline.after(60)),
-            hasty if fault in {"hang", "drip"} else ONCE,
+            lambda client: client.complete(request(), Deadline.after(PATIENCE_S)),
+            limits,
         )
     assert (failed.value.code, failed.value.details["reason"]) == FAULTS[fault]
-    given = asked(unruly, lambda client: client.complete(request(), Deadline.after(30)))
+    given = asked(unruly, lambda client: client.complete(request(), Deadline.after(PATIENCE_S)))
     assert given.finish_reason == "stop"
 
 
@@ -295,7 +304,7 @@ def test_a_reset_after_a_500_is_a_stale_connection(unruly: str) -> None:
     behave(unruly, faults="500-reset,reset")
 
     async def calls(client: AsyncInferenceClient) -> tuple[str, ...]:
-        given = await client.complete(request(), Deadline.after(30))
+        given = await client.complete(request(), Deadline.after(PATIENCE_S))
         return given.call.failed_attempts
 
     patient = ClientSettings(retry=RetryPolicy(first_pause_s=0.001))
@@ -315,7 +324,7 @@ TEXT_FAULTS = {
 @pytest.mark.parametrize("fault", TEXT_FAULTS)
 def test_the_mocks_text_may_be_bad_in_a_good_answer(unruly: str, fault: str) -> None:
     behave(unruly, faults=fault)
-    given = asked(unruly, lambda client: client.complete(request(), Deadline.after(30)))
+    given = asked(unruly, lambda client: client.complete(request(), Deadline.after(PATIENCE_S)))
     finish_reason, readable = TEXT_FAULTS[fault]
     assert given.finish_reason == finish_reason
     if readable:
@@ -328,7 +337,7 @@ def test_the_mocks_text_may_be_bad_in_a_good_answer(unruly: str, fault: str) -> 
 def test_a_full_queue_is_busy(unruly: str) -> None:
     behave(unruly, max_running=0, max_queued=0)
     with pytest.raises(Error) as failed:
-        asked(unruly, lambda client: client.complete(request(), Deadline.after(30)))
+        asked(unruly, lambda client: client.complete(request(), Deadline.after(PATIENCE_S)))
     assert failed.value.details["reason"] == "busy"
 
 
@@ -339,7 +348,7 @@ def test_a_canceled_call_gives_its_place_back(unruly: str) -> None:
     with BlockingInferenceClient(book, Secret(KEY), ClientSettings()) as client:
 
         def running() -> str:
-            text = httpx.get(f"{unruly}/metrics").text
+            text = httpx.get(f"{unruly}/metrics", timeout=PATIENCE_S).text
             return next(x for x in text.splitlines() if "num_requests_running" in x).split()[-1]
 
         def cancel_when_running() -> None:
@@ -350,7 +359,7 @@ def test_a_canceled_call_gives_its_place_back(unruly: str) -> None:
         watching = threading.Thread(target=cancel_when_running)
         watching.start()
         with pytest.raises(Canceled):
-            client.complete(request(), Deadline.after(60), cancellation=cancellation)
+            client.complete(request(), Deadline.after(PATIENCE_S), cancellation=cancellation)
         watching.join()
         while running() != "0.0":
             threading.Event().wait(0.01)
@@ -370,7 +379,7 @@ def test_a_document_and_its_questions(unruly: str) -> None:
     ]
     body = {"model": MODEL, "document": {"pages": [page]}, "questions": questions}
     request = AnswersRequest.model_validate(body)
-    given = asked(unruly, lambda client: client.answers(request, Deadline.after(30)))
+    given = asked(unruly, lambda client: client.answers(request, Deadline.after(PATIENCE_S)))
     found = {answer.name: answer.text for answer in given.answers}
     assert found["document_number"] == "4711"
     assert "119.00" in found["total"]
@@ -378,7 +387,7 @@ def test_a_document_and_its_questions(unruly: str) -> None:
     for fault in ("broken", "nan"):
         behave(unruly, faults=fault)
         with pytest.raises(Error) as failed:
-            asked(unruly, lambda client: client.answers(request, Deadline.after(30)))
+            asked(unruly, lambda client: client.answers(request, Deadline.after(PATIENCE_S)))
         assert failed.value.code == "inference_bad_output"
 
 
@@ -387,7 +396,7 @@ def test_a_stream_that_ends_in_an_error_stays_200(unruly: str) -> None:
     headers = {"Authorization": f"Bearer {KEY}"}
     for fault, marks in (("ok", (False, True)), ("stream-error", (True, False))):
         behave(unruly, faults=fault)
-        answer = httpx.post(unruly + CHAT_ROUTE, json=body, headers=headers, timeout=30)
+        answer = httpx.post(unruly + CHAT_ROUTE, json=body, headers=headers, timeout=PATIENCE_S)
         assert answer.status_code == 200
         assert answer.text.endswith("data: [DONE]\n\n")
         assert ('data: {"error"' in answer.text, '"finish_reason": "stop"' in answer.text) == marks
@@ -395,8 +404,9 @@ def test_a_stream_that_ends_in_an_error_stays_200(unruly: str) -> None:
 
 def test_the_control_route_refuses_what_it_does_not_know(unruly: str) -> None:
     for behaviour in ({"faults": "404*,nonsense"}, {"latency": 3}):
-        assert httpx.put(f"{unruly}/control", json=behaviour).status_code == 400
-    assert httpx.get(f"{unruly}/control").json()["faults"] == ""
+        refused = httpx.put(f"{unruly}/control", json=behaviour, timeout=PATIENCE_S)
+        assert refused.status_code == 400
+    assert httpx.get(f"{unruly}/control", timeout=PATIENCE_S).json()["faults"] == ""
 
 
 @pytest.mark.slow

@@ -322,8 +322,8 @@ def test_an_outage_under_load_loses_nothing_and_doubles_nothing(
     moto_place: Place, tmp_path: Path
 ) -> None:
     writers, each = 4, 30
-    quick, patient = moto_place.store(within_s=0.5), moto_place.store(within_s=5)
-    quick.check()
+    quick, patient = moto_place.store(within_s=0.5), moto_place.store()
+    patient.check()
     spool = Spool(tmp_path / "spool", ROOMY)
     store = SpoolingStore(quick, spool, patient)
     at_work = threading.Barrier(writers + 1)
@@ -331,7 +331,8 @@ def test_an_outage_under_load_loses_nothing_and_doubles_nothing(
 
     def write(writer: int) -> None:
         for number in range(each):
-            if number in {5, 20}:
+            if number == 5:
+                at_work.wait()
                 at_work.wait()
             try:
                 store.put(key(writer * each + number), b"%d-%d" % (writer, number))
@@ -349,14 +350,14 @@ def test_an_outage_under_load_loses_nothing_and_doubles_nothing(
         thread.join()
     assert failed == []
     waiting = spool.in_order()
-    assert len(waiting) >= writers * 15
+    assert len(waiting) >= writers * (each - 5)
     moto_place.front.always.clear()
     assert spool.upload(patient) == len(waiting)
     assert (spool.usage().count, spool.conflicts()) == (0, 0)
-    stored = [entry.key for entry in quick.list("extracts/")]
+    stored = [entry.key for entry in patient.list("extracts/")]
     assert stored == [key(number) for number in range(writers * each)]
     for number in range(writers * each):
-        assert quick.get(key(number)) == b"%d-%d" % divmod(number, each)
+        assert patient.get(key(number)) == b"%d-%d" % divmod(number, each)
 
 
 def test_the_sweeper_uploads_when_the_store_is_back(machine: Machine) -> None:
@@ -367,7 +368,7 @@ def test_the_sweeper_uploads_when_the_store_is_back(machine: Machine) -> None:
         store.put(key(0), b"x")
         machine.remote.is_away = False
         store.probe()
-        for _ in range(600):
+        for _ in range(2000):
             if machine.remote.taken:
                 break
             threading.Event().wait(0.05)

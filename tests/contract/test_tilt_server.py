@@ -13,6 +13,7 @@ from scripted_tilt import ScriptedEngine
 from tilt_service import (
     KEY,
     MODEL,
+    PATIENCE_S,
     RECEIPT,
     Service,
     asked,
@@ -94,15 +95,15 @@ def test_the_key_guards_v1_and_nothing_else(service: Service, header: dict[str, 
         ("POST", "/v1/tilt/answers"),
         ("GET", "/v1/anything"),
     ):
-        answer = httpx.request(method, service.url + path, headers=header)
+        answer = httpx.request(method, service.url + path, headers=header, timeout=PATIENCE_S)
         assert (answer.status_code, answer.json()) == (401, {"error": "Unauthorized"})
-    assert httpx.get(service.url + "/health").status_code == 200
-    assert "tilt_engine_ready 1.0" in httpx.get(service.url + "/metrics").text
+    assert httpx.get(service.url + "/health", timeout=PATIENCE_S).status_code == 200
+    assert "tilt_engine_ready 1.0" in httpx.get(service.url + "/metrics", timeout=PATIENCE_S).text
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/tokenize", "/invocations"])
 def test_nothing_else_is_open(service: Service, path: str) -> None:
-    answer = httpx.get(service.url + path)
+    answer = httpx.get(service.url + path, timeout=PATIENCE_S)
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == 404
 

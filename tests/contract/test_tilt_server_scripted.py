@@ -70,7 +70,7 @@ def test_values_and_score_come_from_the_engine(
 def test_pages_reach_the_engine_in_order_with_boxes_on_the_page(
     started: Callable[..., Service], scripted: ScriptedEngine
 ) -> None:
-    service = started(scripted)
+    service = started(scripted, tilt_probe_interval_s=60)  # it prepares pages of its own
     first = page("one", " ", "two") | {"bboxes": [[-5, 0, 30, 900], [0, 0, 0, 0], [590, 1, 700, 9]]}
     third = page("three", size=(300, 1600), mode="L")
     answer = service.client.post("/v1/tilt/answers", json=asked(first, page(), third))
@@ -181,7 +181,7 @@ def test_a_body_is_bounded_in_time(
 def test_a_dead_engine_ends_the_process_with_its_status(
     started: Callable[..., Service], scripted: ScriptedEngine
 ) -> None:
-    service = started(scripted, tilt_probe_interval_s=60)
+    service = started(scripted, tilt_probe_interval_s=60, tilt_shutdown_grace_s=60)
     scripted.holding = True
     waiting = Waiting(service, 2)
     eventually(lambda: len(scripted.running) == 2, "two questions in the engine")
@@ -199,10 +199,11 @@ def test_an_idle_engine_that_died_is_noticed(
     assert service.ended() == ENGINE_DIED
 
 
+@pytest.mark.slow  # unwell for long enough to be seen before it is dead, on a busy machine too
 def test_an_engine_that_hangs_is_unwell_and_then_dead(
     started: Callable[..., Service], scripted: ScriptedEngine
 ) -> None:
-    service = started(scripted, tilt_probe_timeout_s=0.1, tilt_probe_interval_s=0.1)
+    service = started(scripted, tilt_probe_timeout_s=5, tilt_probe_interval_s=0.1)
     scripted.hanging = True
     eventually(lambda: service.client.get("/health").status_code == 503, "an unwell engine")
     refused = service.client.post("/v1/tilt/answers", json=asked())
@@ -211,10 +212,11 @@ def test_an_engine_that_hangs_is_unwell_and_then_dead(
     assert service.ended() == ENGINE_DIED
 
 
+@pytest.mark.slow
 def test_an_engine_that_recovers_is_well_again(
     started: Callable[..., Service], scripted: ScriptedEngine
 ) -> None:
-    service = started(scripted, tilt_probe_timeout_s=0.3, tilt_probe_interval_s=0.05)
+    service = started(scripted, tilt_probe_timeout_s=5, tilt_probe_interval_s=0.05)
     scripted.hanging = True
     eventually(lambda: service.client.get("/health").status_code == 503, "an unwell engine")
     scripted.hanging = False

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from scripted_tilt import ScriptedEngine
-from tilt_service import RECEIPT, Service, asked, chat, page
+from tilt_service import RECEIPT, Service, asked, chat, eventually, page
 from trace_collector import Collector, Recorded, collecting
 
 from apps.api_gpu.settings import Settings
@@ -32,9 +32,10 @@ def service(collector: Collector) -> Iterator[Service]:
         service.stop()
 
 
-def _sent(service: Service, collector: Collector) -> list[Recorded]:
-    """Every span: the server sends what is left before it ends."""
+def _sent(service: Service, collector: Collector, of: str) -> list[Recorded]:
+    """Every span: the server sends what is left as it ends. `of` is the last that is waited for."""
     service.stop()
+    eventually(lambda: collector.named(of), f"a span {of}")
     return collector.spans
 
 
@@ -43,7 +44,7 @@ def test_a_document_is_a_part_of_its_senders_trace(service: Service, collector: 
     assert service.client.post("/v1/tilt/answers", json=body, headers=PARENT).status_code == 200
     service.client.get("/v1/models")
     service.client.get("/health")
-    spans = _sent(service, collector)
+    spans = _sent(service, collector, "POST /v1/tilt/answers")
     assert {span.trace_id for span in spans} == {TRACE_ID}
     (request,) = (span for span in spans if span.name == "POST /v1/tilt/answers")
     assert (request.kind, request.parent_id) == ("server", CALLER_SPAN)
@@ -71,7 +72,7 @@ def test_a_failure_is_told_by_its_code(service: Service, collector: Collector) -
     poisoned["messages"][0]["content"][1]["text"] = "poison"
     assert service.client.post("/v1/chat/completions", json=poisoned).status_code == 400
     assert service.client.post("/v1/planted", json={}).status_code == 404
-    spans = _sent(service, collector)
+    spans = _sent(service, collector, "POST")
     (answer,) = (span for span in spans if span.name == "answer")
     assert answer.failed
     (request,) = (span for span in spans if span.name == "POST /v1/chat/completions")
@@ -83,7 +84,8 @@ def test_a_failure_is_told_by_its_code(service: Service, collector: Collector) -
 def test_without_the_key_nothing_is_traced(service: Service, collector: Collector) -> None:
     headers = {"Authorization": "Bearer wrong"}
     assert service.client.post("/v1/tilt/answers", headers=headers).status_code == 401
-    assert _sent(service, collector) == []
+    service.stop()
+    assert collector.spans == []
 
 
 def test_without_a_collector_there_is_no_tracer_and_no_sdk_is_wanted(

@@ -53,7 +53,7 @@ def uploads(moto_place: Place, tmp_path: Path) -> Uploads:
 
 def _send(announced: dict[str, Any], data: bytes = DOCUMENT) -> int:
     sent = announced["headers"] | {"Content-Length": str(len(data))}
-    return httpx.put(announced["url"], content=data, headers=sent).status_code
+    return httpx.put(announced["url"], content=data, headers=sent, timeout=100).status_code
 
 
 def _code(uploads: Uploads, ref: str, caller: Caller = ANN) -> str:
@@ -72,7 +72,7 @@ def test_the_bucket_takes_it_and_it_is_read(uploads: Uploads) -> None:
     assert _code(uploads, ref, BEN) == "not_found"
     address = uploads.inputs.address(ref, ANN)
     assert address is not None
-    assert httpx.get(address).content == DOCUMENT
+    assert httpx.get(address, timeout=100).content == DOCUMENT
 
 
 def test_what_was_not_used_yet_counts_as_announced(uploads: Uploads) -> None:

@@ -63,6 +63,11 @@ class LocalBackend:
             for number in range(threads)
         ]
 
+    @property
+    def sleeping(self) -> int:
+        """How many threads have nothing to do."""
+        return self._sleeping
+
     def ring(self, count: int) -> None:
         """See `JobsBackend.ring`."""
         with self._rung:
