@@ -53,7 +53,7 @@ def load_documents() -> list[DrawnDocument]:
 
 
 def _load(path: Path) -> DrawnDocument:
-    data: dict[str, Any] = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)
+    data: dict[str, Any] = yaml.load(path.read_text("utf-8"), Loader=yaml.CBaseLoader)
     keys = {"page", "expected", "absent", *TABLES, "other_charges", "known_misses"}
     if unknown := data.keys() - keys:
         raise ValueError(f"{path.name}: unknown keys {sorted(unknown)}")
