@@ -63,7 +63,11 @@ class Refusals:
 
     def _write_all(self) -> None:
         while (artifact := self._waiting.get()) is not None:
-            self._write(*artifact)
+            try:
+                self._write(*artifact)
+            except Exception as exc:  # noqa: BLE001 - `stop` would wait for this thread in vain
+                logs.unexpected(exc, request_id=artifact[1]["request_id"])
+                self._observer.not_kept()
 
     def _write(self, rel: str, artifact: dict[str, Any]) -> None:
         try:

@@ -128,6 +128,7 @@ class ReaderPool:
                     if process.alive:
                         return process
                     self._lost(process)
+                    process.close()
             finally:
                 self._waiting -= 1
 
