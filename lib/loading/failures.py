@@ -80,7 +80,7 @@ def out_of_time() -> Error:
 
 
 def no_process() -> Error:
-    """No decoder process could be started."""
+    """No decoder process could be started, or it ended through no fault of its document."""
     return Error(
         "inference_unavailable",
         Kind.UNAVAILABLE,

@@ -227,8 +227,13 @@ class ProcessDocument:
             self._slots.release()
 
     def _why_ended(self) -> Error:
-        """What a dead decoder's exit code says. The kernel's memory killer uses SIGKILL."""
+        """What a dead decoder's exit code says. The kernel's memory killer uses SIGKILL.
+
+        Without one, what forks decoders is gone and they with it: no document is to blame for that.
+        """
         exit_code = self._end()
+        if exit_code is None:
+            return failures.no_process()
         if exit_code == -getattr(signal, "SIGXCPU", 0):
             return failures.unreadable("cpu_time")
         if exit_code == -getattr(signal, "SIGKILL", 0):

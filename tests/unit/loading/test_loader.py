@@ -237,8 +237,10 @@ def test_the_helper_that_forks_is_replaced_when_it_dies() -> None:
         gone, _ = psutil.wait_procs([child], timeout=PATIENCE_S)
         assert gone == [child]
 
+        with pytest.raises(Error) as raised:
+            orphan.image(1, soon())
+        assert (raised.value.code, raised.value.retryable) == ("inference_unavailable", True)
         with loader.open(png(), soon()) as document:
-            orphan.close()
             assert document.image(1, soon()).width == 40
         assert helper(loader).pid != first.pid
 
