@@ -8,7 +8,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -90,8 +90,12 @@ def until(condition: Callable[[], bool]) -> None:
 
 def reader_pids() -> list[int]:
     """Of the readers alone: other tests of this process may have children too."""
-    children = psutil.Process().children()
-    return [child.pid for child in children if str(PROGRAM) in child.cmdline()]
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # somebody else's, that has just ended
+            if str(PROGRAM) in child.cmdline():
+                found.append(child.pid)
+    return found
 
 
 def in_background(work: Callable[[], object]) -> tuple[threading.Thread, list[BaseException]]:
