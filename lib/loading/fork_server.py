@@ -15,7 +15,7 @@ import sys
 from typing import NoReturn
 
 from lib.loading import decoder
-from lib.loading.fork_protocol import ANSWER, COMMAND, END, START
+from lib.loading.fork_protocol import ANSWER, COMMAND, DROP, END, START
 from lib.loading.limits import LoadingLimits
 from lib.loading.warm_up import warm_up
 
@@ -40,11 +40,13 @@ def main(control_fd: int, limits: LoadingLimits) -> None:
                 answer = _start(control, descriptors[0], limits)
                 if answer:
                     children.add(answer)
-            elif command == END and process_id in children:
+            elif command in {DROP, END} and process_id in children:
                 children.discard(process_id)
                 answer = _end(process_id)
             else:
                 return
+            if command == DROP:
+                continue
             control.send(ANSWER.pack(answer))
     finally:
         for process_id in children:

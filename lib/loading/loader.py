@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from lib.domain.cancellation import Cancellation
 from lib.domain.deadline import Deadline
@@ -17,6 +18,8 @@ from lib.loading import failures, wire
 from lib.loading.limits import LoadingLimits
 from lib.loading.media_type import MediaType, detect_media_type
 from lib.loading.processes import DecoderProcess, ProcessStarter, build_starter
+
+_T = TypeVar("_T")
 
 # How long somebody who waits for a slot may go on after they were told to stop.
 _LOOK_EVERY_S = 0.25
@@ -161,9 +164,9 @@ class ProcessDocument:
             raise failures.unreadable("crashed") from None
 
     def close(self) -> None:
-        """End the decoder process. Closing twice does nothing."""
+        """End the decoder process, without waiting for that. Closing twice does nothing."""
         with self._lock:
-            self._end()
+            self._ended(self._process.drop)
 
     def __enter__(self) -> Self:
         return self
@@ -217,12 +220,15 @@ class ProcessDocument:
 
     def _end(self) -> int | None:
         """End the process and give its slot back, once."""
+        return self._ended(self._process.end)
+
+    def _ended(self, how: Callable[[], _T]) -> _T | None:
         if self._closed:
             return None
         self._closed = True
         self._listening.close()
         try:
-            return self._process.end()
+            return how()
         finally:
             self._slots.release()
 

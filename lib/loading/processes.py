@@ -18,7 +18,7 @@ from typing import Protocol
 
 import lib
 from lib.loading.failures import no_process
-from lib.loading.fork_protocol import ANSWER, COMMAND, END, START
+from lib.loading.fork_protocol import ANSWER, COMMAND, DROP, END, START
 from lib.loading.limits import LoadingLimits
 
 _BOOTSTRAP = (
@@ -53,6 +53,12 @@ class DecoderProcess(Protocol):
 
     def end(self) -> int | None:
         """Kill and reap; the exit code that it had (negative: the signal), None if not known."""
+        ...
+
+    def drop(self) -> None:
+        """The same for one that has done its work: it may take place after the return, but before
+        the next decoder is started.
+        """
         ...
 
 
@@ -152,11 +158,20 @@ class _Helper:
                 answer: int = ANSWER.unpack(self._control.recv(ANSWER.size))[0]
             except (OSError, struct.error):
                 # Its next answer could be that of this command: it is not asked again.
-                self.broken = True
-                self._program.kill()  # and with it its decoders; it may only have been stopped
+                self._give_up()
                 return None
             self._control.settimeout(_ANSWER_SECONDS)
             return answer
+
+    def drop(self, process_id: int) -> None:
+        """End a decoder without waiting for that."""
+        with self._lock:
+            if self.broken:
+                return
+            try:
+                self._control.send(COMMAND.pack(DROP, process_id))
+            except OSError:
+                self._give_up()
 
     def close(self) -> None:
         """End the program; hanging up is enough unless it hangs itself."""
@@ -168,6 +183,10 @@ class _Helper:
             except subprocess.TimeoutExpired:
                 self._program.kill()
                 self._program.wait()
+
+    def _give_up(self) -> None:
+        self.broken = True
+        self._program.kill()  # and with it its decoders; it may only have been stopped
 
 
 class _Forked:
@@ -181,6 +200,10 @@ class _Forked:
     def end(self) -> int | None:
         self.connection.close()
         return self._helper.command(END, self._process_id)
+
+    def drop(self) -> None:
+        self.connection.close()
+        self._helper.drop(self._process_id)
 
 
 class SpawningStarter:
@@ -227,3 +250,6 @@ class _Spawned:
         exit_code = self._process.exitcode
         self._process.close()
         return exit_code
+
+    def drop(self) -> None:
+        self.end()

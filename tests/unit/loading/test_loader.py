@@ -63,7 +63,9 @@ def loader() -> Iterator[ProcessLoader]:
 
 def helper(loader: ProcessLoader) -> psutil.Process:
     """The program that forks decoders for this loader."""
-    loader.open(png(), soon()).close()  # which replaces one that has died
+    # Opened, which replaces one that has died, and ended at once: the decoders that others have are
+    # to be counted.
+    loader.open(png(), soon())._end()
     return psutil.Process(loader._starter._helper._program.pid)  # type: ignore[attr-defined]
 
 
@@ -262,6 +264,22 @@ def test_the_helper_that_forks_is_replaced_when_it_does_not_answer(
             assert document.image(1, soon()).width == 40
         gone, _ = psutil.wait_procs([first, child], timeout=PATIENCE_S)
         assert len(gone) == 2
+
+
+def test_who_closes_a_document_does_not_wait_for_its_decoder(loader: ProcessLoader) -> None:
+    document = loader.open(png(), soon())
+    program = helper(loader)
+    (child,) = program.children()
+    program.suspend()
+
+    document.close()
+    assert child.is_running()
+
+    program.resume()
+    with loader.open(png(), soon()) as following:
+        assert not child.is_running()
+        assert following.page_count == 1
+    assert helper(loader).pid == program.pid
 
 
 def test_closing_the_loader_ends_all_processes() -> None:
