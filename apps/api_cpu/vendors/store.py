@@ -75,6 +75,18 @@ _SPELLING = select(*_COLUMNS).where(
     vendors.c.name == bindparam("name"),
     vendors.c.address == bindparam("address"),
 )
+_SEEN = (
+    update(vendors)
+    .where(vendors.c.vendor_id == bindparam("seen_id"))
+    .values(
+        {
+            name: bindparam(f"new_{name}", type_=vendors.c[name].type)
+            for name in ("last_seen_at", "numbers", "currency", "date_order", "source")
+        }
+        | {"documents": vendors.c.documents + bindparam("more")}
+    )
+    .returning(*_COLUMNS)
+)
 
 
 class VendorStore:
@@ -109,16 +121,20 @@ class VendorStore:
         with writing(self._engine) as connection:
             hold(connection, f"vendors of {owner_key_id}")
             held, is_first = _row_of(connection, owner_key_id, sighting, now)
-            changes: dict[str, object] = {"last_seen_at": now}
             is_traced = held.documents < TRACED
-            if not is_traced or _is_new(connection, held.vendor_id, sighting.sha256):
-                changes["documents"] = vendors.c.documents + 1
-            changes |= _told(sighting)
-            if source is VendorSource.CORRECTION:
-                changes["source"] = source.value
-            row = vendors.c.vendor_id == held.vendor_id
-            told = update(vendors).where(row).values(**changes).returning(*_COLUMNS)
-            now_held = _from_row(connection.execute(told).one()._mapping)
+            counts = not is_traced or _is_new(connection, held.vendor_id, sighting.sha256)
+            is_corrected = source is VendorSource.CORRECTION
+            seen = {
+                "seen_id": held.vendor_id,
+                "more": int(counts),
+                "new_last_seen_at": now,
+                # What the document does not say stays as it was.
+                "new_numbers": list(sighting.numbers or held.numbers),
+                "new_currency": sighting.currency or held.currency,
+                "new_date_order": sighting.date_order or held.date_order,
+                "new_source": (source if is_corrected else held.source).value,
+            }
+            now_held = _from_row(connection.execute(_SEEN, seen).one()._mapping)
             if is_traced and now_held.documents >= TRACED:
                 _forget_documents(connection, [held.vendor_id])
             if _said(now_held) != _said(held):
@@ -186,16 +202,6 @@ def _row_of(
     }
     connection.execute(insert_new(connection, vendors), row)
     return _from_row(connection.execute(_SPELLING, spelling).one()._mapping), True
-
-
-def _told(sighting: Sighting) -> dict[str, object]:
-    """What the document says besides name and address; what it does not say stays as it was."""
-    told = {
-        "numbers": list(sighting.numbers),
-        "currency": sighting.currency,
-        "date_order": sighting.date_order,
-    }
-    return {name: value for name, value in told.items() if value}
 
 
 def _is_new(connection: Connection, vendor_id: str, sha256: str) -> bool:
