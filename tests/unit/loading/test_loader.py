@@ -416,7 +416,8 @@ def test_five_hundred_documents_leave_nothing_behind() -> None:
         after = own.num_fds(), server.num_fds(), own.num_threads()
         # Fewer where something that other tests had left has ended meanwhile.
         assert all(now <= then for now, then in zip(after, before, strict=True))
-        assert server.children() == []
+        _, left = psutil.wait_procs(server.children(), timeout=PATIENCE_S)
+        assert left == []
         assert own.memory_info().rss - memory < 10_000_000
         assert server.memory_info().rss - helper_memory < 2_000_000
 
