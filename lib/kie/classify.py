@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lib.domain.task import DocumentType
+from lib.kie.invoices.address_blocks import is_postal_line
 from lib.kie.layout import Layout
 from lib.kie.lexicon import LabelMatch, Lexicon
 from lib.kie.mentions import Mentions
@@ -31,6 +32,8 @@ RECEIPT_WEIGHTS = {
     "customer addressed": -2.0,
     "delivery or order": -1.0,
     "invoice named": -0.7,
+    "credit note titled": -3.0,
+    "two addresses": -1.5,
     "several pages": -3.0,
     "many words": -1.0,
     "bias": 0.0,
@@ -40,8 +43,9 @@ _FEWEST_SIGNS = 2
 _LEADING = 2  # characters before a title in its line
 _FULL_PAGE = 45  # letter heights across: paper rolls have some 15 to 30, letters 35 to 80
 _ADDRESS_ROWS, _ADDRESS_LETTERS = 2, 4
+_TWO_PLACES = 2  # lines with a post code: the seller's and the buyer's
 _PARTIES = frozenset({"vendor_name", "customer_name"})
-_CREDIT_NOTE_ROWS = 0.5  # the title of a credit note stands in the upper half
+_TITLE_ROWS = 0.5  # a document's title stands in its upper half
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +67,13 @@ def classify(mentions: Mentions) -> Classification:
     signs = _signs([match for _, match in labels])
     if signs + min(2, money) < _FEWEST_SIGNS or money == 0:
         return Classification(DocumentType.OTHER, 0.5 if money else 0.8)
-    features = _features(mentions, [match for _, match in labels])
+    title = _title(mentions.layout, mentions.lexicon, labels)
+    features = _features(mentions, [match for _, match in labels], title)
     odds = weigh(features, RECEIPT_WEIGHTS)
     receipt, invoice = shares([odds, 0.0])
     if receipt >= invoice:
         return Classification(DocumentType.RECEIPT, receipt)
-    if _is_credit_note(mentions.layout, mentions.lexicon, labels):
+    if "credit_note" in title:
         return Classification(DocumentType.CREDIT_NOTE, invoice)
     return Classification(DocumentType.INVOICE, invoice)
 
@@ -80,21 +85,26 @@ def _signs(matches: Sequence[LabelMatch]) -> int:
     return len(names & wanted) + len(types)
 
 
-def _features(mentions: Mentions, matches: Sequence[LabelMatch]) -> dict[str, float]:
+def _features(
+    mentions: Mentions, matches: Sequence[LabelMatch], title: frozenset[str]
+) -> dict[str, float]:
     names = {name for match in matches for name in match.fields | match.cues}
     types = {name for match in matches if match.start <= _LEADING for name in match.document_types}
     first = mentions.layout.pages[0]
     words = sum(len(page.page.words) for page in mentions.layout.pages)
     width = first.box.width / first.letter_height
+    full = width > _FULL_PAGE
+    # Under the title of an invoice, thanks and ways to pay say nothing else.
+    receipt_named = "receipt" in types and not (full and "invoice" in title)
     found = {
         "payment done": bool(names & {"cash", "card", "tender"}),
         "change given": "change" in names,
         "time of day": bool(mentions.all_times),
         "narrow text": width < 30,
-        "full page": width > _FULL_PAGE,
+        "full page": full,
         "tall page": first.page.height > 1.6 * first.page.width,
         "few words": words < 120,
-        "receipt named": "receipt" in types,
+        "receipt named": receipt_named,
         "tip or rounding": bool(names & {"tip", "rounding"}),
         "due date or terms": bool(names & {"due_date", "payment_terms"}),
         "bank account": bool(names & {"iban", "bic"}) or _prints_iban(mentions.layout),
@@ -102,8 +112,10 @@ def _features(mentions: Mentions, matches: Sequence[LabelMatch]) -> dict[str, fl
         "customer named": any(m.start <= _LEADING and "customer_name" in m.fields for m in matches),
         "both parties named": _names_both_parties(mentions),
         "delivery or order": bool(names & {"delivery_date", "purchase_order"}),
-        "invoice named": bool(types & {"invoice", "credit_note"}) and "receipt" not in types,
+        "invoice named": bool(types & {"invoice", "credit_note"}) and not receipt_named,
+        "credit note titled": "credit_note" in title,
         "customer addressed": _addresses_customer(mentions),
+        "two addresses": full and _places(mentions.layout) >= _TWO_PLACES,
         "several pages": len(mentions.layout.pages) > 1,
         "many words": words > 250,
         "bias": 1.0,
@@ -141,23 +153,29 @@ def _addresses_customer(mentions: Mentions) -> bool:
     return False
 
 
+def _places(layout: Layout) -> int:
+    """Lines of the first page that name a place with its post code."""
+    cells = (cell for row in layout.pages[0].rows for cell in row.cells)
+    return sum(is_postal_line(cell.text) for cell in cells)
+
+
 def _prints_iban(layout: Layout) -> bool:
     return any(match.valid for cell in layout.cells for match in find_ibans(cell.text))
 
 
-def _is_credit_note(
+def _title(
     layout: Layout, lexicon: Lexicon, labels: Sequence[tuple[int, LabelMatch]]
-) -> bool:
-    """Whether the first document type named on the first page's upper part is a credit note."""
+) -> frozenset[str]:
+    """The document types that are named first on the first page's upper part."""
     rows = len(layout.pages[0].rows)
     for row, match in labels:
-        if row > _CREDIT_NOTE_ROWS * rows:
+        if row > _TITLE_ROWS * rows:
             break
         if match.start > _LEADING:
             continue  # "Au bon moulin" names no receipt
         if types := named_types(lexicon, match):
-            return "credit_note" in types
-    return False
+            return types
+    return frozenset()
 
 
 def named_types(lexicon: Lexicon, match: LabelMatch) -> frozenset[str]:

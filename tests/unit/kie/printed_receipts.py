@@ -8,10 +8,16 @@ from lib.domain.geometry import Polygon
 COLUMNS, ROW_HEIGHT, LETTER_WIDTH = 44, 26, 11
 
 
-def printed(text: str, *, tall: tuple[str, ...] = (), source: PageSource = PageSource.OCR) -> Page:
+def printed(
+    text: str,
+    *,
+    tall: tuple[str, ...] = (),
+    source: PageSource = PageSource.OCR,
+    columns: int = COLUMNS,
+) -> Page:
     """A page of the text's lines. Cells that hold one of `tall` are set twice as high."""
     rows = text.strip("\n").split("\n")
-    width, height = COLUMNS * LETTER_WIDTH, max(600, (len(rows) + 2) * ROW_HEIGHT)
+    width, height = columns * LETTER_WIDTH, max(600, (len(rows) + 2) * ROW_HEIGHT)
     lines = []
     for number, row in enumerate(rows):
         for cell in re.finditer(r"\S+(?: \S+)*", row):
