@@ -46,17 +46,26 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
         await _block(through, options, _WARM_UP_S)
         await _block(direct, options, _WARM_UP_S)
         blocks: dict[str, list[list[Reply]]] = {"through": [], "direct": []}
+        spent = [0.0, 0.0]
         pairs = max(2, round(options.seconds / options.block))
         for number in range(pairs):
             # Which comes first changes, so that a drift of the machine falls on both.
             order = (through, direct) if number % 2 else (direct, through)
             for target in order:
                 name = "through" if target is through else "direct"
+                before = server.processor_s()
                 blocks[name].append(await _block(target, options, options.block, number))
+                if target is through:
+                    after = server.processor_s()
+                    spent = [s + b - a for s, a, b in zip(spent, before, after, strict=True)]
         await through.close()
         await direct.close()
         found = _found(blocks["through"], blocks["direct"], server)
-        return {"asked_bytes": len(asked), "syncs": syncs, **found}
+        asks = sum(map(len, blocks["through"]))
+        # What a machine that others keep busy changes least.
+        own, others = (round(seconds * 1000 / asks, 2) for seconds in spent)
+        processor = {"server": own, "others": others}
+        return {"asked_bytes": len(asked), "syncs": syncs, "processor_ms": processor, **found}
 
 
 def _syncs(folder: Path) -> dict[str, float]:

@@ -49,6 +49,21 @@ class Server:
                 continue
         return process.memory_info().rss / 1e6, workers / 1e6
 
+    def processor_s(self) -> tuple[float, float]:
+        """Seconds of processor time spent so far: by the server alone, and by what it started
+        (decoders, OCR workers, field readers), also where that has ended.
+        """
+        process = psutil.Process(self.pid)
+        own = process.cpu_times()
+        others = own.children_user + own.children_system
+        for child in process.children():
+            try:
+                spent = child.cpu_times()
+            except psutil.NoSuchProcess:
+                continue
+            others += spent.user + spent.system + spent.children_user + spent.children_system
+        return own.user + own.system, others
+
 
 @contextmanager
 def orchestrator(folder: Path | None, **environment: str) -> Iterator[Server]:

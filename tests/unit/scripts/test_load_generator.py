@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +16,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from load.arrivals import kept_busy, moments, on_schedule  # noqa: E402
 from load.figures import difference, ratio, slope, spread  # noqa: E402
+from load.servers import Server  # noqa: E402
 from load.tables import PICTURES, TABLES, filled  # noqa: E402
 from plot_performance import PLOTS, draw  # noqa: E402
 
@@ -194,6 +197,19 @@ def test_the_slope_is_megabytes_for_a_thousand_documents_and_no_outlier_moves_it
     memory = [200 + 0.002 * number for number in at]
     memory[50] += 500  # a look in the middle of a worker's replacement
     assert slope(at, memory)["value"] == pytest.approx(2.0)
+
+
+def test_the_processor_time_of_what_a_server_started_counts_also_when_that_has_ended(
+    tmp_path: Path,
+) -> None:
+    server = Server("", os.getpid(), tmp_path)
+    own, others = server.processor_s()
+
+    subprocess.run([sys.executable, "-c", "sum(range(5_000_000))"], check=True)
+
+    own_now, others_now = server.processor_s()
+    assert own_now >= own
+    assert others_now > others
 
 
 def test_quantiles_of_nothing_and_of_something() -> None:
