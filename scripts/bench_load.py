@@ -43,7 +43,8 @@ def main() -> None:
     options = _parser().parse_args()
     before = machine()
     found = asyncio.run(_MEASURES[options.what](options))
-    asked = {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}
+    # A path's last part: where it lay on the machine is nobody's business.
+    asked = {k: v.name if isinstance(v, Path) else v for k, v in vars(options).items()}
     report = {"asked": asked, "machine": before, **found}
     print(json.dumps({k: v for k, v in report.items() if k not in _CURVES}, indent=1))
     if options.out is not None:
