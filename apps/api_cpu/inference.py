@@ -18,6 +18,7 @@ from lib.kie.models.model_extractor import ModelReader
 from lib.pipelines.field_reading import ModelStation
 
 _MOCK_MODEL = "mock-chat"
+_FEWEST_CONNECTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,15 @@ def build_client(settings: Settings) -> BlockingInferenceClient:
     return BlockingInferenceClient(
         AddressBook(settings.vllm_base_url),
         Secret(settings.inference_key),
-        # A document asks one thing at a time: none of those that are being read waits for a place.
-        ClientSettings(
-            timeouts=timeouts, max_connections=settings.concurrency + settings.job_threads
-        ),
+        ClientSettings(timeouts=timeouts, max_connections=_connections(settings)),
     )
+
+
+def _connections(settings: Settings) -> int:
+    """For each document that may be read at once, which asks one thing at a time; some more, since
+    what was given up holds its place until it is closed.
+    """
+    return max(_FEWEST_CONNECTIONS, settings.concurrency + settings.job_threads)
 
 
 def serves(client: InferenceClient, model: str) -> bool:
