@@ -14,7 +14,7 @@ from server_process import ROOT, ServerProcess, children_running, eventually
 pytestmark = pytest.mark.slow
 Start = Callable[..., ServerProcess]
 INVOICE = ROOT / "samples" / "invoice_digital.pdf"
-# So long for a document that takes a tenth of a second; the one in the test takes all of it.
+# So long a stopped reader is waited for, and any document may take.
 SETTINGS = {"FIELD_READERS": "1", "FIELDS_TIMEOUT_S": "30", "OCR_WORKERS": "1"}
 
 
@@ -33,7 +33,7 @@ def _reader(server: ServerProcess) -> psutil.Process:
     return reader
 
 
-def test_readers_that_are_killed_and_stopped_cost_a_document_at_most(start: Start) -> None:
+def test_idle_readers_that_are_killed_and_stopped_cost_no_document(start: Start) -> None:
     server = start(**SETTINGS)
     server.wait_ready()
     first = _reader(server)
@@ -45,15 +45,10 @@ def test_readers_that_are_killed_and_stopped_cost_a_document_at_most(start: Star
     second = _reader(server)
     assert second.pid != first.pid
     second.send_signal(signal.SIGSTOP)
-    failed = _send(server)
-    assert failed.status_code == 422, failed.text
-    error = failed.json()["error"]
-    assert error["code"] == "unreadable_document"
-    assert error["details"]["reason"] == "timeout"
-    kept = server.client.get("/v1/artifacts", params={"ref": error["details"]["artifact_rel"]})
-    assert kept.json()["error"]["code"] == "unreadable_document"
+    # It never had the document, which is not blamed: another reads it.
     assert _send(server).json()["result"] == before["result"]
     third = _reader(server)
+    assert third.pid != second.pid
     server.stop()
     with suppress(psutil.NoSuchProcess):  # collected, or by whom the server left it to
         eventually(lambda: third.status() == psutil.STATUS_ZOMBIE, "the end of the reader")

@@ -98,7 +98,11 @@ def test_an_answer_that_was_overtaken_is_not_shown(
     _started(page, files)
     _ended(page, MANY + 1)
     held: list[Route] = []
-    page.route("**/items?status=failed", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/items?status=failed", hold)
     page.get_by_label("How it ended").select_option("failed")
     until(page, lambda: held, "the first question")
     page.get_by_label("How it ended").select_option("ok")
