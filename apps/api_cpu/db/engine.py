@@ -215,12 +215,10 @@ def _on_file(path: Path, durability: Durability) -> Engine:
     # The driver's own transactions are switched off: it would begin them without the write lock.
     def connected(raw: Any, _record: object) -> None:
         raw.isolation_level = None
-        for pragma in (
-            "journal_mode = WAL",
-            f"synchronous = {durability.value}",
-            "foreign_keys = ON",
-        ):
-            raw.execute(f"PRAGMA {pragma}")
+        # Of several that open a new file at once, SQLite refuses this to some without a wait.
+        _execute_when_free(raw, "PRAGMA journal_mode = WAL", _BUSY_TIMEOUT_S)
+        raw.execute(f"PRAGMA synchronous = {durability.value}")
+        raw.execute("PRAGMA foreign_keys = ON")
 
     event.listen(engine, "connect", connected)
     return engine
@@ -261,20 +259,25 @@ def _take_write_lock(connection: Connection, wait_s: float) -> None:
     """
     connection.begin()
     driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
-    end = time.monotonic() + wait_s
     driver.execute(_WAIT_BRIEFLY)
     try:
-        while True:
-            try:
-                driver.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as failure:
-                if not _is_busy(failure) or time.monotonic() > end:
-                    raise
-                time.sleep(random.uniform(0, _MOST_PAUSE_S))  # noqa: S311 - no secret
-            else:
-                return
+        _execute_when_free(driver, "BEGIN IMMEDIATE", wait_s)
     finally:
         driver.execute(_WAIT)
+
+
+def _execute_when_free(driver: sqlite3.Connection, statement: str, wait_s: float) -> None:
+    """Execute it, again and again for so many seconds while another one has the lock."""
+    end = time.monotonic() + wait_s
+    while True:
+        try:
+            driver.execute(statement)
+        except sqlite3.OperationalError as failure:
+            if not _is_busy(failure) or time.monotonic() > end:
+                raise
+            time.sleep(random.uniform(0, _MOST_PAUSE_S))  # noqa: S311 - no secret
+        else:
+            return
 
 
 def _is_busy(failure: sqlite3.OperationalError) -> bool:
