@@ -37,6 +37,7 @@ pytestmark = [pytest.mark.peer, pytest.mark.timeout(300)]
 
 PATIENCE_S = 120.0
 ANSWER_TOKENS = 3000
+TRIES = 5
 TOTAL = Task(
     "total_only",
     "One short question",
@@ -104,20 +105,31 @@ def _until(holds: Callable[[], bool], what: str) -> None:
 
 def test_a_canceled_job_ends_its_request_at_the_model(service: TestClient) -> None:
     peer = Peer(os.environ["VLLM_PEER_URL"])
+    assert any(_ended_by_cancel(service, peer) for _ in range(TRIES)), "it always wrote to its end"
+
+
+def _ended_by_cancel(service: TestClient, peer: Peer) -> bool:
+    """False when the model had written all before the cancel: on a busy machine it is soon done."""
     _until(lambda: peer.sum_of("num_requests_running") == 0, "the peer to be idle")
     ended = peer.sum_of("request_success_total")
+    written = peer.sum_of("generation_tokens_total")
+
+    def wrote_all() -> bool:
+        return peer.sum_of("request_success_total") > ended
+
     accepted = service.post(
         "/v1/extract_async", files={"file": ("a.pdf", b"%PDF-1.4")}, data={"task_id": TOTAL.id}
     )
     assert accepted.status_code == 202, accepted.text
     job = accepted.json()["poll_url"]
-    _until(lambda: peer.sum_of("num_requests_running") > 0, "the request at the peer")
-    written = peer.sum_of("generation_tokens_total")
     _until(lambda: peer.sum_of("generation_tokens_total") > written, "its first tokens")
-    assert service.post(f"{job}/cancel").status_code in {200, 202}
+    canceled = service.post(f"{job}/cancel")
     view = service.get(job, params={"wait": 60}).json()
-    assert (view["status"], view["progress"]["canceled"]) == ("canceled", 1)
     _until(lambda: peer.sum_of("num_requests_running") == 0, "the peer to stop")
+    if wrote_all():
+        return False
+    assert canceled.status_code in {200, 202}, canceled.text
+    assert (view["status"], view["progress"]["canceled"]) == ("canceled", 1)
     stopped_at = peer.sum_of("generation_tokens_total") - written
     assert stopped_at < ANSWER_TOKENS, "it had written all that it could before it was stopped"
-    assert peer.sum_of("request_success_total") == ended, "none ended of itself"
+    return True
