@@ -61,6 +61,7 @@ class ScriptedClient:
         request_id: str | None = None,
         span: Span = NO_SPAN,
     ) -> TiltAnswers:
+        self.deadlines.append(deadline)
         reply = self._next(request, cancellation)
         if isinstance(reply, TiltAnswers):
             return reply

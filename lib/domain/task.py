@@ -57,8 +57,12 @@ class FieldSpec:
 
     def question_in(self, language: str | None) -> str:
         """The question in a language (BCP 47); in English where there is no other."""
+        return dict(self.translations).get(self.language_asked(language), self.question)
+
+    def language_asked(self, language: str | None) -> str:
+        """The ISO 639 code of the language in which `question_in` asks."""
         spoken = (language or "").split("-", maxsplit=1)[0].lower()
-        return dict(self.translations).get(spoken, self.question)
+        return spoken if spoken in dict(self.translations) else "en"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,15 @@ NAMES = {
     "length": "the answer is cut in half, with finish_reason `length`",
     "broken": "JSON that is none, with finish_reason `stop`",
     "nan": "numbers that are none, with finish_reason `stop`",
+    "prose": "words instead of values, with finish_reason `stop`",
     "stream-error": "a stream that stays 200 and ends with an error, as vLLM's do",
     "die": "the engine dies: 500 for this request, then the process ends with status 0",
 }
-TEXT_FAULTS = frozenset({"length", "broken", "nan"})
+TEXT_FAULTS = frozenset({"length", "broken", "nan", "prose"})
 """Faults of the text that the model wrote, in an answer that is otherwise good."""
+
+PROSE = "It is printed on the document."
+"""What a model writes that talks about a value."""
 
 _STEP = re.compile(r"(?P<name>[a-z0-9-]+)(:(?P<seconds>\d+))?(\*(?P<times>\d*))?")
 _DRIP_EVERY_S = 0.1
@@ -146,6 +150,8 @@ def spoiled(text: str, fault: Fault) -> str:
         return text[: max(1, len(text) // 2)]
     if fault.name == "broken":
         return text.replace(":", " ", 1) + ","
+    if fault.name == "prose":
+        return PROSE
     return json.dumps({name: float("nan") for name in json.loads(text)})
 
 

@@ -173,6 +173,7 @@ def test_the_models_values_come_with_places_engine_and_cost(
         ("length", 502, "inference_bad_output"),
         ("broken", 502, "inference_bad_output"),
         ("nan", 502, "inference_bad_output"),
+        ("prose", 502, "inference_bad_output"),
     ],
 )
 def test_a_fault_of_the_model_has_its_status_and_an_artifact(
@@ -189,7 +190,7 @@ def test_a_fault_of_the_model_has_its_status_and_an_artifact(
     calls = artifact["inference"]["calls"]
     assert [call["error"] for call in calls] == [code] * len(calls)
     assert all(call["problem"] for call in calls)
-    written = fault in {"length", "broken", "nan"}
+    written = fault in {"length", "broken", "nan", "prose"}
     assert len(calls) == (2 if written else 1)
     assert (artifact["raw_model_text"] is not None) == written
     assert served.settings.artifacts_folder.exists()
@@ -201,6 +202,41 @@ def test_a_good_answer_after_a_bad_one_is_the_answer(place: Callable[..., ModelP
     assert answer.status_code == 200
     (call,) = served.artifact(answer)["inference"]["calls"]
     assert call["failed_attempts"] == ["busy"]
+
+
+def test_words_instead_of_values_are_asked_again_and_then_values(
+    place: Callable[..., ModelPlace],
+) -> None:
+    served = place(faults="prose")
+    answer = served.extract()
+    body = answer.json()
+    assert answer.status_code == 200, body
+    expected = json.loads((ROOT / "samples" / "expected" / "invoice_digital.json").read_text())
+    for name in ("issue_date", "total", "iban"):
+        assert body["result"][name] == expected["result"][name], name
+        assert body["fields"][name]["engine"] == "mock"
+    # A name may be any text: that it is not on the page is found out there.
+    assert body["result"]["vendor_name"] is None
+    assert "not_on_page:vendor_name" in body["review_reasons"]
+    first, again = served.artifact(answer)["inference"]["calls"]
+    assert first["problem"].startswith("not of the form asked for: ")
+    assert "total" in first["problem"]
+    assert "vendor_name" not in first["problem"]
+    assert again["purpose"].endswith(" questions again")
+    assert first["error"] is again["error"] is again["problem"] is None
+
+
+def test_words_that_never_become_values_are_doubts(place: Callable[..., ModelPlace]) -> None:
+    served = place(faults="prose*")
+    answer = served.extract()
+    body = answer.json()
+    assert answer.status_code == 200, body
+    assert body["result"]["total"] is None
+    assert body["needs_review"]
+    assert {"missing:total", "not_on_page:total"} <= set(body["review_reasons"])
+    calls = served.artifact(answer)["inference"]["calls"]
+    assert len(calls) == 2
+    assert all("total" in call["problem"] for call in calls)
 
 
 @pytest.mark.parametrize("cascade_below", [None, 1.0])

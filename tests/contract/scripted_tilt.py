@@ -30,7 +30,8 @@ _SEPARATOR = " : "
 
 
 class ScriptedEngine:
-    """A word is a token for each four letters begun. A question is answered by the word after it.
+    """A word is a token for each four letters begun. A question is answered by the word after its
+    last one.
 
     `holding` makes answers wait, `hanging` for ever and its own questions too; `dead` is the end.
     """
@@ -111,7 +112,8 @@ class ScriptedEngine:
             raise RefusedByEngineError
         if question == "no room":
             return EngineAnswer("", (), "length")
-        found = [after for word, after in pairwise(words) if word == question]
+        last = question.split()[-1]
+        found = [after for word, after in pairwise(words) if word == last]
         tokens = [Token(text, -0.1 * (n + 1)) for n, text in enumerate(" | ".join(found).split())]
         if len(tokens) > max_tokens:
             cut = tuple(tokens[:max_tokens])

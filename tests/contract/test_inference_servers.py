@@ -317,6 +317,7 @@ TEXT_FAULTS = {
     "length": ("length", False),
     "broken": ("stop", False),
     "nan": ("stop", False),
+    "prose": ("stop", False),
     "ok": ("stop", True),
 }
 

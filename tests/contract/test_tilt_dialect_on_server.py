@@ -27,7 +27,10 @@ from lib.inference.blocking_client import BlockingInferenceClient
 from lib.inference.retry import RetryPolicy
 from lib.inference.secret import Secret
 from lib.kie.cpu_extractor import build_cpu_extractor
+from lib.kie.models.card_files import ModelCards
+from lib.kie.models.forms import FORMS
 from lib.kie.models.model_extractor import ModelExtractor, ModelReader
+from lib.kie.models.prompts import TiltPrompt
 from lib.kie.models.sight import Asking, Sight, View
 
 TASK = Task(
@@ -65,9 +68,24 @@ def client(service: Service) -> Iterator[BlockingInferenceClient]:
         yield client
 
 
-def extractor(client: BlockingInferenceClient, asking: Asking) -> ModelExtractor:
-    reader = ModelReader(shipped_cards(), client, MODEL, build_cpu_extractor())
+def extractor(
+    client: BlockingInferenceClient, asking: Asking, cards: ModelCards | None = None
+) -> ModelExtractor:
+    reader = ModelReader(cards or shipped_cards(), client, MODEL, build_cpu_extractor())
     return reader.looking_at(Sight(Sized(), Deadline.after(60), asking))
+
+
+def cards_that_ask_again(form: str) -> ModelCards:
+    """The shipped ones; asked again, any question ends in this word."""
+    shipped = shipped_cards()
+    prompt = TiltPrompt(
+        rows="$question",
+        cell="$question ($row)",
+        again={"en": '$question "$answer" $form'},
+        cut={"en": "$question"},
+        forms={kind: {"en": form} for kind in FORMS},
+    )
+    return ModelCards(shipped.cards, {**shipped.prompts, "arctic-tilt": prompt})
 
 
 def test_what_the_engine_says_is_found_on_the_page(client: BlockingInferenceClient) -> None:
@@ -82,6 +100,39 @@ def test_what_the_engine_says_is_found_on_the_page(client: BlockingInferenceClie
     assert call.card == "arctic-tilt"
     assert call.prompt_tokens > 0
     assert call.error is None
+
+
+ASKED_BY_LABEL = replace(
+    TASK,
+    fields=(
+        FieldSpec("total", FieldType.MONEY, "The sum", "Total"),
+        FieldSpec("change", FieldType.MONEY, "The change", "Change"),
+    ),
+)
+
+
+def test_an_answer_that_is_no_amount_is_asked_for_again(client: BlockingInferenceClient) -> None:
+    asking = Asking()
+    reading = extractor(client, asking, cards_that_ask_again("GBP"))
+    raw = reading.extract([page()], ASKED_BY_LABEL, HINTS)
+    assert {name: found[0].raw for name, found in raw.fields.items()} == {
+        "total": "GBP 19.90",
+        "change": "0.10",
+    }
+    assert raw.doubts == {}
+    first, again = asking.journal.calls
+    assert (first.purpose, first.problem) == ("2 questions", "not of the form asked for: total")
+    assert (again.purpose, again.problem, again.error) == ("1 questions again", "", None)
+    assert 0 < again.prompt_tokens < first.prompt_tokens
+
+
+def test_one_that_never_is_an_amount_is_a_doubt(client: BlockingInferenceClient) -> None:
+    asking = Asking()
+    reading = extractor(client, asking, cards_that_ask_again("Total"))
+    raw = reading.extract([page()], ASKED_BY_LABEL, HINTS)
+    assert set(raw.fields) == {"change"}
+    assert [doubt.raw for doubt in raw.doubts["total"]] == ["GBP"]
+    assert [call.error for call in asking.journal.calls] == [None, None]
 
 
 def test_a_part_of_a_page_is_a_page_to_the_engine(

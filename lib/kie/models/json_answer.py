@@ -10,13 +10,12 @@ from typing import Any
 from lib.domain.task import FieldSpec, FieldType
 from lib.inference.strict_json import parse
 from lib.kie.models.answer_schema import LONGEST_VALUE
-from lib.kie.models.said import ModelAnswer, Said, SaidRow
+from lib.kie.models.said import NOTHING, ModelAnswer, Said, SaidRow
 
 _FENCED = re.compile(r"\A\s*```(?:json)?\s*\n(?P<inside>.*)\n\s*```\s*\Z", re.DOTALL)
 # A number as a model without a grammar may write it: what money and quantities need, and no more.
 _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,8})?")
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")
-_NOTHING = frozenset({"", "null", "none", "n/a", "-"})
 _NUMERIC = frozenset({FieldType.MONEY, FieldType.NUMBER, FieldType.PERCENT, FieldType.IDENTIFIER})
 _MOST_CHARACTERS = 400_000
 
@@ -97,7 +96,7 @@ def _value(found: Any, spec: FieldSpec, where: str, score: float) -> Said | None
     if not isinstance(found, str):
         raise UnusableAnswer(f"`{where}` is not a text")
     text = _BLANKS.sub(" ", found).strip()
-    if text.casefold() in _NOTHING:
+    if text.casefold() in NOTHING:
         return None
     if len(text) > LONGEST_VALUE:
         raise UnusableAnswer(f"`{where}` is longer than {LONGEST_VALUE} characters")

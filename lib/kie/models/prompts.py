@@ -6,15 +6,17 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lib.domain.task import FieldSpec, FieldType
 from lib.errors import Error, Kind
+from lib.kie.models.forms import FORMS
 
 _Prompt = TypeVar("_Prompt", bound="_PromptFile")
+_SHOWN = 60  # characters of an answer without its form that are said again
 
 
 class _PromptFile(BaseModel):
@@ -78,10 +80,18 @@ class ChatPrompt(_PromptFile):
 
 
 class TiltPrompt(_PromptFile):
-    """The words for a question-answering model: `rows` asks for a column, `cell` for one cell."""
+    """The words for a question-answering model: `rows` asks for a column, `cell` for one cell.
+
+    The others are by language (ISO 639), all in the same ones and English among them: `again` asks
+    what was answered with something else than one of the `forms`, and `cut` what was answered at
+    too great length.
+    """
 
     rows: str
     cell: str
+    again: Mapping[str, str]
+    cut: Mapping[str, str]
+    forms: Mapping[FieldType, Mapping[str, str]]
 
     @field_validator("rows")
     @classmethod
@@ -93,6 +103,26 @@ class TiltPrompt(_PromptFile):
     def _cell(cls, text: str) -> str:
         return _holds(text, "question", "row")
 
+    @field_validator("again")
+    @classmethod
+    def _again(cls, texts: Mapping[str, str]) -> Mapping[str, str]:
+        return {language: _holds(t, "answer", "form", "question") for language, t in texts.items()}
+
+    @field_validator("cut")
+    @classmethod
+    def _cut(cls, texts: Mapping[str, str]) -> Mapping[str, str]:
+        return {language: _holds(text, "question") for language, text in texts.items()}
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if "en" not in self.again:
+            raise ValueError("`again` needs English, `en`")
+        if odd := next((k for k in FieldType if (k in FORMS) != (k in self.forms)), None):
+            raise ValueError(f"`forms` {'lacks' if odd in FORMS else 'cannot have'} `{odd.value}`")
+        if any(texts.keys() != self.again.keys() for texts in (self.cut, *self.forms.values())):
+            raise ValueError("`again`, `cut` and `forms` must be in the same languages")
+        return self
+
     def ask_column(self, question: str) -> str:
         """The question for all values of a column."""
         return Template(self.rows).substitute(question=question)
@@ -100,6 +130,18 @@ class TiltPrompt(_PromptFile):
     def ask_cell(self, question: str, row: str) -> str:
         """The question for a column's value in the row that `row` names."""
         return Template(self.cell).substitute(question=question, row=row)
+
+    def ask_again(self, question: str, language: str, kind: FieldType, answer: str) -> str:
+        """The question after an `answer` that has not the form of a `kind` of `FORMS`."""
+        spoken = language if language in self.again else "en"
+        shown = answer if len(answer) <= _SHOWN else f"{answer[:_SHOWN]}..."
+        return Template(self.again[spoken]).substitute(
+            question=question, form=self.forms[kind][spoken], answer=shown
+        )
+
+    def ask_shorter(self, question: str, language: str) -> str:
+        """The question after an answer that was cut."""
+        return Template(self.cut.get(language, self.cut["en"])).substitute(question=question)
 
 
 def load_prompt(path: Path, kind: type[_Prompt]) -> _Prompt:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+NOTHING = frozenset({"", "null", "none", "n/a", "-"})
+"""How models write that there is no value, in lower case."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
