@@ -19,8 +19,11 @@ from pydantic.fields import FieldInfo
 from apps.api_cpu.errors import ERROR_CODES
 from apps.api_cpu.main import create_app
 from apps.api_cpu.settings import DEFAULTS_FILE, Settings
+from lib.loading.limits import LoadingLimits
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+_TOO_LARGE = "422 `page_too_large`"
+_UNREADABLE = "422 `unreadable_document`"
 POSTMAN_SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 
 
@@ -82,8 +85,23 @@ def configuration() -> str:
         default = defaults[name]
         shown = "" if default is None else f"`{json.dumps(default).strip(chr(34))}`"
         lines.append(f"| `{name.upper()}` | {shown} | {_values(field)} | {field.description} |")
-    lines.append("")
+    lines += ["", *_fixed_limits(LoadingLimits()), ""]
     return "\n".join(lines)
+
+
+def _fixed_limits(limits: LoadingLimits) -> Iterator[str]:
+    """What a document may cost whatever the settings say."""
+    megabytes = limits.memory_bytes / 1_000_000
+    yield "What a document may cost beside these is fixed. docs/limits.md has all limits, with what"
+    yield "is answered and the tests that show it."
+    yield ""
+    yield "| limit | value | answer |"
+    yield "|---|---|---|"
+    yield f"| an image's longer side | {limits.max_side_px:,} px | {_TOO_LARGE} |"
+    yield f"| an image's pixels | {limits.max_pixels:,} | {_TOO_LARGE} |"
+    yield f"| a PDF page's longer side | {limits.max_page_inches:g} in | {_TOO_LARGE} |"
+    yield f"| processor time for opening, or for a page | {limits.cpu_seconds} s | {_UNREADABLE} |"
+    yield f"| memory of a decoder | {megabytes:,.0f} MB | {_UNREADABLE} |"
 
 
 def _values(field: FieldInfo) -> str:

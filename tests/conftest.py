@@ -3,7 +3,9 @@
 import gc
 import os
 import shutil
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,20 @@ def _pixel_limit_of_one_test() -> Iterator[None]:
     before = Image.MAX_IMAGE_PIXELS
     yield
     Image.MAX_IMAGE_PIXELS = before
+
+
+@pytest.fixture
+def one_day(request: pytest.FixtureRequest) -> None:
+    """No midnight (UTC) within the test: just before it, the new day is waited for.
+
+    Content that is kept again on another day is another input, and what is read on another day
+    another question, since the day decides how dates are read.
+    """
+    now = datetime.now(UTC)
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    left_s = (midnight - now).total_seconds()
+    if left_s < (300 if request.node.get_closest_marker("slow") else 60):
+        time.sleep(left_s)
 
 
 @pytest.fixture(scope="session")

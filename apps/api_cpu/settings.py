@@ -231,7 +231,10 @@ class Settings(BaseSettings):
         "used yet) at once; more get 429.",
     )
     sync_deadline_s: float = Field(
-        gt=0, le=3600, description="Seconds after which a synchronous request fails with 504."
+        gt=0,
+        le=3600,
+        description="Seconds after which a synchronous request is answered 202, and its work goes "
+        "on as a job; 504 with `Prefer: wait`.",
     )
     max_connections: int = Field(
         ge=8,

@@ -144,6 +144,35 @@ def test_a_body_may_be_larger_than_a_documents_but_not_than_an_uploads(
     assert (_incoming(place), _held(place)) == ([], 0)
 
 
+def test_a_zip_of_too_many_members_is_refused_and_a_dense_member_fails_alone(
+    make_place: Callable[..., Place],
+) -> None:
+    place = make_place(batch_max_zip_members=2, batch_max_zip_ratio=20)
+    many = _zip({f"{number}.pdf": PDF for number in range(3)})
+    refused = place.client.post(URL, files=_files({"many.zip": many}))
+    assert refused.status_code == 413
+    error = refused.json()["error"]
+    assert (error["code"], error["details"]["limit"]) == ("too_many_files", 2)
+    dense = _zip({"dense.pdf": PDF + bytes(2 << 20), "sparse.pdf": PDF})
+    answer = place.client.post(URL, files=_files({"a.zip": dense}))
+    assert answer.status_code == 200, answer.text
+    failed, read = answer.json()["items"]
+    assert (failed["file"], failed["ok"]) == ("a.zip/dense.pdf", False)
+    assert failed["error"]["code"] == "unreadable_document"
+    assert failed["error"]["details"]["reason"] == "ratio"
+    assert (read["file"], read["ok"]) == ("a.zip/sparse.pdf", True)
+    assert (_incoming(place), _held(place)) == ([], 0)
+
+
+def test_an_upload_that_takes_too_long_is_refused_and_leaves_nothing(
+    make_place: Callable[..., Place],
+) -> None:
+    place = make_place(batch_upload_deadline_s=1e-9)
+    answer = place.client.post(URL, files=_files({"a.pdf": PDF}))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
+    assert (_incoming(place), _held(place)) == ([], 0)
+
+
 def test_a_run_id_that_is_taken_releases_what_was_sent(place: Place) -> None:
     data = {"run_id": "up"}
     assert place.client.post(URL, files=_files({"a.pdf": PDF}), data=data).status_code == 200

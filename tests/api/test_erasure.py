@@ -73,6 +73,7 @@ def test_only_its_owner_and_admins_may_erase(locked: Place) -> None:
     assert gone["details"] == {}, "a stranger does not learn that it was there"
 
 
+@pytest.mark.usefixtures("one_day")
 def test_a_document_that_others_need_stays_for_them(locked: Place) -> None:
     ann, ben = locked.headers(), locked.headers()
     ref = _read(locked, "a-1", ann, persist_inputs=True)["input_ref"]

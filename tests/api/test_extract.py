@@ -196,6 +196,7 @@ def test_what_has_not_begun_is_refused_when_the_server_stops(place: Place) -> No
     assert "retry-after" in answer.headers
 
 
+@pytest.mark.usefixtures("one_day")
 def test_a_persisted_input_can_be_named_again(locked: Place) -> None:
     owner, stranger = locked.headers(), locked.headers()
     body = {"image_base64": B64, "persist_inputs": True}

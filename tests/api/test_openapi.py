@@ -131,3 +131,19 @@ def test_health_says_degraded_when_the_store_fails(place: Place) -> None:
     assert health.status_code == 200
     assert health.json()["status"] == "degraded"
     assert health.json()["storage"] == {"backend": "local", "ready": False, "spooled": 0}
+
+
+def test_no_list_gives_more_entries_at_once_than_it_says(shared_place: Place) -> None:
+    lists = [
+        (path, parameter["schema"]["maximum"])
+        for path, operations in shared_place.app.openapi()["paths"].items()
+        for parameter in operations.get("get", {}).get("parameters", ())
+        if parameter.get("name") == "limit"
+    ]
+    assert len(lists) >= 4
+    for path, most in lists:
+        url = path.replace("{run_id}", "none")
+        assert shared_place.client.get(url, params={"limit": most}).status_code in {200, 404}, url
+        refused = shared_place.client.get(url, params={"limit": most + 1})
+        assert refused.status_code == 422, url
+        assert refused.json()["error"]["code"] == "validation_error"

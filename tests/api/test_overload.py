@@ -218,6 +218,25 @@ def test_a_key_may_have_so_many_at_once(crowded: Callable[..., Crowd]) -> None:
     assert _codes(crowd.send(headers=yours, json={"image_base64": B64})) == {200: 1}
 
 
+def test_what_stands_and_grows_past_the_target_is_refused(crowded: Callable[..., Crowd]) -> None:
+    crowd = crowded(extract_concurrency=1, extract_queue=64, extract_target_wait_s=1e-9)
+    client, admission = crowd._place.client, crowd._place.app.state.admission
+    # From how long this takes it is foreseen how long the others will.
+    assert client.post("/v1/extract", json={"image_base64": B64}).status_code == 200
+    accepted = crowd.send(3)
+    crowd.wait_for(running=1, queued=2)
+    time.sleep(1.1)  # or longer: it is no burst any more
+    accepted += crowd.send()
+    crowd.wait_for(running=1, queued=3)
+    refused = client.post("/v1/extract", json=SLOW)
+    assert refused.status_code == 503
+    assert refused.json()["error"]["details"]["reason"] == "overloaded"
+    assert int(refused.headers["retry-after"]) >= 1
+    assert admission.refused == {"overloaded": 0, "per_key": 0, "standing": 1}
+    crowd._place.pipeline.release.set()
+    assert _codes(accepted) == {200: 4}
+
+
 def test_who_waits_too_long_leaves_the_queue(crowded: Callable[..., Crowd]) -> None:
     crowd = crowded(extract_concurrency=1, extract_queue=2)
     place = crowd._place

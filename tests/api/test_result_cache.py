@@ -17,6 +17,8 @@ from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.extractions.schemas import ExtractResponse
 from apps.api_cpu.result_cache.store import CachedAnswerIndex
 
+pytestmark = pytest.mark.usefixtures("one_day")
+
 
 @pytest.fixture
 def caching(make_place: Callable[..., Place]) -> Place:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from server_process import RECEIPT, ServerProcess
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_day")]
 _DECIDED_BY_THE_DOCUMENT = ("result", "fields", "checks", "pages", "review_reasons", "model")
 
 

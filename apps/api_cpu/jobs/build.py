@@ -119,6 +119,8 @@ def build_jobs(  # noqa: PLR0913 (what jobs work with, given once)
         require_callback,
     )
     extract_jobs = ExtractJobs(extractions, inputs, service)
+    # A request that may become a job has its own time at least.
+    longest_s = max(settings.job_deadline_s, settings.sync_deadline_s)
     return Jobs(
         store=store,
         presence=presence,
@@ -128,5 +130,5 @@ def build_jobs(  # noqa: PLR0913 (what jobs work with, given once)
         changes=changes,
         service=service,
         extract_jobs=extract_jobs,
-        promises=JobPromises(extract_jobs, service, runner, presence, settings.job_deadline_s),
+        promises=JobPromises(extract_jobs, service, runner, presence, longest_s),
     )
