@@ -41,8 +41,10 @@ pytestmark = pytest.mark.timeout(120)
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = {"image_base64": "JVBERi0xLjQK", "task_id": "invoice_fields_v1"}
+DEADLINE_S = 100.0
+# Nothing but the request's deadline ends a wait here: an answer of any other kind waited for none.
 PATIENT = ClientSettings(
-    timeouts=Timeouts(read_s=60),
+    timeouts=Timeouts(connect_s=600, read_s=600, write_s=600, pool_s=600),
     retry=RetryPolicy(
         first_pause_s=0.001, longest_pause_s=0.002, longest_retry_after_s=0.01, reserve=1e6
     ),
@@ -60,7 +62,11 @@ class Service:
     """The server in this process; its model is at an address that misbehaves."""
 
     def __init__(
-        self, folder: Path, address: str, how: ClientSettings = PATIENT, deadline_s: float = 100.0
+        self,
+        folder: Path,
+        address: str,
+        how: ClientSettings = PATIENT,
+        deadline_s: float = DEADLINE_S,
     ) -> None:
         self.settings = load_settings(data_root=folder, ocr_workers=1, sync_deadline_s=deadline_s)
         self.inference = BlockingInferenceClient(AddressBook(address), Secret(""), how)
@@ -116,13 +122,19 @@ def hasty(upstream: BadServer, data_root: Callable[[], Path]) -> Iterator[Servic
 
 
 @pytest.mark.parametrize(("name", "fault"), FAULTS.items(), ids=FAULTS)
-def test_every_fault_has_its_answer_and_its_artifact(
+def test_every_fault_has_its_answer_its_artifact_and_its_end_in_time(
     service: Service, hasty: Service, upstream: BadServer, name: str, fault: Fault
 ) -> None:
     service = hasty if name in ENDLESS else service
     upstream.play(fault.step)
+    started = time.monotonic()
     answered = service.extract()
+    took_s = time.monotonic() - started
     assert answered.status_code == fault.status, answered.text
+    assert took_s < DEADLINE_S
+    if name in ENDLESS:
+        # One time-out, and no other try after it.
+        assert took_s >= HASTY.timeouts.read_s
     error = answered.json()["error"]
     assert (error["code"], error["details"]["reason"]) == (fault.code, fault.reason)
     assert error["details"]["attempts"].count(fault.reason) == fault.attempts
