@@ -21,6 +21,7 @@ from lib.loading.warm_up import warm_up
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
+_prctl = ctypes.CDLL(None).prctl
 
 
 def main(control_fd: int, limits: LoadingLimits) -> None:
@@ -71,7 +72,7 @@ def _decode(descriptor: int, limits: LoadingLimits) -> NoReturn:
     status = 1
     try:
         # A decoder does not outlive the program that can end it.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         decoder.serve(socket.socket(fileno=descriptor), limits)
         status = 0
     finally:

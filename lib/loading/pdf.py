@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import math
 from collections.abc import Iterator
 
@@ -47,6 +48,7 @@ class PdfFile:
         if self._document.get_formtype() != pdfium_c.FORMTYPE_NONE:
             self._document.init_forms()
         self._flattened: set[int] = set()
+        self._last: tuple[int, pdfium.PdfPage] | None = None
 
     def attachments(self) -> Iterator[tuple[str, bytes]]:
         """Names and contents of embedded XML files, none larger than the e-invoice limit."""
@@ -66,7 +68,7 @@ class PdfFile:
         """Size and text layer of page `number` (from 1)."""
         with self._loaded(number) as page:
             largest = _largest_image(page)
-            width, height = self._pixels(page, largest)
+            width, height = _pixels(page, self._scale(page, largest))
             layer = self._text_layer(page, largest)
         return SourcePage(number, width, height, layer)
 
@@ -74,9 +76,17 @@ class PdfFile:
         """Page `number` drawn on white, its annotations and form fields included."""
         with self._loaded(number) as page:
             scale = self._scale(page, _largest_image(page))
-            bitmap = page.render(scale=scale, rev_byteorder=True, may_draw_forms=True)
-            pixels = _without_padding(bitmap.buffer, bitmap.width * 3, bitmap.stride)
-            return PageImage(bitmap.width, bitmap.height, pixels)
+            width, height = _pixels(page, scale)
+            # Drawn into memory of ours: a large image is neither cleared before nor copied after.
+            pixels = bytearray(width * height * 3)
+            buffer = (ctypes.c_ubyte * len(pixels)).from_buffer(pixels)
+            page.render(
+                scale=scale,
+                rev_byteorder=True,
+                may_draw_forms=True,
+                bitmap_maker=functools.partial(pdfium.PdfBitmap.new_native, buffer=buffer),
+            )
+            return PageImage(width, height, pixels)
 
     def _size(self, index: int) -> tuple[float, float]:
         try:
@@ -96,17 +106,27 @@ class PdfFile:
     def _loaded(self, number: int) -> Iterator[pdfium.PdfPage]:
         """Page `number` with its visible annotations made part of its content."""
         try:
-            page = self._document[number - 1]
-            if number not in self._flattened and _has_visible_annotations(page):
-                # A page that cannot be flattened still has its own content.
-                pdfium_c.FPDFPage_Flatten(page, pdfium_c.FLAT_NORMALDISPLAY)
-                self._flattened.add(number)
-                page.close()
-                page = self._document[number - 1]
-            with contextlib.closing(page):
-                yield page
+            yield self._page(number)
         except pdfium.PdfiumError:
             raise failures.unreadable("damaged") from None
+
+    def _page(self, number: int) -> pdfium.PdfPage:
+        """One page stays loaded until another is wanted: what was read is often drawn next."""
+        if self._last is not None:
+            last, page = self._last
+            if last == number:
+                return page
+            self._last = None
+            page.close()
+        page = self._document[number - 1]
+        if number not in self._flattened and _has_visible_annotations(page):
+            # A page that cannot be flattened still has its own content.
+            pdfium_c.FPDFPage_Flatten(page, pdfium_c.FLAT_NORMALDISPLAY)
+            self._flattened.add(number)
+            page.close()
+            page = self._document[number - 1]
+        self._last = number, page
+        return page
 
     def _scale(self, page: pdfium.PdfPage, largest: _Image | None) -> float:
         """Pixels per point: a scan's own resolution, else `render_dpi`; less where too large."""
@@ -121,11 +141,6 @@ class PdfFile:
         most: float = (self._limits.max_image_side_px - 1) / max(width, height)
         return min(dpi / POINTS_PER_INCH, most)
 
-    def _pixels(self, page: pdfium.PdfPage, largest: _Image | None) -> tuple[int, int]:
-        scale = self._scale(page, largest)
-        width, height = page.get_size()
-        return math.ceil(width * scale), math.ceil(height * scale)
-
     def _text_layer(self, page: pdfium.PdfPage, largest: _Image | None) -> TextLayer | None:
         text = page.get_textpage()
         try:
@@ -135,6 +150,11 @@ class PdfFile:
             return _read_text(page, text, count, largest.share if largest else 0.0)
         finally:
             text.close()
+
+
+def _pixels(page: pdfium.PdfPage, scale: float) -> tuple[int, int]:
+    width, height = page.get_size()
+    return math.ceil(width * scale), math.ceil(height * scale)
 
 
 def _opening_failure(code: int | None) -> Error:
@@ -278,11 +298,3 @@ def _place(
     # /Rotate turns the page clockwise, writing directions are counted counter-clockwise.
     upright = (run.quadrant - turn) % 4 == 0
     return PlacedWord(run.text, left, top, right, bottom, baseline, upright, run.spaced, order)
-
-
-def _without_padding(buffer: ctypes.Array[ctypes.c_ubyte], row: int, stride: int) -> bytes:
-    """A bitmap's rows without the bytes that align them."""
-    pixels = bytes(buffer)
-    if stride == row:
-        return pixels
-    return b"".join(pixels[at : at + row] for at in range(0, len(pixels), stride))

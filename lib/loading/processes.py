@@ -135,7 +135,8 @@ class _Helper:
         with theirs:
             arguments = [path, str(theirs.fileno()), json.dumps(dataclasses.asdict(limits))]
             self._program = subprocess.Popen(  # noqa: S603 - our own interpreter and program
-                [sys.executable, "-I", "-c", _BOOTSTRAP, *arguments],
+                # Without `site`: the path is given, and what site-packages starts is not wanted.
+                [sys.executable, "-I", "-S", "-c", _BOOTSTRAP, *arguments],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 # A parser of hostile bytes needs no secrets, and Ctrl-C is not meant for it.

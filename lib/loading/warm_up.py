@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 
 from PIL import Image
+from PIL import MpoImagePlugin as _mpo  # noqa: F401 - a phone's JPEG may be one
+from PIL import TiffImagePlugin as _tiff  # noqa: F401
+from PIL import WebPImagePlugin as _webp  # noqa: F401
 
 from lib.einvoice.reader import read_einvoice
 from lib.loading.limits import LoadingLimits
@@ -36,8 +39,9 @@ def warm_up(limits: LoadingLimits) -> None:
     pdf.page(1)
     pdf.image(1)
     read_einvoice(_XML)
-    # With every plugin loaded, Pillow does not look for them again in a fork.
-    Image.init()
+    # With these and the plugins above, Pillow has none to look for in a fork. Those of formats that
+    # are never opened stay out: every page of the helper's memory makes a fork dearer.
+    Image.preinit()
     for media_type in (MediaType.JPEG, MediaType.PNG, MediaType.TIFF, MediaType.WEBP):
         out = io.BytesIO()
         Image.new("RGB", (9, 9)).save(out, media_type.name)

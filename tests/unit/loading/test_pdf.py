@@ -302,3 +302,6 @@ def test_pages_can_be_asked_for_in_any_order() -> None:
         "page 1",
         "page 2",
     ]
+    drawn = [file.image(number) for number in (2, 2, 1, 3, 1)]
+    assert drawn == [opened(document).image(number) for number in (2, 2, 1, 3, 1)]
+    assert len({image.pixels.hex() for image in drawn}) == 3
