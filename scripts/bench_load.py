@@ -3,6 +3,7 @@
     python scripts/bench_load.py overhead --seconds 60     # over an upstream of 50 ms
     python scripts/bench_load.py saturation --seconds 60     # twice what it can carry
     python scripts/bench_load.py throughput                  # beside no orchestrator
+    python scripts/bench_load.py recovery                    # SIGKILL of the model server
     python scripts/bench_load.py soak --documents 5000       # megabytes for 1,000 documents
     python scripts/bench_load.py growth                      # 1 to 200 pages, 1 to 64 clients
 
@@ -25,13 +26,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from load import growth, overhead, saturation, soak, throughput
+from load import growth, overhead, recovery, saturation, soak, throughput
 from load.servers import SAMPLES, machine
 
 _MEASURES = {
     "overhead": overhead.measure,
     "saturation": saturation.measure,
     "throughput": throughput.measure,
+    "recovery": recovery.measure,
     "soak": soak.measure,
     "growth": growth.measure,
 }
@@ -89,6 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     kept.add_argument("--seconds", type=float, default=120.0, help="of each way and clients")
     kept.add_argument("--block", type=float, default=40.0, help="seconds of one way at a time")
     kept.add_argument("--concurrency", type=int, help="EXTRACT_CONCURRENCY, if not the default")
+
+    back = kinds.add_parser("recovery", parents=[every])
+    back.add_argument("--document", type=Path, help="default: a page of two lines")
+    back.add_argument("--rate", type=float, default=5.0, help="documents a second")
+    back.add_argument("--down", type=float, default=5.0, help="seconds before it is started again")
+    back.add_argument("--rounds", type=int, default=7, help="of each setting")
 
     long = kinds.add_parser("soak", parents=[every])
     long.add_argument("--documents", type=int, default=5000)

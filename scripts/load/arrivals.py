@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
 import time
@@ -106,6 +107,26 @@ async def kept_busy(call: Call, clients: int, seconds: float) -> list[Reply]:
 
     await asyncio.gather(*(client() for _ in range(clients)))
     return replies
+
+
+async def without_end(call: Call, rate: float, replies: list[Reply], over: asyncio.Event) -> None:
+    """An open loop of `rate` requests a second until `over`; an answer is in `replies` as soon as
+    it has come, and all have when this returns.
+    """
+    begun = time.perf_counter()
+
+    async def one(moment: float) -> None:
+        replies.append(await _reply(call, begun, moment))
+
+    async with asyncio.TaskGroup() as group:
+        for number in itertools.count():
+            due = number / rate
+            with contextlib.suppress(TimeoutError):
+                left = max(0.0, begun + due - time.perf_counter())
+                await asyncio.wait_for(over.wait(), left)
+            if over.is_set():
+                return
+            group.create_task(one(due))
 
 
 async def _reply(call: Call, begun: float, due: float) -> Reply:

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from load.arrivals import kept_busy, moments, on_schedule  # noqa: E402
+from load.arrivals import Reply, kept_busy, moments, on_schedule, without_end  # noqa: E402
 from load.figures import difference, ratio, slope, spread  # noqa: E402
 from load.servers import Server  # noqa: E402
 from load.tables import PICTURES, TABLES, filled  # noqa: E402
@@ -148,6 +148,32 @@ def test_what_does_not_answer_is_counted() -> None:
 
     (reply,) = asyncio.run(on_schedule(call, [0.0]))
     assert (reply.status, reply.body) == (0, b"")
+
+
+def test_an_endless_stream_goes_on_beside_what_waits_and_ends_with_all_answers() -> None:
+    async def stream() -> tuple[list[Reply], int]:
+        answer, over = asyncio.Event(), asyncio.Event()
+        replies: list[Reply] = []
+        asked = 0
+
+        async def call() -> httpx.Response:
+            nonlocal asked
+            asked += 1
+            if asked == 4:
+                over.set()
+            elif asked < 4:
+                await answer.wait()
+            return httpx.Response(200)
+
+        running = asyncio.create_task(without_end(call, 100, replies, over))
+        await over.wait()
+        answer.set()
+        await running
+        return replies, asked
+
+    replies, asked = asyncio.run(stream())
+    assert len(replies) == asked >= 4
+    assert sorted(reply.due_s for reply in replies)[:4] == [0.0, 0.01, 0.02, 0.03]
 
 
 def test_clients_of_a_closed_loop_are_never_more_than_asked_for() -> None:
