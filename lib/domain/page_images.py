@@ -16,8 +16,8 @@ WHOLE_PAGE = Polygon.from_box(0.0, 0.0, 1.0, 1.0)
 class ImageLimits:
     """How large a page may be when it is sent.
 
-    `dpi` is the resolution of an A4 page: the longer side of a page is at most `dpi` x 11.69 in;
-    a crop is as large as it is within its page. `multiple`: both sides are multiples of it (a
+    `dpi` is the resolution of an A4 page: its longer side is at most `dpi` x 297 mm, rounded
+    up; a crop is as large as it is within its page. `multiple`: both sides are multiples of it (a
     vision model's patch). `quality` is JPEG's.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 from lib.domain.deadline import Deadline
@@ -13,7 +14,7 @@ from lib.domain.source import OpenDocument
 if TYPE_CHECKING:
     from lib.loading.drawing import Pixels
 
-_A4_LONG_SIDE_IN = 11.69
+_A4_LONG_SIDE_IN = 297 / 25.4
 
 
 class DocumentImages:
@@ -37,7 +38,8 @@ class DocumentImages:
         crop = whole[top:bottom, left:right]
         scale = min(
             1.0,
-            limits.dpi * _A4_LONG_SIDE_IN / max(height, width),
+            # Rounded up as a page is drawn: one at this resolution is not drawn again.
+            ceil(limits.dpi * _A4_LONG_SIDE_IN) / max(height, width),
             (limits.max_pixels / (crop.shape[0] * crop.shape[1])) ** 0.5,
             (limits.max_width or crop.shape[1]) / crop.shape[1],
         )

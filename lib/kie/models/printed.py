@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from lib.domain.document import Page, Word
-from lib.domain.geometry import bounding_polygon
 from lib.values.amounts import AmountMatch, find_amounts
 from lib.values.currencies import candidates, find_symbols
 from lib.values.dates import DateMatch, TimeMatch, find_dates, find_times
 from lib.values.text import fold_ocr, fold_width
 
 _SHORT_CODE = 3  # letters and digits
+_CHARACTERS = 1024  # whose folded forms are kept: more than a page of any script has
 _APART = frozenset(":;#()[]|*")  # may touch a code without being a part of it
 Fold = Callable[[str], str]
 """Makes one character comparable, or nothing of it."""
@@ -22,7 +22,7 @@ Fold = Callable[[str], str]
 _NOT_CODE = re.compile(r"[\W_]+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Place:
     """Words on one page that print a value.
 
@@ -35,11 +35,25 @@ class Place:
     raw: str
     fit: float = 1.0
 
+    @cached_property
+    def top(self) -> float:
+        """Where it begins on its page, 0 at the top."""
+        return min(word.polygon.y0 for word in self.words)
+
+    @cached_property
+    def bottom(self) -> float:
+        """Where it ends on its page, 1 at the bottom."""
+        return max(word.polygon.y1 for word in self.words)
+
     @property
     def middle(self) -> float:
         """Height of the place on its page, 0 at the top."""
-        box = bounding_polygon(word.polygon for word in self.words)
-        return (box.y0 + box.y1) / 2
+        return (self.top + self.bottom) / 2
+
+    @cached_property
+    def word_ids(self) -> frozenset[int]:
+        """Its words, each by its `id`: a word of the same text elsewhere is another."""
+        return frozenset(map(id, self.words))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +110,11 @@ class Printed:
         )
 
     @cached_property
+    def tokens(self) -> tuple[str, ...]:
+        """Every token of the lines once."""
+        return tuple({token for line in self.lines for word in line.tokens for token in word})
+
+    @cached_property
     def line_height(self) -> float:
         """The median height of a word, as a share of its page's height."""
         heights = sorted(
@@ -118,6 +137,16 @@ class Printed:
         """Every time of day."""
         return tuple((line, m) for line in self.lines for m in find_times(line.text))
 
+    @cached_property
+    def _compacts(self) -> dict[Fold, str]:
+        return {}
+
+    def _compact(self, fold: Fold) -> str:
+        """What `fold` makes of all lines, each on a line."""
+        if fold not in self._compacts:
+            self._compacts[fold] = "\n".join(line.compact(fold)[0] for line in self.lines)
+        return self._compacts[fold]
+
     def currencies(self, codes: Set[str]) -> Iterator[Place]:
         """Printed signs and codes that may mean one of these currencies (ISO 4217)."""
         for line in self.lines:
@@ -133,17 +162,19 @@ class Printed:
         out of anything: 17 is no part of 17.03.2026.
         """
         wanted = "".join(map(fold, text))
-        if not wanted:
+        if not wanted or wanted not in self._compact(fold):
             return
         for line in self.lines:
             yield from _codes_in(line, wanted, fold)
 
 
+@lru_cache(_CHARACTERS)
 def exact_code(character: str) -> str:
     """A character of a code for comparing: letters without case, digits; punctuation is nothing."""
     return _NOT_CODE.sub("", fold_width(character).casefold())
 
 
+@lru_cache(_CHARACTERS)
 def similar_code(character: str) -> str:
     """The same with characters that recognisers confuse made one."""
     return _NOT_CODE.sub("", fold_ocr(character))

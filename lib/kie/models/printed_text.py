@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from lib.domain.document import Word
@@ -48,7 +49,7 @@ def find_text(printed: Printed, value: str) -> Iterator[Place]:
     if not size:
         return
     digits = set(_tokens_with_digits(value))
-    similar = _similar(printed.lines, wanted, digits)
+    similar = _similar(printed.tokens, wanted, digits)
     lines = [
         line for line in printed.lines if any(t in similar for word in line.tokens for t in word)
     ]
@@ -80,24 +81,19 @@ def _tokens_with_digits(text: str) -> Iterator[str]:
 
 
 def _similar(
-    lines: Sequence[PrintedLine], wanted: Counter[str], digits: set[str]
+    printed: Sequence[str], wanted: Counter[str], digits: set[str]
 ) -> dict[str, tuple[str, float]]:
     """Per token on the page the token of the value that it stands for, and how well it fits."""
-    printed = {token for line in lines for word in line.tokens for token in word}
-    loose = [token for token in wanted if len(token) >= _FUZZY_LENGTH and token not in digits]
-    found: dict[str, tuple[str, float]] = {}
-    for token in printed:
-        if token in wanted:
-            found[token] = (token, 1.0)
+    likest: dict[str, tuple[float, str]] = {}
+    for token in wanted:
+        if len(token) < _FUZZY_LENGTH or token in digits:
             continue
-        likest = max(((_likeness(token, other), other) for other in loose), default=(0.0, ""))
-        if likest[0] >= _SAME_TOKEN:
-            found[token] = (likest[1], likest[0])
-    return found
-
-
-def _likeness(left: str, right: str) -> float:
-    return Levenshtein.normalized_similarity(left, right, score_cutoff=_SAME_TOKEN)
+        for other, likeness, _ in process.extract_iter(
+            token, printed, scorer=Levenshtein.normalized_similarity, score_cutoff=_SAME_TOKEN
+        ):
+            likest[other] = max(likest.get(other, (0.0, "")), (likeness, token))
+    found = {other: (token, likeness) for other, (likeness, token) in likest.items()}
+    return found | {token: (token, 1.0) for token in printed if token in wanted}
 
 
 def _best_run(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lib.domain.document import Word
 from lib.domain.task import FieldSpec, FieldType
 from lib.kie.models.grounding import places_of
 from lib.kie.models.printed import Place, Printed
@@ -50,7 +49,7 @@ def ground_rows(
         }
         cells = _best_row(places, kinds, taken, before, reach)
         for name, place in cells.items():
-            taken[name] |= _ids(place.words)
+            taken[name] |= place.word_ids
         if cells:
             last = max(cells.values(), key=lambda place: (place.page, place.middle))
             before = (last.page, last.middle)
@@ -73,12 +72,12 @@ def _best_row(
         score = _IN_ORDER if (anchor.page, anchor.middle) > before else 0.0
         for name, found in places.items():
             near = [place for place in found if _beside(place, anchor, reach)]
-            worth = {id(p): p.fit * (_TAKEN if _ids(p.words) & taken[name] else 1.0) for p in near}
+            worth = {id(p): p.fit * (_TAKEN if p.word_ids & taken[name] else 1.0) for p in near}
             place = max(near, key=lambda p: worth[id(p)], default=None)
             if place is not None:
                 cells[name] = place
                 score += worth[id(place)] * _TELLING.get(kinds[name], _LESS_TELLING)
-        score += 0.05 * len({word for place in cells.values() for word in _ids(place.words)})
+        score += 0.05 * len(frozenset[int]().union(*(p.word_ids for p in cells.values())))
         if score > best[0] + 1e-9:
             best = (score, cells)
     return best[1]
@@ -88,12 +87,6 @@ def _beside(place: Place, anchor: Place, reach: float) -> bool:
     """Whether two places are in one row: their heights overlap, or nearly."""
     if place.page != anchor.page:
         return False
-    tops = [min(word.polygon.y0 for word in each.words) for each in (place, anchor)]
-    ends = [max(word.polygon.y1 for word in each.words) for each in (place, anchor)]
-    return max(tops) - min(ends) <= reach - (ends[0] - tops[0] + ends[1] - tops[1]) / 2 or (
-        abs(place.middle - anchor.middle) <= reach
-    )
-
-
-def _ids(words: Sequence[Word]) -> set[int]:
-    return {id(word) for word in words}
+    heights = (place.bottom - place.top + anchor.bottom - anchor.top) / 2
+    apart = max(place.top, anchor.top) - min(place.bottom, anchor.bottom)
+    return apart <= reach - heights or abs(place.middle - anchor.middle) <= reach

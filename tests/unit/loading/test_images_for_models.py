@@ -56,7 +56,7 @@ def test_a_small_page_is_sent_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("limits", "size"),
     [
-        (ImageLimits(dpi=36, max_pixels=40_000_000), (280, 420)),  # 36 x 11.69 = 420.84
+        (ImageLimits(dpi=36, max_pixels=40_000_000), (280, 421)),  # 36 x 297 mm = 420.94
         (ImageLimits(dpi=600, max_pixels=60_000), (200, 300)),
         (ImageLimits(dpi=600, max_pixels=40_000_000, max_width=100), (100, 150)),
         (ImageLimits(dpi=600, max_pixels=40_000_000, multiple=28), (392, 588)),
