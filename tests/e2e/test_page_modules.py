@@ -158,3 +158,35 @@ def test_lines_add_up(page: Page, cells: dict[str, str], *, holds: bool, expecte
       return [found.holds, found.expected.toString()];
     }"""
     assert page.evaluate(code, cells) == [holds, expected]
+
+
+def test_an_answer_that_breaks_off_is_none_and_may_be_asked_for_again(page: Page) -> None:
+    found = page.evaluate(
+        """async () => {
+          const server = await import("/static/server.js");
+          const real = window.fetch;
+          const answers = [];
+          const breaksOff = (status = 200) => new Response(new ReadableStream({
+            start(body) {
+              body.enqueue(new TextEncoder().encode('{"half": '));
+              body.error(new TypeError("network error"));
+            },
+          }), { status });
+          window.fetch = async () => answers.shift();
+          const codeOf = (error) => [error.code, server.isUnsettled(error)];
+          try {
+            answers.push(breaksOff(), breaksOff(503), new Response('{"whole": 1}'));
+            const waited = [];
+            const onWait = (error) => waited.push(...codeOf(error));
+            const answer = await server.askPatiently("/v1/me", { onWait });
+            answers.push(breaksOff());
+            const lost = await server.post("/v1/extract", {}).catch(codeOf);
+            answers.push(breaksOff());
+            return [answer, waited, lost, await server.fetchFile("/v1/me").catch(codeOf)];
+          } finally {
+            window.fetch = real;
+          }
+        }"""
+    )
+    lost = ["offline", True]
+    assert found == [{"whole": "1"}, [*lost, *lost], lost, lost]

@@ -33,18 +33,18 @@ export const key = {
 
 /** The JSON of an answer, numbers as texts. Throws ServerError. */
 export async function ask(path, options = {}) {
-  return parseExact(await (await send(path, options)).text());
+  return parseExact(await whole((await send(path, options)).text()));
 }
 
 /** The bytes of an answer. Throws ServerError. */
 export async function fetchBlob(path, options = {}) {
-  return (await send(path, options)).blob();
+  return whole((await send(path, options)).blob());
 }
 
 /** The bytes of an answer with its headers. Throws ServerError. */
 export async function fetchFile(path) {
   const response = await send(path, {});
-  return { blob: await response.blob(), headers: response.headers };
+  return { blob: await whole(response.blob()), headers: response.headers };
 }
 
 /** POST `body` as JSON. Throws ServerError. */
@@ -155,15 +155,19 @@ function eventOf(block) {
 
 async function send(path, options) {
   const headers = { ...options.headers, ...authorization() };
-  let response;
+  const response = await whole(fetch(path, { ...options, headers }));
+  heard(true);
+  if (!response.ok) throw failure(response.status, await whole(response.text()), response.headers.get("Retry-After"));
+  return response;
+}
+
+/** What is waited for from the network: an answer that breaks off on its way is none. */
+async function whole(arriving) {
   try {
-    response = await fetch(path, { ...options, headers });
+    return await arriving;
   } catch (error) {
     throw error.name === "AbortError" ? error : silence();
   }
-  heard(true);
-  if (!response.ok) throw failure(response.status, await response.text(), response.headers.get("Retry-After"));
-  return response;
 }
 
 function authorization() {

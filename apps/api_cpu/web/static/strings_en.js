@@ -28,7 +28,7 @@ export default {
 
   "page.document": "The document", "page.pages": "Pages", "page.tools": "Page view", "page.image": "Page {number} of {count}", "page.none": "This e-invoice has no page: its values were read exactly.",
   "page.zoom_in": "Larger (+)", "page.zoom_out": "Smaller (−)", "page.fit": "Fit the width (0)", "page.rotate": "Turn (R)", "page.before": "Previous page ([)", "page.after": "Next page (])",
-  "page.waiting": "The page is waited for. {why}",
+  "page.waiting": "Waiting for the page. {why}",
   "page.take": "{name}: click a word on the page to take it; drag for several.",
 
   "fields.doubtful": "To check", "fields.sure": "Read surely", "fields.absent": { one: "{count} field not on the document", other: "{count} fields not on the document" },
