@@ -23,6 +23,8 @@ _LONGEST_ADVICE_S = 60
 _BURST_S = 1.0
 # What stands may still grow by this part of itself, since not all that comes is a script's.
 _SLACK = 4
+# So many who were told to come later are remembered with their moments.
+_MOST_TOLD = 1000
 # What was too much may not come as a burst again until so long after the last refusal.
 _CALM_S = 5.0
 
@@ -112,6 +114,34 @@ class _Owner(Generic[P]):
         return self.arriving + len(self.waiting) + self.running
 
 
+@dataclass(slots=True)
+class _Line:
+    """Owners with nothing in hand who were told to come later, each at a moment of its own.
+
+    Who comes before it is told the same moment again: nobody's impatience puts off anybody, himself
+    included. Seconds of the clock of `Turns`.
+    """
+
+    moments: dict[str, float] = field(default_factory=dict)
+    last: float = 0.0
+
+    def moment(self, owner: str, now: float, room_s: float, a_turn_s: float) -> float:
+        """When `owner` is to come: after the last one who was told to, where that is not too long
+        from now; else beside the first ones.
+        """
+        told = self.moments.get(owner, 0.0)
+        if told > now:
+            return told
+        self.moments.pop(owner, None)
+        self.last = max(self.last, now + room_s) + a_turn_s
+        if self.last > now + _LONGEST_ADVICE_S:
+            self.last = now + room_s + a_turn_s
+        if len(self.moments) >= _MOST_TOLD:
+            del self.moments[next(iter(self.moments))]
+        self.moments[owner] = self.last
+        return self.last
+
+
 class Turns(Generic[P]):
     """Counts who comes, waits and runs. `now` is in seconds of one clock that never goes back.
 
@@ -125,6 +155,7 @@ class Turns(Generic[P]):
         self._limits = limits
         self._owners: dict[str, _Owner[P]] = {}
         self._crowd = _Standing()
+        self._line = _Line()
         self._turn = 0
         self._mean_s = 0.0
         self.refused = Counter({"overloaded": 0, "per_key": 0, "standing": 0})
@@ -261,15 +292,20 @@ class Turns(Generic[P]):
 
     def _advice_s(self, owner: str, now: float) -> int:
         """Seconds after which it can come in: when what is before it will have been read, and those
-        of the same owner who were told to come before. So they do not all come at once, and find
-        each other there.
+        who were told to come before: of the same owner, or of all who have nothing in hand. So they
+        do not all come at once, and find each other there.
         """
-        mine = self._owners.get(owner, _Owner[P]())
-        others = sum(1 for each in self._owners.values() if each.waiting and each is not mine)
-        room_s = max(0.0, self._wait_s(owner, mine.arriving) - self._limits.target_wait_s)
-        a_turn_s = self._mean_s * (1 + others) / self._limits.running
-        mine.told_until = max(mine.told_until, now + room_s) + a_turn_s
-        return max(1, min(_LONGEST_ADVICE_S, ceil(mine.told_until - now)))
+        slots = self._limits.running
+        mine = self._owners.get(owner)
+        arriving = mine.arriving if mine is not None else 0
+        room_s = max(0.0, self._wait_s(owner, arriving) - self._limits.target_wait_s)
+        if mine is None:
+            moment = self._line.moment(owner, now, room_s, self._mean_s / slots)
+        else:
+            others = sum(1 for each in self._owners.values() if each.waiting and each is not mine)
+            a_turn_s = self._mean_s * (1 + others) / slots
+            moment = mine.told_until = max(mine.told_until, now + room_s) + a_turn_s
+        return max(1, min(_LONGEST_ADVICE_S, ceil(moment - now)))
 
     def _unavailable(self, owner: str, now: float) -> Refused:
         return Refused(

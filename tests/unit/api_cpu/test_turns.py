@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -211,6 +212,56 @@ def test_those_who_are_refused_are_told_to_come_one_after_the_other() -> None:
     assert told == sorted(told)
     # Twenty of one key take 20 / 15 s.
     assert 1 <= told[-1] - told[0] <= 2
+
+
+def _advice(on: Server, owner: str) -> int:
+    refused = on.bring(owner)
+    assert refused is not None
+    told: int = refused.details["retry_after_s"]
+    return told
+
+
+def test_keys_with_nothing_in_hand_are_told_to_come_one_after_the_other() -> None:
+    place = server(slots=1, waiting=2, duration_s=2.0)
+    for _ in range(3):
+        assert place.bring("first") is None
+    told = {f"key {number}": _advice(place, f"key {number}") for number in range(10)}
+    advised = list(told.values())
+    assert [later - sooner for sooner, later in itertools.pairwise(advised)] == [2] * 9
+    # Who does not heed it changes nothing, neither for himself nor for those who come after.
+    place.run(until=place.now + 1.0)
+    for _ in range(5):
+        assert _advice(place, "key 3") == told["key 3"] - 1
+    assert _advice(place, "one more") == advised[-1] + 2 - 1
+
+
+def test_so_many_keys_that_the_last_would_wait_too_long_share_the_time_that_there_is() -> None:
+    place = server(slots=1, waiting=2, duration_s=1.0)
+    for _ in range(3):
+        assert place.bring("first") is None
+    told = Counter(_advice(place, f"key {number}") for number in range(5000))
+    assert max(told) == 60
+    assert max(told.values()) <= 5000 / (60 - min(told)) + 1
+    assert len(place.turns._line.moments) == 1000
+
+
+def test_a_crowd_of_keys_that_heed_what_they_are_told_gets_in() -> None:
+    place = server(slots=2, waiting=8, duration_s=0.5, shares=True)
+    attempts: list[int] = []
+
+    def send(owner: str, attempt: int) -> None:
+        refused = place.bring(owner, lambda: attempts.append(attempt))
+        if refused is not None:
+            advice = refused.details["retry_after_s"]
+            place.at(place.now + advice, partial(send, owner, attempt + 1))
+
+    for number in range(200):
+        place.at(number / 1000, partial(send, f"key {number}", 1))
+    place.run()
+    assert len(attempts) == 200
+    assert max(attempts) <= 3
+    # In hardly more time than it takes to read them all.
+    assert place.now <= 1.1 * 200 / place.capacity
 
 
 def test_the_overload_of_one_key_refuses_nobody_else() -> None:
