@@ -25,7 +25,7 @@ from load.servers import Server, orchestrator, upstream
 # Asked so, the mock reads nothing by OCR: what is measured is the way back, and not its start.
 _MODEL = "mock-tilt"
 _OWN, _INSTEAD = "vllm", "cpu"
-_FIGURES = ("first_good_after_back_s", "straight_after_back_s")
+_FIGURES = ("first_good_after_back_s", "straight_after_back_s", "over_straight_s")
 _EVERY_S = 0.02
 _PATIENCE_S = 180.0
 
@@ -115,6 +115,7 @@ async def _round(
         "down_s": round(back - killed, 2),
         "first_good_after_back_s": round(_end(first) - back, 3),
         "straight_after_back_s": round(direct - back, 3),
+        "over_straight_s": round(_end(first) - direct, 3),
         "meanwhile": dict(sorted(Counter(map(_kind, meanwhile)).items())),
         "slowest_meanwhile_s": round(max((r.latency_s for r in meanwhile), default=0.0), 2),
         "replies": len(replies),
