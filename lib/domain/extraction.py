@@ -72,12 +72,35 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelWeights:
+    """What makes a served model's value likely to be right: a logistic of these, in logits.
+
+    For values that were found on the page. The defaults are set by judgement, for models that have
+    read no labelled documents; those of one that has come from scripts/fit_model_confidence.py.
+    `score` already holds the model's own certainty, how well the words fit and whether the rules
+    agree; the recogniser's doubt counts less than alone, since the model read the same letters in
+    the picture.
+    """
+
+    bias: float = -1.2
+    score: float = 3.6
+    word_doubt: float = -2.0
+    margin: float = 1.0
+    confirmed: float = 1.2
+    contradicted: float = -2.0
+    text: float = -0.5
+    repaired: float = -0.4
+    ambiguous: float = -1.6
+
+
+@dataclass(frozen=True, slots=True)
 class RawExtraction:
     """What an extractor found: per field its candidates, best first; per table its rows in order.
 
     `task` is the one that was answered: for `auto`, its choice for this document; None where the
     source answers every task (an e-invoice). `doubts` are values that a model gave and that are not
-    on the page: they are never answers. `lost_cells` counts those of each table.
+    on the page: they are never answers. `lost_cells` counts those of each table. `model_weights`
+    are those of the model that was asked.
     """
 
     document_type: DocumentType
@@ -89,6 +112,7 @@ class RawExtraction:
     task: Task | None = None
     doubts: Mapping[str, tuple[Candidate, ...]] = field(default_factory=dict)
     lost_cells: Mapping[str, int] = field(default_factory=dict)
+    model_weights: ModelWeights = ModelWeights()
 
 
 @dataclass(frozen=True, slots=True)

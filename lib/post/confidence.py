@@ -14,7 +14,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.domain.extraction import Source
+from lib.domain.extraction import ModelWeights, Source
 from lib.domain.task import FieldType
 from lib.post.answered import Answered
 from lib.post.boosted import BoostedTrees, from_data
@@ -22,22 +22,6 @@ from lib.post.features import DocumentSigns, features
 
 FILE = "confidence.json"
 
-BIAS = "bias"
-MODEL_WEIGHTS: Mapping[str, float] = {
-    # For values that a served model gave and that were found on the page. Set by judgement: no
-    # labelled document has been read by such a model on a GPU here. The score already holds the
-    # model's own certainty, how well the words fit and whether the rules agree; the recogniser's
-    # doubt counts less than alone, since the model read the same letters in the picture.
-    BIAS: -1.2,
-    "score": 3.6,
-    "word_doubt": -2.0,
-    "margin": 1.0,
-    "confirmed": 1.2,
-    "contradicted": -2.0,
-    "text": -0.5,
-    "repaired": -0.4,
-    "ambiguous": -1.6,
-}
 _TEXTS = frozenset({FieldType.NAME, FieldType.ADDRESS, FieldType.STRING})
 
 # Too rare in labelled documents to be fitted, in logits; by judgement.
@@ -53,12 +37,16 @@ def confidences(
     """The confidence of each value, 0..1, rounded to four decimals.
 
     `trees` take the place of the shipped ones. A value that its source gave exactly is not judged
-    by its looks, only by the checks; one of a served model by a table of its own.
+    by its looks, only by the checks; one of a served model by the model's own weights.
     """
     read = [a for a in answered if not a.option.exact and not _from_model(a)]
     of_trees = iter(_by_trees(read, document, trees or shipped_trees()) if read else ())
     return [
-        _of_exact(a) if a.option.exact else _of_model(a) if _from_model(a) else next(of_trees)
+        _of_exact(a)
+        if a.option.exact
+        else _of_model(a, document.model_weights)
+        if _from_model(a)
+        else next(of_trees)
         for a in answered
     ]
 
@@ -96,19 +84,23 @@ def _from_model(answered: Answered) -> bool:
     return answered.option.candidate.source is Source.MODEL
 
 
-def _of_model(answered: Answered) -> float:
+def _of_model(answered: Answered, weights: ModelWeights) -> float:
+    found = model_features(answered)
+    z = weights.bias + sum(getattr(weights, name) * value for name, value in found.items())
+    return round(min(CEILING, max(FLOOR, 1.0 / (1.0 + math.exp(-z)))), 4)
+
+
+def model_features(answered: Answered) -> dict[str, float]:
+    """What speaks for and against a value of a served model, by the names in `ModelWeights`."""
     option, words = answered.option, answered.option.candidate.words
     rival = max((other.score for other in answered.rivals), default=0.0)
-    named = {
-        BIAS: 1.0,
+    return {
         "score": option.candidate.score,
         "word_doubt": 1.0 - min((word.confidence for word in words), default=1.0),
         "margin": max(0.0, option.score - rival),
         "confirmed": answered.confirmed,
         "contradicted": answered.contradicted,
-        "ambiguous": float(option.ambiguous),
-        "repaired": float(option.repaired),
         "text": float(answered.kind in _TEXTS),
+        "repaired": float(option.repaired),
+        "ambiguous": float(option.ambiguous),
     }
-    z = sum(MODEL_WEIGHTS[name] * value for name, value in named.items())
-    return round(min(CEILING, max(FLOOR, 1.0 / (1.0 + math.exp(-z)))), 4)

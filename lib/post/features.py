@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from lib.domain.document import Page, PageSource, Word
-from lib.domain.extraction import CheckStatus, RawExtraction, Source
+from lib.domain.extraction import CheckStatus, ModelWeights, RawExtraction, Source
 from lib.domain.task import DocumentType, FieldType
 from lib.post.answered import Answered
 from lib.post.checks import Verdict
@@ -37,7 +37,7 @@ class DocumentSigns:
     """What is the same for all values of a document: its quality, its type, how its sums came out.
 
     `letters`: mean recognition confidence of its words, weighted by their lengths; `height`: the
-    median height of its words, in page heights.
+    median height of its words, in page heights; `model_weights`: of the model that was asked.
     """
 
     text: str
@@ -49,6 +49,7 @@ class DocumentSigns:
     type_score: float
     passed: float
     failed: float
+    model_weights: ModelWeights
 
 
 def signs_of(
@@ -67,6 +68,7 @@ def signs_of(
         type_score=raw.document_type_score,
         passed=sum(v.weight for v in verdicts if v.check.status is CheckStatus.PASSED),
         failed=sum(v.weight for v in verdicts if v.check.status is CheckStatus.FAILED),
+        model_weights=raw.model_weights,
     )
 
 

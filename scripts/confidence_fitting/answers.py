@@ -88,8 +88,7 @@ def collect(
         raw = extractor_of(index).extract(document.pages, tasks["auto"], hints)
         task = raw.task or tasks["auto"]
         choice = choose_values(raw, task, document.pages, hints)
-        verdicts = _header(document, choice, tuple(tasks.values()))
-        verdicts |= _cells(document, choice, tuple(tasks.values()))
+        verdicts = verdicts_on(document, choice, tuple(tasks.values()))
         start = len(found)
         for answered in choice.answered:
             if answered.key not in verdicts:
@@ -135,6 +134,13 @@ def _swapped(truth: object, answer: object) -> bool:
     """Whether two ISO dates differ by day and month changing places only."""
     one, other = str(truth).split("-"), str(answer).split("-")
     return len(one) == len(other) == 3 and one != other and one == [other[0], other[2], other[1]]
+
+
+def verdicts_on(
+    document: Document, choice: Choice, tasks: Sequence[Task]
+) -> dict[str, tuple[bool, bool]]:
+    """By key of the answers that the truth judges whether each is right, and nearly so."""
+    return _header(document, choice, tasks) | _cells(document, choice, tasks)
 
 
 def _header(

@@ -10,6 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lib.domain.extraction import ModelWeights
 from lib.domain.page_images import ImageLimits
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,199}$"
@@ -75,6 +76,24 @@ class Sampling(_Part):
     seed: int | None = Field(default=None, ge=0)
 
 
+_Weight = Annotated[float, Field(ge=-20, le=20, allow_inf_nan=False)]
+
+
+class Confidence(_Part):
+    """The fields of `ModelWeights`, as scripts/fit_model_confidence.py prints them, and of what."""
+
+    fitted_on: str = Field(min_length=1, max_length=300)
+    bias: _Weight
+    score: _Weight
+    word_doubt: _Weight
+    margin: _Weight
+    confirmed: _Weight
+    contradicted: _Weight
+    text: _Weight
+    repaired: _Weight
+    ambiguous: _Weight
+
+
 class ModelCard(_Part):
     """One file of `configs/models`.
 
@@ -83,7 +102,7 @@ class ModelCard(_Part):
     `source` that pods fetch, in full, as a branch moves and a short one may come to mean two; a
     card of several models has none. `score` is how much an
     answer is believed before it is looked for on the page, where the model gives no score of its
-    own.
+    own. `confidence`: how sure its answers are, of a model that has read labelled documents.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
@@ -99,12 +118,20 @@ class ModelCard(_Part):
     ocr_text: bool = False
     attempts: int = Field(default=2, ge=1, le=5)
     score: float = Field(default=0.8, gt=0, lt=1)
+    confidence: Confidence | None = None
     gpu: str = Field(default="", max_length=100)
     price_per_hour: float = Field(ge=0, le=1000)
     source: str = Field(min_length=1, max_length=300)
     revision: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
     licence: str = Field(min_length=1, max_length=200)
     note: str = Field(default="", max_length=2000)
+
+    @property
+    def weights(self) -> ModelWeights:
+        """How its answers are weighed: as fitted, else by judgement."""
+        if self.confidence is None:
+            return ModelWeights()
+        return ModelWeights(**self.confidence.model_dump(exclude={"fitted_on"}))
 
     @model_validator(mode="after")
     def _is_reachable(self) -> Self:

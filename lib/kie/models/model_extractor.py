@@ -128,6 +128,7 @@ class ModelExtractor:
             doubts=found.doubts,
             lost_cells=found.lost,
             warnings=warnings,
+            model_weights=self._card.weights,
         )
 
     def _answer(
@@ -166,6 +167,7 @@ def merged(rules: RawExtraction, model: RawExtraction, asked: Sequence[FieldSpec
         doubts=model.doubts,
         lost_cells=model.lost_cells,
         warnings=model.warnings,
+        model_weights=model.model_weights,
     )
 
 

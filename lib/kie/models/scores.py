@@ -3,7 +3,8 @@
 There are no labelled documents read by these models on a GPU here, so the weights are set by
 judgement and not fitted. What a model says of its own certainty counts for less than half of its
 odds, since log-probabilities are known to be too sure; that the rules found the same counts more
-than anything that the model says. docs/models.md says how to fit them.
+than anything that the model says. What a score is worth in the end is fitted for each model
+(`ModelWeights`).
 """
 
 from __future__ import annotations

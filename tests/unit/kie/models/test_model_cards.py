@@ -1,11 +1,13 @@
 """Model cards: the shipped ones, which one a name picks, and one clear line for a wrong one."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import yaml
 from scripted_inference import CONFIGS, shipped_cards
 
+from lib.domain.extraction import ModelWeights
 from lib.errors import Error
 from lib.kie.models.card import Dialect
 from lib.kie.models.card_files import load_cards
@@ -21,6 +23,8 @@ price_per_hour: 1.0
 source: here
 licence: ours
 """
+
+WEIGHTS = {"fitted_on": "300 answers to 60 documents of a set"} | asdict(ModelWeights(bias=-2.5))
 
 
 @pytest.mark.parametrize(
@@ -73,6 +77,9 @@ def test_every_shipped_card_states_its_source_and_price() -> None:
         ({"prompt": "missing.yaml"}, "missing.yaml"),
         ({"prompt": "tilt_questions_v1.yaml"}, "tilt_questions_v1.yaml"),
         ({"id": "other"}, "name the file other.yaml"),
+        ({"confidence": {"fitted_on": "a set", "bias": 0.1}}, "`confidence.score`"),
+        ({"confidence": WEIGHTS | {"rival": 1.0}}, "`confidence.rival`"),
+        ({"confidence": WEIGHTS | {"bias": float("nan")}}, "`confidence.bias`"),
     ],
 )
 def test_a_wrong_card_is_refused_with_one_line(
@@ -83,6 +90,16 @@ def test_a_wrong_card_is_refused_with_one_line(
         _loaded(tmp_path, {"any": yaml.safe_dump(card)})
     assert problem in refused.value.message
     assert "\n" not in refused.value.message
+
+
+def test_a_card_has_the_weights_of_its_models_confidence_or_those_by_judgement(
+    tmp_path: Path,
+) -> None:
+    card = yaml.safe_load(CARD.format(id="any", generic="true"))
+    plain = _loaded(tmp_path, {"any": yaml.safe_dump(card)})
+    assert plain.cards[0].weights == ModelWeights()
+    measured = _loaded(tmp_path, {"any": yaml.safe_dump(card | {"confidence": WEIGHTS})})
+    assert measured.cards[0].weights == ModelWeights(bias=-2.5)
 
 
 def test_there_is_exactly_one_generic_card(tmp_path: Path) -> None:

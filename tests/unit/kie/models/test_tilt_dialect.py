@@ -1,6 +1,6 @@
 """The dialect `tilt`: words, boxes, one question a field; values told apart, rows by cells."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,15 @@ from test_grounding import ROWS, page
 from lib.domain.cancellation import Canceled
 from lib.domain.deadline import Deadline
 from lib.domain.document import Page
-from lib.domain.extraction import Hints
+from lib.domain.extraction import Hints, ModelWeights
 from lib.domain.geometry import Polygon
 from lib.domain.task import FieldSpec, FieldType
 from lib.errors import Error, Kind
 from lib.inference.client import TiltAnswers
 from lib.inference.wire import AnswersRequest
 from lib.kie.cpu_extractor import build_cpu_extractor
+from lib.kie.models.card import Confidence
+from lib.kie.models.card_files import ModelCards
 from lib.kie.models.forms import FORMS
 from lib.kie.models.model_extractor import ModelReader
 from lib.kie.models.prompts import TiltPrompt
@@ -323,6 +325,21 @@ def test_what_never_has_its_form_is_a_doubt_and_never_an_answer() -> None:
     assert reading.needs_review
     assert {"not_on_page:total", "not_on_page:issue_date"} <= set(reading.review_reasons)
     assert "not_on_page:vendor_name" not in reading.review_reasons
+
+
+def test_a_fitted_model_is_believed_as_its_card_says() -> None:
+    shipped = shipped_cards()
+    unsure = Confidence(fitted_on="a set", **asdict(ModelWeights(bias=-4.0)))
+    measured = tuple(c.model_copy(update={"confidence": unsure}) for c in shipped.cards)
+    pages, hints = [page(*ROWS)], Hints(received_on=date(2026, 11, 22))
+    sure = []
+    for cards in (shipped, ModelCards(measured, shipped.prompts)):
+        client = ScriptedClient({"total": "19,90"})
+        reader = ModelReader(cards, client, "arctic-tilt", build_cpu_extractor())
+        raw = reader.looking_at(sight()).extract(pages, RECEIPT, hints)
+        sure.append(finish(raw, RECEIPT, pages, hints).fields["total"].confidence)
+    by_judgement, by_card = sure
+    assert by_judgement > by_card + 0.1
 
 
 def test_every_shipped_reason_is_in_the_languages_of_the_questions_and_short() -> None:
