@@ -18,6 +18,11 @@ _TURNS = {
     270: cv2.ROTATE_90_COUNTERCLOCKWISE,
 }
 
+# As in the OCR workers. By itself OpenCV has a thread more for each other core, which look for
+# work without a rest once they had some: of a page that one thread has encoded in half a
+# millisecond they make more than a millisecond of processor time.
+cv2.setNumThreads(1)
+
 Pixels = NDArray[np.uint8]
 """Height x width x 3, red first."""
 

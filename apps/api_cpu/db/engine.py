@@ -210,6 +210,8 @@ def _on_file(path: Path, durability: Durability) -> Engine:
         pool_size=8,
         max_overflow=_MOST_CONNECTIONS - 8,
         pool_timeout=_BUSY_TIMEOUT_S,
+        # The connection used last: what it has read and compiled is still in memory.
+        pool_use_lifo=True,
     )
 
     # The driver's own transactions are switched off: it would begin them without the write lock.
