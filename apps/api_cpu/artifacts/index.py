@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Engine, Row, and_, delete, func, or_, select
 
-from apps.api_cpu.db.engine import insert_new, reading, writing
+from apps.api_cpu.db.engine import insert_new, insert_new_row, reading, writing
 from apps.api_cpu.db.tables import artifact_items, artifacts, erasures
 
 
@@ -63,7 +63,8 @@ _ID_NAMES: Mapping[ArtifactKind, str] = {
     ArtifactKind.BATCHES: "run_id",
     ArtifactKind.EVALS: "eval_id",
 }
-_COLUMNS = [artifacts.c[name] for name in ArtifactEntry.__dataclass_fields__ if name != "items"]
+_NAMES = tuple(name for name in ArtifactEntry.__dataclass_fields__ if name != "items")
+_COLUMNS = [artifacts.c[name] for name in _NAMES]
 _IDS_AT_ONCE = 500
 
 
@@ -75,16 +76,19 @@ class ArtifactIndex:
 
     def note(self, *entries: ArtifactEntry) -> None:
         """Note artifacts that have been written; what was noted before stays as it was."""
-        rows = [{k: v for k, v in asdict(each).items() if k != "items"} for each in entries]
+        rows = [{name: getattr(each, name) for name in _NAMES} for each in entries]
         items = [
             {"artifact_rel": each.artifact_rel, "request_id": request_id}
             for each in entries
             for request_id in dict.fromkeys(each.items)
         ]
         with writing(self._engine) as connection:
-            for table, values in ((artifacts, rows), (artifact_items, items)):
-                if values:
-                    connection.execute(insert_new(connection, table), values)
+            if len(rows) == 1:
+                insert_new_row(connection, artifacts, rows[0])
+            elif rows:
+                connection.execute(insert_new(connection, artifacts), rows)
+            if items:
+                connection.execute(insert_new(connection, artifact_items), items)
 
     def forget(self, artifact_rel: str) -> None:
         """Drop the row of an artifact that is gone."""

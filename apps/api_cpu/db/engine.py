@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import cache
@@ -21,6 +21,8 @@ from pydantic import SecretStr
 from sqlalchemy import (
     Connection,
     Engine,
+    Insert,
+    Select,
     Table,
     column,
     create_engine,
@@ -171,6 +173,44 @@ def hold(connection: Connection, name: str) -> None:
         connection.execute(text("select pg_advisory_xact_lock(:number)"), {"number": number})
 
 
+class Prepared:
+    """A statement of every request, compiled once and said to SQLite's driver itself.
+
+    The way there through SQLAlchemy takes longer than the statement; a server is asked through it.
+    Every value that the statement names is given, or was when it was made.
+    """
+
+    def __init__(self, statement: Select[Any] | Insert) -> None:
+        dialect = sqlite.dialect(paramstyle="named")
+        compiled = statement.compile(dialect=dialect)
+        self._statement = statement
+        self._text = str(compiled)
+        self._given = {name: v for name, v in compiled.params.items() if v is not None}
+        self._converters = {
+            name: convert
+            for bind, name in compiled.bind_names.items()
+            if (convert := bind.type.dialect_impl(dialect).bind_processor(dialect)) is not None
+        }
+
+    def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """What it finds, of columns that SQLite has the types of."""
+        if _is_server(connection):
+            return connection.execute(self._statement, values).all()
+        return self._said(connection, values).fetchall()
+
+    def changes(self, connection: Connection, values: Mapping[str, Any]) -> int:
+        """How many rows it writes."""
+        if _is_server(connection):
+            return connection.execute(self._statement, values).rowcount
+        return self._said(connection, values).rowcount
+
+    def _said(self, connection: Connection, values: Mapping[str, Any]) -> sqlite3.Cursor:
+        said = {**self._given, **values}
+        for name, convert in self._converters.items():
+            said[name] = convert(said[name])
+        return _driver_of(connection).execute(self._text, said)
+
+
 @cache
 def _insert_new(table: Table, *, on_server: bool) -> sqlite.Insert | postgresql.Insert:
     return _insert(table, on_server=on_server).on_conflict_do_nothing()
@@ -182,6 +222,18 @@ def insert_new(connection: Connection, table: Table) -> sqlite.Insert | postgres
     Made once for each table: to make it and its cache key takes longer than to execute it.
     """
     return _insert_new(table, on_server=_is_server(connection))
+
+
+@cache
+def _new_row(table: Table) -> Prepared:
+    return Prepared(sqlite.insert(table).on_conflict_do_nothing())
+
+
+def insert_new_row(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert a row with a value for every column, unless there is one; whether it was inserted."""
+    if _is_server(connection):
+        return connection.execute(_insert_new(table, on_server=True), row).rowcount == 1
+    return _new_row(table).changes(connection, row) == 1
 
 
 def upsert(connection: Connection | Engine, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -260,7 +312,7 @@ def _take_write_lock(connection: Connection, wait_s: float) -> None:
     through SQLAlchemy takes thirty times as long as they do.
     """
     connection.begin()
-    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    driver = _driver_of(connection)
     driver.execute(_WAIT_BRIEFLY)
     try:
         _execute_when_free(driver, "BEGIN IMMEDIATE", wait_s)
@@ -285,6 +337,10 @@ def _execute_when_free(driver: sqlite3.Connection, statement: str, wait_s: float
 def _is_busy(failure: sqlite3.OperationalError) -> bool:
     code: int = getattr(failure, "sqlite_errorcode", 0)
     return code & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _driver_of(connection: Connection) -> sqlite3.Connection:
+    return connection.connection.driver_connection  # type: ignore[return-value]
 
 
 def newest_revision(schema: Schema) -> str:

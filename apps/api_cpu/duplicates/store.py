@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -18,7 +18,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from apps.api_cpu.db.engine import hold, reading, writing
+from apps.api_cpu.db.engine import Prepared, hold, reading, writing
 from apps.api_cpu.db.tables import document_bands, documents
 from lib.values.likeness import BANDS, band_keys, unpack
 
@@ -53,7 +53,8 @@ class SeenDocument:
         return sorted(set(band_keys(found, even=self.issue_date or "", odd=self.total or "")))
 
 
-_COLUMNS = [documents.c[name] for name in SeenDocument.__dataclass_fields__]
+_NAMES = tuple(SeenDocument.__dataclass_fields__)
+_COLUMNS = [documents.c[name] for name in _NAMES]
 
 
 def _newest(column: ColumnElement[str], *conditions: ColumnElement[bool]) -> Select[Any]:
@@ -89,8 +90,8 @@ def _alike() -> Select[Any]:
 
 
 # Made once: to make them and their cache keys takes longer than to execute them.
-_ALIKE = _alike()
-_ADD, _ADD_BANDS = insert(documents), insert(document_bands)
+_ALIKE, _ADD = Prepared(_alike()), Prepared(insert(documents))
+_ADD_BANDS = insert(document_bands)
 
 
 class DocumentIndex:
@@ -106,17 +107,17 @@ class DocumentIndex:
         server made them. Of two that come at the same time, the later to be noted finds the other.
         """
         bands = document.bands
-        row = asdict(document) | {"owner_key_id": owner_key_id}
+        row = {name: getattr(document, name) for name in _NAMES} | {"owner_key_id": owner_key_id}
         sought = {f"band{number}": band for number, band in enumerate(bands)}
         unused = {f"band{number}": None for number in range(len(bands), BANDS)}
         with writing(self._engine) as connection:
             hold(connection, f"documents of {owner_key_id}")
-            rows = connection.execute(_ALIKE, row | sought | unused)
+            rows = _ALIKE.rows(connection, row | sought | unused)
             found = [SeenDocument(*columns) for columns in rows]
             if any(other.request_id == document.request_id for other in found):
                 # An earlier attempt at the same request.
                 _forget(connection, documents.c.request_id == document.request_id)
-            connection.execute(_ADD, row)
+            _ADD.changes(connection, row)
             if bands:
                 ids = {"owner_key_id": owner_key_id, "request_id": document.request_id}
                 connection.execute(_ADD_BANDS, [ids | {"band": band} for band in bands])

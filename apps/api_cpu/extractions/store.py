@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine, delete, select, update
 
 from apps.api_cpu.auth.roles import Caller
-from apps.api_cpu.db.engine import insert_new, reading, writing
+from apps.api_cpu.db.engine import insert_new_row, reading, writing
 from apps.api_cpu.db.tables import erasures, extracts
 from apps.api_cpu.errors import not_found
 from apps.api_cpu.wire import timestamp
@@ -125,7 +125,7 @@ class ExtractIndex:
             "lease_until": entry.lease_until,
         }
         with writing(self._engine) as connection:
-            return connection.execute(insert_new(connection, extracts), row).rowcount == 1
+            return insert_new_row(connection, extracts, row)
 
     def _take_over(self, held: IndexEntry, entry: IndexEntry) -> bool:
         statement = (

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, Engine, Select, bindparam, delete, func, select, update
 
-from apps.api_cpu.db.engine import hold, insert_new, reading, upsert, writing
+from apps.api_cpu.db.engine import Prepared, hold, insert_new, reading, upsert, writing
 from apps.api_cpu.db.tables import vendor_books, vendor_documents, vendors
 from apps.api_cpu.request_context import new_request_id
 from lib.domain.date_order import DateOrder
@@ -69,7 +69,9 @@ class StoredVendor:
 
 _COLUMNS = [vendors.c[name] for name in StoredVendor.__dataclass_fields__]
 # Asked for every document, so made once.
-_REVISION = select(vendor_books.c.revision).where(vendor_books.c.owner_key_id == bindparam("owner"))
+_REVISION = Prepared(
+    select(vendor_books.c.revision).where(vendor_books.c.owner_key_id == bindparam("owner"))
+)
 _SPELLING = select(*_COLUMNS).where(
     vendors.c.owner_key_id == bindparam("owner"),
     vendors.c.name == bindparam("name"),
@@ -109,7 +111,8 @@ class VendorStore:
     def revision(self, owner_key_id: str) -> int:
         """Grows whenever what is known changes: not when it is merely seen once more."""
         with reading(self._engine) as connection:
-            return connection.scalar(_REVISION, {"owner": owner_key_id}) or 0
+            found = _REVISION.rows(connection, {"owner": owner_key_id})
+        return int(found[0][0]) if found else 0
 
     def add(
         self, owner_key_id: str, sighting: Sighting, source: VendorSource, now: datetime

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -13,20 +14,22 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from peers import Peer
 from pydantic import SecretStr
-from sqlalchemy import Engine, inspect, select, text, update
+from sqlalchemy import Engine, bindparam, func, insert, inspect, select, text, update
 
 from apps.api_cpu import db
 from apps.api_cpu.db.engine import (
     Durability,
+    Prepared,
     Schema,
     hold,
+    insert_new_row,
     newest_revision,
     open_database,
     reading,
     upsert,
     writing,
 )
-from apps.api_cpu.db.tables import metadata, vendor_books
+from apps.api_cpu.db.tables import documents, metadata, vendor_books
 from apps.api_cpu.settings import SettingsError, load_settings
 from lib.errors import Error
 
@@ -118,6 +121,48 @@ def test_an_upsert_replaces_or_leaves(location: Path | SecretStr) -> None:
         assert connection.execute(row.on_conflict_do_nothing()).rowcount == 0
     with reading(engine) as connection:
         assert connection.scalar(select(vendor_books.c.revision)) == 2
+
+
+def test_a_prepared_statement_says_what_it_says_through_sqlalchemy(
+    location: Path | SecretStr,
+) -> None:
+    engine = open_database(location, Schema.DUPLICATES, Durability.CRASH)
+    add = Prepared(insert(documents))
+    find = Prepared(
+        select(documents.c.request_id, documents.c.created_at, documents.c.number)
+        .where(documents.c.number == bindparam("number"))
+        .order_by(documents.c.request_id)
+        .limit(2)
+    )
+    row: dict[str, Any] = dict.fromkeys(column.name for column in documents.columns)
+    row |= {"owner_key_id": "k", "created_at": 1.5, "sha256": "0" * 64, "number": "7\x00\ud800"}
+    with writing(engine) as connection:
+        for request_id in ("c", "b", "a"):
+            assert add.changes(connection, row | {"request_id": request_id}) == 1
+    with reading(engine) as connection:
+        # What no database keeps has become U+FFFD, in what is sought as well.
+        found = find.rows(connection, {"number": "7\x00\ud800"})
+        assert [tuple(each) for each in found] == [
+            ("a", 1.5, "7\ufffd\ufffd"),
+            ("b", 1.5, "7\ufffd\ufffd"),
+        ]
+        assert not find.rows(connection, {"number": None})
+    with pytest.raises(Error) as caught, writing(engine) as connection:
+        add.changes(connection, row | {"request_id": "d"})
+        add.changes(connection, row | {"request_id": "a"})
+    assert caught.value.code == "storage_unavailable"
+    with reading(engine) as connection:
+        assert connection.scalar(select(func.count()).select_from(documents)) == 3
+
+
+def test_a_row_is_inserted_unless_there_is_one(location: Path | SecretStr) -> None:
+    engine = open_database(location, Schema.VENDORS, Durability.CRASH)
+    for revision, is_new in ((1, True), (2, False)):
+        with writing(engine) as connection:
+            row = {"owner_key_id": "k", "revision": revision}
+            assert insert_new_row(connection, vendor_books, row) is is_new
+    with reading(engine) as connection:
+        assert connection.scalar(select(vendor_books.c.revision)) == 1
 
 
 def test_what_fails_in_a_transaction_is_not_kept(location: Path | SecretStr) -> None:
