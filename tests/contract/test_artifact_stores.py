@@ -286,6 +286,7 @@ def test_a_full_or_lost_local_folder_is_named(tmp_path: Path) -> None:
     folder.rmdir()
     folder.write_text("not a folder")
     assert _code(store.probe) == "storage_unavailable"
+    assert _code(store.require_room) == "storage_unavailable"
     assert _code(lambda: store.put(KEY, b"x")) == "storage_unavailable"
 
 
@@ -294,6 +295,9 @@ def test_no_room_is_said_before_the_work(tmp_path: Path) -> None:
     # What is free changes all the time.
     total = shutil.disk_usage(tmp_path).total
     assert _code(lambda: store.require_room(total)) == "storage_unavailable"
+    (tmp_path / "artifacts" / ".incoming").rmdir()
+    (tmp_path / "artifacts" / ".incoming").write_text("in the way")
+    assert _code(store.require_room) == "storage_unavailable"
 
 
 def test_a_local_write_that_fails_leaves_nothing(

@@ -138,10 +138,14 @@ class LocalArtifactStore:
         return None
 
     def require_room(self, size: int = 0) -> None:
-        """See `ArtifactStore.require_room`."""
-        self.probe()
+        """See `ArtifactStore.require_room`; asked of the disk, since a new file costs far more."""
         with _translated():
-            if shutil.disk_usage(self._folder).free < size + _KEPT_FREE_BYTES:
+            # With the slash only a folder will do; a disk that became read-only is told as well.
+            if not os.access(f"{self._incoming}/", os.W_OK | os.X_OK):
+                raise store_unavailable()
+            disk = os.statvfs(self._folder)
+            has_inodes = disk.f_files == 0 or disk.f_favail > 0  # 0: it does not count them
+            if not has_inodes or shutil.disk_usage(self._folder).free < size + _KEPT_FREE_BYTES:
                 raise no_room()
 
     def probe(self) -> None:
