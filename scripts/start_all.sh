@@ -148,6 +148,7 @@ mkdir -p "$LOGS" || fail "$LOGS cannot be written: is the network volume mounted
 [ -x "$TOOLS_VENV/bin/python" ] || fail "$WORKSPACE is not prepared: run scripts/bootstrap_gpu.sh"
 WITH_API="${WITH_API:-0}" bash "$REPOSITORY/scripts/bootstrap_gpu.sh" --check || fail "$WORKSPACE is not prepared: run scripts/bootstrap_gpu.sh"
 read_card
+CHECKED=$SECONDS
 say "checked: card $CARD_ID, dialect $DIALECT, revision ${REVISION:0:12}, pinned by $PINNED_BY"
 
 # From here on there is something to clean up, and so no $(...): bash cannot run a trap inside of one.
@@ -155,12 +156,15 @@ trap end_all EXIT
 trap asked_to_stop TERM INT HUP
 "serve_$DIALECT"
 wait_ready model probe ready --timeout 10 --url "http://127.0.0.1:$PORT" --model "$VLLM_MODEL" --dialect "$DIALECT"
+MODEL_READY=$SECONDS
 if [ "${WITH_API:-0}" = 1 ]; then
     serve_api
     wait_ready api api_is_ready
 fi
-say "ready after $SECONDS s: $VLLM_MODEL on port $PORT"
-TZ=UTC printf '{"at": "%(%FT%TZ)T", "model": "%s", "seconds": %d}\n' -1 "$VLLM_MODEL" "$SECONDS" >>"$LOGS/starts.jsonl"
+READY=$SECONDS
+say "ready after $READY s: $VLLM_MODEL on port $PORT"
+TZ=UTC printf '{"at": "%(%FT%TZ)T", "model": "%s", "seconds": %d, "checks": %d, "model_ready": %d, "api_ready": %d}\n' \
+    -1 "$VLLM_MODEL" "$READY" "$CHECKED" $((MODEL_READY - CHECKED)) $((READY - MODEL_READY)) >>"$LOGS/starts.jsonl"
 
 if [ "$IDLE_STOP_MINUTES" != 0 ]; then
     launch idle until_idle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,10 +17,11 @@ _PATIENCE_S = 60.0
 class MockProcess:
     """Listening when it has been made; answers with both dialects."""
 
-    def __init__(self, *arguments: str, port: int = 0) -> None:
+    def __init__(self, *arguments: str, port: int = 0, **environment: str) -> None:
         """One that is to come back needs a `free_port` that nobody is given in the meantime."""
         self.process = subprocess.Popen(
             [sys.executable, ROOT / "scripts" / "mock_vllm.py", "--port", str(port), *arguments],
+            env=os.environ | environment,
             stdout=subprocess.PIPE,
             text=True,
         )

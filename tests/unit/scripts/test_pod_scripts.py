@@ -209,7 +209,11 @@ def test_a_ready_pod_stops_when_asked(prepared: Volume) -> None:
         assert pod.ended() == 0
         assert KEY not in pod.said
     starts = (prepared.workspace / "logs" / "starts.jsonl").read_text()
-    assert json.loads(starts)["model"] == CHAT
+    start = json.loads(starts)
+    assert start["model"] == CHAT
+    phases = [start[name] for name in ("checks", "model_ready", "api_ready")]
+    assert all(seconds >= 0 for seconds in phases)
+    assert sum(phases) == start["seconds"]
 
 
 def test_a_model_that_ignores_the_request_to_stop_is_killed(prepared: Volume) -> None:
