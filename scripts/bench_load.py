@@ -80,10 +80,10 @@ def _parser() -> argparse.ArgumentParser:
 
     kept = kinds.add_parser("throughput", parents=[every])
     kept.add_argument("--document", type=Path, default=SAMPLES / "invoice_digital.pdf")
-    kept.add_argument("--latency-ms", type=float, default=5000.0, help="of the mock")
+    kept.add_argument("--latency-ms", type=float, default=5000.0, help="of the mock; 0: without")
     kept.add_argument("--url", default="", help="a real server, measured after the mock")
     kept.add_argument("--key", default="test")
-    kept.add_argument("--model", default="tiny", help="as the real server names it")
+    kept.add_argument("--model", default="small", help="as the real server names it")
     kept.add_argument("--name", default="vLLM on this CPU", help="of the real server, in the table")
     kept.add_argument("--context-tokens", type=int, default=4096, help="of the real server")
     kept.add_argument("--answer-tokens", type=int, default=256, help="of the real server, at most")

@@ -47,12 +47,15 @@ _TASK = {
 
 
 async def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """The mock, which takes `--latency-ms` for an answer that it knows; then the real server at
-    `--url`, where one is named.
+    """The mock, which takes `--latency-ms` for an answer that it knows (0: it is left out); then
+    the real server at `--url`, where one is named.
     """
-    with upstream(options.latency_ms / 1000) as model:
-        asked, found = await _through(options, model.url, "", "mock-chat", {})
-    ways = [{"upstream": f"mock, {options.latency_ms / 1000:g} s", "asked_bytes": asked, **found}]
+    ways: list[dict[str, Any]] = []
+    if options.latency_ms:
+        with upstream(options.latency_ms / 1000) as model:
+            asked, found = await _through(options, model.url, "", "mock-chat", {})
+        name = f"mock, {options.latency_ms / 1000:g} s"
+        ways.append({"upstream": name, "asked_bytes": asked, **found})
     if options.url:
         with _code_with_a_card(options) as code:
             place = {"PYTHONPATH": str(code)}

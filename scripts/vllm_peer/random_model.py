@@ -1,12 +1,15 @@
-"""Writes a vision-language model of 1 MB with random weights: Qwen2-VL's shape, nobody's knowledge.
+"""Writes a vision-language model with random weights: Qwen2-VL's shape, nobody's knowledge.
 
-python tiny_model.py FOLDER       # in the peer's environment
+python random_model.py FOLDER [--size tiny|small]       # in the peer's environment
+
+`tiny` has 1 MB, for tests; `small` has 270 MB and takes a core as long for an answer as a GPU takes
+for one of a useful model.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 import torch
@@ -62,7 +65,25 @@ def tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def write(folder: Path) -> None:
+SIZES = {
+    "tiny": {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+    },
+    "small": {
+        "hidden_size": 640,
+        "intermediate_size": 2560,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 20,
+        "num_key_value_heads": 4,
+    },
+}
+
+
+def write(folder: Path, size: str) -> None:
     """Model, tokenizer and image processor."""
     torch.manual_seed(0)
     words = tokenizer()
@@ -71,11 +92,7 @@ def write(folder: Path) -> None:
     config = Qwen2VLConfig(
         text_config={
             "vocab_size": len(words),
-            "hidden_size": 64,
-            "intermediate_size": 128,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "num_key_value_heads": 1,
+            **SIZES[size],
             "max_position_embeddings": 8192,
             "rope_parameters": {
                 "rope_type": "default",
@@ -90,7 +107,7 @@ def write(folder: Path) -> None:
         vision_config={
             "depth": 1,
             "embed_dim": 64,
-            "hidden_size": 64,
+            "hidden_size": SIZES[size]["hidden_size"],
             "num_heads": 2,
             "mlp_ratio": 2,
             "patch_size": 14,
@@ -123,4 +140,8 @@ def write(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--size", choices=SIZES, default="tiny")
+    options = parser.parse_args()
+    write(options.folder, options.size)
