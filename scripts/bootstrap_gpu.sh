@@ -30,7 +30,8 @@ volume() { # the volume, room on it, and the interpreter that the environments s
     "$PYTHON" -c 'import sys, venv; sys.exit("%d.%d" % sys.version_info[:2] != sys.argv[1])' "$PYTHON_WANTED" 2>/dev/null ||
         fail "$PYTHON is not Python $PYTHON_WANTED with venv: choose an image that has it, or set PYTHON"
     [ "$check" = 1 ] || mkdir -p "$WORKSPACE/venvs" "$WHEELHOUSE" "$LOGS" "$HF_HOME" "$PIP_CACHE_DIR" \
-        "$PADDLE_PDX_CACHE_HOME" "$VLLM_CACHE_ROOT" "$TRITON_CACHE_DIR" "$TORCHINDUCTOR_CACHE_DIR" ||
+        "$PADDLE_PDX_CACHE_HOME" "$VLLM_CACHE_ROOT" "$TRITON_CACHE_DIR" "$TORCHINDUCTOR_CACHE_DIR" \
+        "${HOME:-/tmp}" "${TMPDIR:-/tmp}" || # in a container with a read-only root they are on the volume too
         fail "$WORKSPACE cannot be written: is the network volume mounted there?"
     if command -v nvidia-smi >/dev/null; then
         say "GPU: $(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | head -1)"
