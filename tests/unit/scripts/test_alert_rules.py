@@ -43,6 +43,16 @@ def test_the_promises_name_no_alert_that_there_is_not() -> None:
     assert named == {rule["alert"] for rule in _rules()}
 
 
+def test_every_promise_has_its_metric_and_its_alert() -> None:
+    text = (DOCS / "sla.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[.+\]\(#([\w-]+)\) \| (.+) \| (.+) \|$", text, re.MULTILINE)
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert [each.lower().replace(" ", "-") for each in headings] == [row[0] for row in rows]
+    for anchor, metrics, alerts in rows:
+        assert re.search(r"`ocr_\w+`", metrics), anchor
+        assert re.search(r"`Ocr\w+`", alerts), anchor
+
+
 def test_prometheus_itself_takes_them_where_it_is_installed() -> None:
     promtool = shutil.which("promtool")
     if promtool is not None:
