@@ -7,7 +7,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 DOCUMENT = b"%PDF-1.7\n" + b"a document " * 20
 _CENTRAL = b"PK\x01\x02"
@@ -99,3 +99,24 @@ def _patched(data: bytes, change: Mapping[str, int]) -> bytes:
         elif name == "offset":
             struct.pack_into("<L", changed, central + 42, value)
     return bytes(changed)
+
+
+ARCHIVES: Mapping[str, Callable[[], bytes]] = {
+    "a bomb": bomb,
+    "a directory of 16 MB": lambda: huge_directory(16),
+    "a link": with_symlink,
+    "a member that is elsewhere": lambda: claiming_offset(1 << 31),
+    "a member that is encrypted": encrypted,
+    "a member that is larger than it says": lambda: claiming_size(1),
+    "a member that is smaller than it says": lambda: claiming_size(1 << 19),
+    "a wrong checksum": bad_checksum,
+    "an archive in an archive": lambda: packed({"inner.zip": bomb(8)}),
+    "an office document": lambda: packed({"[Content_Types].xml": b"<x/>", "word/d.xml": b"<x/>"}),
+    "cut in half": lambda: bomb(8)[: len(bomb(8)) // 2],
+    "members that share their bytes": overlapping,
+    "more members than allowed": lambda: packed({f"{n}.pdf": b"%PDF-" for n in range(5001)}),
+    "names that lead out": lambda: packed({"../a.pdf": DOCUMENT, "C:\\b.pdf": DOCUMENT}),
+    "nothing": lambda: packed({}),
+    "packed by a method of its own": lambda: packed({"a.pdf": DOCUMENT}, zipfile.ZIP_LZMA),
+}
+"""What is sent to a server."""

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from hostile import hostile_documents
+from hostile_archives import ARCHIVES
 from hostile_files import FILES, FOLDER
 
 from apps.api_cpu.errors import ERROR_CODES
@@ -15,10 +16,12 @@ _LIMITS = Path(__file__).resolve().parents[2] / "docs" / "limits.md"
 
 
 def test_there_are_as_many_kinds_as_the_documentation_says() -> None:
-    (said,) = re.findall(r"tried with (\d+) kinds", _LIMITS.read_text("utf-8"))
+    text = _LIMITS.read_text("utf-8")
+    (said,) = re.findall(r"tried with (\d+) kinds", text)
     made = [each.name for each in hostile_documents() if not each.name.startswith("file: ")]
     assert len(set(made)) == len(made) == int(said)
     assert len(made) >= 100
+    assert f"ZIPs of {len(ARCHIVES)} kinds" in text
 
 
 def test_every_file_is_listed_and_every_listed_one_is_there() -> None:

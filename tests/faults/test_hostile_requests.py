@@ -10,11 +10,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 import pytest
 from hostile import hostile_documents
+from hostile_archives import ARCHIVES
 from hostile_case import OPENS, Hostile
 from hostile_pdfs import sound_pdf
 
@@ -80,4 +82,31 @@ def test_a_hostile_document_is_answered_and_kept(server: Running, hostile: Hosti
         rel = body["error"]["details"]["artifact_rel"]
     artifact = json.loads((server.artifacts / rel).read_bytes())
     assert artifact["status"] == answer.status_code
+    assert server.process.memory_info().rss - server.rss < ROOM_BYTES
+
+
+def _kept(server: Running, rel: str) -> Any:
+    """An artifact."""
+    return json.loads((server.artifacts / rel).read_bytes())
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_a_hostile_archive_is_answered_and_kept(server: Running, name: str) -> None:
+    archive = ARCHIVES[name]()
+    started = time.monotonic()
+
+    answer = server.client.post("/v1/batch_extract_upload", files={"files": ("a.zip", archive)})
+
+    assert time.monotonic() - started < DEADLINE_S
+    body = answer.json()
+    if answer.status_code == 200:
+        assert _kept(server, body["artifact_rel"])["item_count"] == len(body["items"]) > 0
+        for item in body["items"]:
+            assert not item["ok"], "none of the members is a document"
+            assert 400 <= STATUS[item["error"]["code"]] < 500
+            assert _kept(server, item["artifact_rel"])["error"]["code"] == item["error"]["code"]
+    else:
+        assert 400 <= answer.status_code == STATUS[body["error"]["code"]] < 500
+        rel = body["error"]["details"]["artifact_rel"]
+        assert _kept(server, rel)["status"] == answer.status_code
     assert server.process.memory_info().rss - server.rss < ROOM_BYTES
