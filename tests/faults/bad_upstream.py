@@ -106,6 +106,9 @@ def gzip_bomb() -> Step:
     return answer(gzip.compress(bytes(10_000_000)), "200 OK", "Content-Encoding: gzip")
 
 
+_PROBED = answer(MODELS_BODY, "200 OK", "Connection: close")
+
+
 class BadServer:
     """Serves the script, one step a request whatever the connection; the last step for good.
 
@@ -159,8 +162,9 @@ class BadServer:
             try:
                 while (request := _read_request(connection)) is not None:
                     if self._probed and request.startswith(b"GET"):
-                        answer(MODELS_BODY)(connection, self._over)
-                        continue
+                        # Not kept: a step of the script on it would be that of a stale connection.
+                        then_close(_PROBED)(connection, self._over)
+                        return
                     with self._lock:
                         self.requests.append(request)
                         if request.startswith(b"POST"):

@@ -18,7 +18,6 @@ from lib.domain.document import Page
 from lib.domain.task import Task
 from lib.domain.vendors import VendorBook
 from lib.errors import Error
-from lib.kie.cpu_extractor import build_cpu_extractor
 from lib.kie.extractor import Extractor
 from lib.pipelines.readers.document_json import (
     book_from_json,
@@ -119,4 +118,7 @@ def serve(load: Callable[[], Extractor]) -> None:
 
 
 if __name__ == "__main__":
+    # Here, since who serves other rules need not load these.
+    from lib.kie.cpu_extractor import build_cpu_extractor
+
     serve(build_cpu_extractor)
