@@ -26,6 +26,7 @@ from apps.api_cpu.main import create_app
 from apps.api_cpu.settings import Settings
 from apps.api_cpu.stations import build_reader, check_configs
 from lib.ocr.pool import OcrPool
+from lib.pipelines.field_reading import CPU
 
 _MAX_HEADER_BYTES = 32 * 1024
 # Requests are cut by `Shutdown`, which answers them; uvicorn would only drop them.
@@ -36,7 +37,7 @@ _INTERRUPTED = 130
 _M_MMAP_THRESHOLD = -3
 _LARGE_BYTES = 1024 * 1024
 # How long a thread that computes keeps the interpreter from the event loop, which asks for it
-# several times in each request: decision 0032 has the figures.
+# several times in each request: decision 0032 has the figures, and why not with a model.
 _SWITCH_S = 0.0005
 _SAMPLE = "samples/receipt_photo.jpg"
 
@@ -101,7 +102,8 @@ def run_server(settings: Settings, workers: OcrPool) -> None:
     check_configs()
     check_artifact_store(settings)
     give_large_buffers_back()
-    sys.setswitchinterval(_SWITCH_S)
+    if settings.backend == CPU:
+        sys.setswitchinterval(_SWITCH_S)
     app = create_app(settings, partial(build_reader, workers=workers, serves=True))
     server = Server(app, settings, announce)
     try:

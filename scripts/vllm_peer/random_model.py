@@ -2,7 +2,7 @@
 
 python random_model.py FOLDER [--size tiny|small]       # in the peer's environment
 
-`tiny` has 1 MB, for tests; `small` has 270 MB and takes a core as long for an answer as a GPU takes
+`tiny` has 1 MB, for tests; `small` has 550 MB and takes a core as long for an answer as a GPU takes
 for one of a useful model.
 """
 
@@ -74,10 +74,10 @@ SIZES = {
         "num_key_value_heads": 1,
     },
     "small": {
-        "hidden_size": 640,
-        "intermediate_size": 2560,
+        "hidden_size": 896,
+        "intermediate_size": 3584,
         "num_hidden_layers": 12,
-        "num_attention_heads": 20,
+        "num_attention_heads": 28,
         "num_key_value_heads": 4,
     },
 }
