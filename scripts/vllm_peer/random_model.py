@@ -2,8 +2,8 @@
 
 python random_model.py FOLDER [--size tiny|small]       # in the peer's environment
 
-`tiny` has 1 MB, for tests; `small` has 550 MB and takes a core as long for an answer as a GPU takes
-for one of a useful model.
+`tiny` has 1 MB, for tests; `small` has 550 MB and takes a core seconds for an answer, for
+benchmarks.
 """
 
 from __future__ import annotations

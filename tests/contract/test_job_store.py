@@ -175,7 +175,9 @@ def test_who_lost_an_item_records_nothing(store: JobStore) -> None:
     assert again.item.attempts == 2
     assert store.end(claim, Status.SUCCEEDED, {}, NOW) is None
     assert store.put_back(claim, NOW) is None
-    assert store.end(again, Status.FAILED, {}, NOW) is not None
+    ended = store.end(again, Status.FAILED, {}, NOW)
+    assert ended is not None
+    assert (ended.job_id, ended.done, ended.failed) == ("j1", 1, 1)
     assert store.end(again, Status.SUCCEEDED, {}, NOW) is None
     job = store.get("j1")
     assert job is not None
