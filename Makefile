@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # them would compile all it imports again, which is half of the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test audit peer check format docs clean
+.PHONY: run test audit peer check types fast format docs clean
 
 $(VENV)/.installed: requirements-cpu.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with venv is needed (on Debian: apt install python3-venv), or name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -25,8 +25,14 @@ run: $(VENV)/.installed
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	@$(MAKE) --no-print-directory -j 2 types fast
+
+# The two parts of the gate that take long, and of which the first has use of one core only.
+types: $(VENV)/.installed
+	$(BIN)/mypy
+
+fast: $(VENV)/.installed
 	$(BIN)/pytest -q -n logical --maxprocesses 4 --dist worksteal -m "not slow and not gpu and not peer and not s3_peer" tests
 
 test: check

@@ -34,6 +34,12 @@ _FIRST = ("e2e", "faults", "contract")
 gc.disable()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: a test that waits uses none."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_finish() -> None:
     """From here on what tests leave behind is looked for, and nothing else."""
     gc.enable()

@@ -29,7 +29,9 @@ class OnePage:
         )
         return SourcePage(number, 620, 877, TextLayer(lines, 0.0, 0.0, 0.0))
 
-    def image(self, number: int, deadline: Deadline) -> PageImage:
+    def image(
+        self, number: int, deadline: Deadline, size: tuple[int, int] | None = None
+    ) -> PageImage:
         return PageImage(_WIDTH, _HEIGHT, bytes(_WIDTH * _HEIGHT * 3))
 
     def close(self) -> None:

@@ -46,9 +46,10 @@ class ScriptedClient:
         cancellation: Cancellation | None = None,
         request_id: str | None = None,
         span: Span = NO_SPAN,
+        meanwhile: Callable[[], object] | None = None,
     ) -> ChatAnswer:
         self.deadlines.append(deadline)
-        reply = self._next(request, cancellation)
+        reply = self._next(request, cancellation, meanwhile)
         text, finish = reply if isinstance(reply, tuple) else (reply, "stop")
         return ChatAnswer(text, finish, request.model or "default", CALL)
 
@@ -76,9 +77,16 @@ class ScriptedClient:
     def close(self) -> None:
         pass
 
-    def _next(self, request: Any, cancellation: Cancellation | None) -> Any:
+    def _next(
+        self,
+        request: Any,
+        cancellation: Cancellation | None,
+        meanwhile: Callable[[], object] | None = None,
+    ) -> Any:
         self.requests.append(request)
         self.cancellations.append(cancellation)
+        if meanwhile is not None:
+            meanwhile()
         reply = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
         if isinstance(reply, Exception):
             raise reply

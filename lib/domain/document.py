@@ -16,6 +16,10 @@ class PageSource(StrEnum):
     OCR = "ocr"
 
 
+Size = tuple[int, int]
+"""Width and height of an image in pixels."""
+
+
 @dataclass(frozen=True, slots=True)
 class PageImage:
     """A page as pixels: 8-bit RGB, row-major, `len(pixels) == width * height * 3`."""
@@ -65,8 +69,8 @@ class Line:
 class Page:
     """One page as it is read, lines in reading order.
 
-    `number` counts from 1. `width` and `height` are the pixels of the upright page image (for a
-    text-layer page: of its rendering at 150 dpi), used only for the aspect ratio and for drawing.
+    `number` counts from 1. `width` and `height` are the pixels of the page's whole image, upright;
+    used only for the aspect ratio and for drawing.
     `rotation` is the clockwise turn in degrees (0, 90, 180, 270) that made the stored page upright.
     """
 

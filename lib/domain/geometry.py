@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 Point = tuple[float, float]
+BoundingBox = tuple[float, float, float, float]
+"""Left, top, right and bottom edge, in the unit of what it bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,12 @@ class Polygon:
         x0, x1 = _unit(min(x0, x1)), _unit(max(x0, x1))
         y0, y1 = _unit(min(y0, y1)), _unit(max(y0, y1))
         return Polygon(((x0, y0), (x1, y0), (x1, y1), (x0, y1)))
+
+    @property
+    def box(self) -> BoundingBox:
+        """All four edges of the bounding box."""
+        (ax, ay), (bx, by), (cx, cy), (dx, dy) = self.corners
+        return min(ax, bx, cx, dx), min(ay, by, cy, dy), max(ax, bx, cx, dx), max(ay, by, cy, dy)
 
     @property
     def x0(self) -> float:
@@ -48,15 +56,18 @@ class Polygon:
 
 def bounding_polygon(polygons: Iterable[Polygon]) -> Polygon:
     """The box around all polygons; ValueError for none."""
-    found = list(polygons)
-    if not found:
+    boxes = [polygon.box for polygon in polygons]
+    if not boxes:
         raise ValueError("no polygons to bound")
-    return Polygon.from_box(
-        min(p.x0 for p in found),
-        min(p.y0 for p in found),
-        max(p.x1 for p in found),
-        max(p.y1 for p in found),
-    )
+    return Polygon.from_box(*around(boxes))
+
+
+def around(boxes: Sequence[BoundingBox]) -> BoundingBox:
+    """The box around all boxes; ValueError for none."""
+    if not boxes:
+        raise ValueError("no boxes to bound")
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
 
 
 def _unit(value: float) -> float:

@@ -7,7 +7,7 @@ from typing import Protocol, Self
 
 from lib.domain.cancellation import Cancellation
 from lib.domain.deadline import Deadline
-from lib.domain.document import Line, PageImage
+from lib.domain.document import Line, PageImage, Size
 from lib.domain.extraction import RawExtraction
 
 
@@ -70,8 +70,12 @@ class OpenDocument(Protocol):
         """Size and text layer of page `number` (from 1)."""
         ...
 
-    def image(self, number: int, deadline: Deadline) -> PageImage:
-        """Page `number` as an upright-by-its-own-metadata RGB image."""
+    def image(self, number: int, deadline: Deadline, size: Size | None = None) -> PageImage:
+        """Page `number` as an upright-by-its-own-metadata RGB image.
+
+        Of less than the page's own `size` where that is enough for who looks at it: a PDF page is
+        drawn in just so many pixels, a picture has at least as many.
+        """
         ...
 
     def close(self) -> None:

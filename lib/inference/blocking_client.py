@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
-from contextlib import ExitStack
-from typing import TypeVar
-
-import anyio
-from anyio.from_thread import start_blocking_portal
+from typing import Any, TypeVar
 
 from lib.domain.cancellation import Canceled, Cancellation
 from lib.domain.deadline import Deadline
@@ -29,9 +27,12 @@ class BlockingInferenceClient:
     def __init__(self, addresses: AddressBook, key: Secret, settings: ClientSettings) -> None:
         """Starts the thread and the background probes; opens no connection yet."""
         self._client = AsyncInferenceClient(addresses, key, settings)
-        self._thread = ExitStack()
-        self._portal = self._thread.enter_context(start_blocking_portal(name="inference"))
-        self._probes = self._portal.start_task_soon(self._client.keep_probing)
+        self._loop = asyncio.new_event_loop()
+        self._end = self._loop.create_future()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
+        self._thread.start()
 
     def __enter__(self) -> BlockingInferenceClient:
         return self
@@ -47,13 +48,14 @@ class BlockingInferenceClient:
         cancellation: Cancellation | None = None,
         request_id: str | None = None,
         span: Span = NO_SPAN,
+        meanwhile: Callable[[], object] | None = None,
     ) -> ChatAnswer:
         """See `InferenceClient`."""
-
-        async def call() -> ChatAnswer:
-            return await self._client.complete(request, deadline, request_id, span)
-
-        return self._wait(call, cancellation)
+        return self._wait(
+            lambda: self._client.complete(request, deadline, request_id, span),
+            cancellation,
+            meanwhile,
+        )
 
     def answers(
         self,
@@ -65,19 +67,13 @@ class BlockingInferenceClient:
         span: Span = NO_SPAN,
     ) -> TiltAnswers:
         """See `InferenceClient`."""
-
-        async def call() -> TiltAnswers:
-            return await self._client.answers(request, deadline, request_id, span)
-
-        return self._wait(call, cancellation)
+        return self._wait(
+            lambda: self._client.answers(request, deadline, request_id, span), cancellation
+        )
 
     def probe(self, deadline: Deadline) -> Snapshot:
         """See `InferenceClient`."""
-
-        async def call() -> Snapshot:
-            return await self._client.probe(deadline)
-
-        return self._wait(call, None)
+        return self._wait(lambda: self._client.probe(deadline), None)
 
     def snapshot(self) -> Snapshot:
         """See `InferenceClient`."""
@@ -85,34 +81,53 @@ class BlockingInferenceClient:
 
     def close(self) -> None:
         """See `InferenceClient`; a second time does nothing."""
-        with self._thread:
-            try:
-                self._portal.call(self._stop)
-            except RuntimeError:
-                return  # it has stopped
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._loop.call_soon_threadsafe(self._end.set_result, None)
+        self._thread.join()
 
-    async def _stop(self) -> None:
-        with anyio.CancelScope(shield=True):
-            # Calls under way end first: on closed connections they would be tried again.
-            await self._portal.stop(cancel_remaining=True)
-            await self._client.close()
+    def _run(self) -> None:
+        """The thread's life."""
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        """Probe, and let calls come, until the end; then end them."""
+        probes = asyncio.create_task(self._client.keep_probing())
+        await self._end
+        # Calls under way end first: on closed connections they would be tried again.
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(probes, *under_way, return_exceptions=True)
+        await self._client.close()
 
     def _wait(
-        self, call: Callable[[], Awaitable[_Result]], cancellation: Cancellation | None
+        self,
+        call: Callable[[], Coroutine[Any, Any, _Result]],
+        cancellation: Cancellation | None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> _Result:
         cancellation = cancellation or Cancellation()
         cancellation.check()
-        try:
-            future = self._portal.start_task_soon(call)
-        except RuntimeError:  # the portal's way to say that it has stopped
-            raise _closed() from None
+        with self._lock:
+            if self._closed:
+                raise _closed()
+            # Before the end, which goes the same way: no call begins after it and waits for ever.
+            future = asyncio.run_coroutine_threadsafe(call(), self._loop)
         try:
             with cancellation.calling(lambda: _give_up(future)):
+                if meanwhile is not None:
+                    meanwhile()
                 return future.result()
         except CancelledError:
             if cancellation.is_set:
                 raise Canceled from None
             raise _closed() from None
+        finally:
+            _give_up(future)  # does nothing to one that is done
 
 
 def _give_up(future: Future[_Result]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -134,9 +135,11 @@ class InferenceClient(Protocol):
         cancellation: Cancellation | None = None,
         request_id: str | None = None,
         span: Span = NO_SPAN,
+        meanwhile: Callable[[], object] | None = None,
     ) -> ChatAnswer:
         """The answer to a chat request. `request_id` goes along as `X-Request-Id`; each attempt is
-        a part of `span`, and goes along as `traceparent`.
+        a part of `span`, and goes along as `traceparent`. `meanwhile` is called in this thread once
+        the request is on its way; what it raises gives the request up.
         """
         ...
 

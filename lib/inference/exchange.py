@@ -5,8 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -63,6 +62,7 @@ class Exchange:
         self._base = httpx.URL(address)
         self._host = self._base.netloc.decode("ascii")
         self._targets: dict[str, httpcore.URL] = {}
+        self._attributes: dict[str, Attributes] = {}
         self._headers = {
             **key.headers(),
             "Accept": "application/json",
@@ -81,13 +81,15 @@ class Exchange:
 
         https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span
         """
-        url = self._url(route)
-        return {
-            "http.request.method": "POST",
-            "server.address": url.host,
-            "server.port": url.port or _PORTS.get(url.scheme),
-            "url.full": str(url),
-        }
+        if route not in self._attributes:
+            url = self._url(route)
+            self._attributes[route] = {
+                "http.request.method": "POST",
+                "server.address": url.host,
+                "server.port": url.port or _PORTS.get(url.scheme),
+                "url.full": str(url),
+            }
+        return self._attributes[route]
 
     async def post(
         self, route: str, body: bytes, headers: Mapping[str, str], *, fresh: bool = False
@@ -99,8 +101,11 @@ class Exchange:
         headers = {**headers, **self._headers, "Content-Type": "application/json"}
         request = self._request("POST", route, headers, body)
         with anyio.move_on_after(self._timeouts.attempt_s):
-            async with self._place():
+            await self._take_place()
+            try:
                 return await self._sent(request, None if fresh else await self._kept())
+            finally:
+                self._places.release()
         raise Failure(Cause.TIMEOUT)
 
     async def get(self, route: str, within_s: float) -> bytes:
@@ -142,17 +147,15 @@ class Exchange:
     def _url(self, route: str) -> httpx.URL:
         return self._base.copy_with(path=self._base.path.rstrip("/") + route)
 
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        """One of the connections that are allowed at once."""
-        with anyio.move_on_after(self._timeouts.pool_s) as waiting:
-            await self._places.acquire()
-        if waiting.cancelled_caught:
-            raise Failure(Cause.NO_CONNECTION_FREE)
+    async def _take_place(self) -> None:
+        """Have one of the connections that are allowed at once."""
         try:
-            yield
-        finally:
-            self._places.release()
+            self._places.acquire_nowait()
+        except anyio.WouldBlock:
+            with anyio.move_on_after(self._timeouts.pool_s) as waiting:
+                await self._places.acquire()
+            if waiting.cancelled_caught:
+                raise Failure(Cause.NO_CONNECTION_FREE) from None
 
     async def _kept(self) -> httpcore.AsyncHTTPConnection | None:
         """The connection used last, unless the server has closed it or is about to."""

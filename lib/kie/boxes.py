@@ -49,8 +49,8 @@ def bounding_box(boxes: Sequence[Box]) -> Box:
     if not boxes:
         raise ValueError("no boxes to bound")
     return Box(
-        min(b.x0 for b in boxes),
-        min(b.y0 for b in boxes),
-        max(b.x1 for b in boxes),
-        max(b.y1 for b in boxes),
+        min([b.x0 for b in boxes]),
+        min([b.y0 for b in boxes]),
+        max([b.x1 for b in boxes]),
+        max([b.y1 for b in boxes]),
     )

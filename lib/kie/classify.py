@@ -145,7 +145,7 @@ def _addresses_customer(mentions: Mentions) -> bool:
                     other
                     for other in mentions.layout.below(cell.box, cell.row, _ADDRESS_ROWS)
                     if abs(other.box.x0 - cell.box.x0) < height
-                    and sum(c.isalpha() for c in other.text) >= _ADDRESS_LETTERS
+                    and sum(map(str.isalpha, other.text)) >= _ADDRESS_LETTERS
                     and not any(a.is_money for a in mentions.amounts(other))
                 ]
                 if len(under) == _ADDRESS_ROWS:

@@ -44,20 +44,20 @@ def _pixels(page: Page, point: Point) -> Point:
 def place(page: Page, line: Line, angle: float) -> Placed:
     """The line turned back by `angle` radians; each box as high as its words' letters."""
     cosine, sine = math.cos(angle), math.sin(angle)
+    width, height = page.width, page.height
     boxes = []
     for word in line.words:
-        turned = []
-        for corner in word.polygon.corners:
-            x, y = _pixels(page, corner)
-            turned.append((x * cosine + y * sine, y * cosine - x * sine))
-        (ax, ay), (bx, by), (cx, cy), (dx, dy) = turned
+        (ax, ay), (bx, by), (cx, cy), (dx, dy) = [
+            (x * width * cosine + y * height * sine, y * height * cosine - x * width * sine)
+            for x, y in word.polygon.corners
+        ]
         # Means of the sides, not the bounding box: a word turned against the page keeps its height.
         x0, x1 = (ax + dx) / 2, (bx + cx) / 2
         y0, y1 = (ay + by) / 2, (cy + dy) / 2
         boxes.append(Box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
     outer = bounding_box(boxes)
     # The letter height is that of the words, not of a line that rises from left to right.
-    height = sum(b.height for b in boxes) / len(boxes)
+    letter_height = sum(b.height for b in boxes) / len(boxes)
     middle = outer.center_y
-    box = Box(outer.x0, middle - height / 2, outer.x1, middle + height / 2)
+    box = Box(outer.x0, middle - letter_height / 2, outer.x1, middle + letter_height / 2)
     return Placed(line, box, tuple(boxes))

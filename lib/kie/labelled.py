@@ -114,5 +114,5 @@ def _values(mentions: Mentions, kind: FieldType, cell: Cell, start: int) -> Iter
         spans = [Span(cell, m.start(), m.end()) for m in _IDENTIFIER.finditer(cell.text)]
     elif kind is not FieldType.TABLE:
         rest = Span(cell, start, len(cell.text)).stripped()
-        spans = [rest] if any(c.isalnum() for c in rest.text) else []
+        spans = [rest] if any(map(str.isalnum, rest.text)) else []
     yield from (span for span in spans if span.start >= start)

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -61,7 +61,7 @@ class Label:
     phrase: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LabelMatch:
     """A phrase found at characters `start` to `end` of a text, with all its meanings.
 
@@ -78,27 +78,27 @@ class LabelMatch:
         """The names that the phrase has in that section."""
         return frozenset(label.name for label in self.labels if label.kind is kind)
 
-    @property
+    @cached_property
     def fields(self) -> frozenset[str]:
         """Fields that the phrase is a label of."""
         return self.names(LabelKind.FIELD)
 
-    @property
+    @cached_property
     def cues(self) -> frozenset[str]:
         """Cues that the phrase gives."""
         return self.names(LabelKind.CUE)
 
-    @property
+    @cached_property
     def columns(self) -> frozenset[str]:
         """Table columns that the phrase heads."""
         return self.names(LabelKind.COLUMN)
 
-    @property
+    @cached_property
     def document_types(self) -> frozenset[str]:
         """Document types that the phrase names."""
         return self.names(LabelKind.DOCUMENT_TYPE)
 
-    @property
+    @cached_property
     def languages(self) -> frozenset[str]:
         """Languages that have the phrase."""
         return frozenset(label.language for label in self.labels)
@@ -128,6 +128,7 @@ class Lexicon:
         self._neighbours = _deletion_index(self._words)
         self._longest_word = max(map(len, self._words), default=0)
         self._find = lru_cache(maxsize=4096)(self._search)
+        self._endings = lru_cache(maxsize=64)(self._endings_of)
         self._correct = lru_cache(maxsize=8192)(self._nearest_word)
 
     @property
@@ -138,6 +139,23 @@ class Lexicon:
     def find(self, text: str) -> tuple[LabelMatch, ...]:
         """The phrases in a printed text, left to right, without overlap."""
         return self._find(text)
+
+    def may_end(self, text: str, cue: str) -> bool:
+        """Whether a phrase that gives the cue could end in the text, whatever stands before it.
+
+        False is certain; True says that `find` is worth its time.
+        """
+        endings = self._endings(cue)
+        return any(part.text in endings for token in _tokens(text) for part in self._split(token))
+
+    def _endings_of(self, cue: str) -> frozenset[str]:
+        """All that the cue's phrases end with, themselves included."""
+        return frozenset(
+            phrase[start:]
+            for phrase, labels in self._phrases.items()
+            if any(label.kind is LabelKind.CUE and label.name == cue for label in labels)
+            for start in range(len(phrase))
+        )
 
     def _search(self, text: str) -> tuple[LabelMatch, ...]:
         tokens = [part for token in _tokens(text) for part in self._split(token)]
@@ -269,7 +287,7 @@ def skeleton(text: str) -> str:
     if not folded.isascii():
         decomposed = unicodedata.normalize("NFKD", folded)
         folded = "".join(c for c in decomposed if not unicodedata.combining(c))
-    if not folded.isalpha() and not any(c.isalpha() for c in folded):
+    if not folded.isalpha() and not any(map(str.isalpha, folded)):
         return folded
     return folded.translate(_LOOK_ALIKE).replace("rn", "m")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 
@@ -21,6 +22,9 @@ from lib.values.amounts import (
     prefer,
 )
 from lib.values.dates import DateMatch, TimeMatch, find_dates, find_times
+
+_PRICES = re.compile(r"(?P<sign>\$ ?)?(?<![\d.,])(?P<digits>\d[\d,]*\.\d\d)(?!\d)")
+_LIKE_A_DOLLAR = "8"  # what OCR makes of "$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,8 @@ class Mentions:
         self._amounts: dict[int, tuple[AmountMention, ...]] = {}
         self._dates: dict[int, tuple[DateMention, ...]] = {}
         self._labels: dict[int, tuple[LabelMention, ...]] = {}
+        self._row_amounts: dict[int, tuple[AmountMention, ...]] = {}
+        self._row_labels: dict[int, tuple[LabelMention, ...]] = {}
 
     @cached_property
     def decimal_mark(self) -> str | None:
@@ -130,7 +136,11 @@ class Mentions:
 
     def row_labels(self, row: Row) -> tuple[LabelMention, ...]:
         """Label phrases of a row's cells, left to right."""
-        return tuple(label for cell in row.cells for label in self.labels(cell))
+        found = self._row_labels.get(row.index)
+        if found is None:
+            found = tuple(label for cell in row.cells for label in self.labels(cell))
+            self._row_labels[row.index] = found
+        return found
 
     def amounts(self, cell: Cell) -> tuple[AmountMention, ...]:
         """Amounts of a cell, percentages included, left to right."""
@@ -143,14 +153,37 @@ class Mentions:
                     self.grouping is not None
                     and self.grouping in cell.text[match.start : match.end],
                 )
-                for match in (find_amounts(cell.text) if _has_digit(cell.text) else ())
+                for match in (self._amounts_in(cell.text) if _has_digit(cell.text) else ())
             )
             self._amounts[cell.index] = found
         return found
 
+    def _amounts_in(self, text: str) -> Iterator[AmountMatch]:
+        """Amounts of a text; the 8 of "83.21" is its dollar sign where "$3.21" is printed too."""
+        for match in find_amounts(text):
+            digits = text[match.start + 1 : match.end]
+            if text[match.start] in _LIKE_A_DOLLAR and digits in self._dollars:
+                own = find_amounts(digits)[0]
+                at = match.start + 1
+                yield replace(own, start=own.start + at, end=own.end + at)
+            else:
+                yield match
+
+    @cached_property
+    def _dollars(self) -> frozenset[str]:
+        """The amounts behind dollar signs as OCR read them; none where few have one."""
+        read = [page for page in self.layout.pages if page.page.source is PageSource.OCR]
+        prices = [found for page in read for c in page.cells for found in _PRICES.finditer(c.text)]
+        signed = [found["digits"] for found in prices if found["sign"]]
+        return frozenset(signed if 3 * len(signed) > len(prices) else ())
+
     def row_amounts(self, row: Row) -> tuple[AmountMention, ...]:
         """Amounts of a row's cells, left to right."""
-        return tuple(amount for cell in row.cells for amount in self.amounts(cell))
+        found = self._row_amounts.get(row.index)
+        if found is None:
+            found = tuple(amount for cell in row.cells for amount in self.amounts(cell))
+            self._row_amounts[row.index] = found
+        return found
 
     @cached_property
     def all_amounts(self) -> tuple[AmountMention, ...]:

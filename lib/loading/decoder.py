@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from lib.domain.document import PageImage
+from lib.domain.document import PageImage, Size
 from lib.domain.source import EInvoice, SourcePage
 from lib.einvoice.reader import read_einvoice
 from lib.errors import Error
@@ -39,8 +39,8 @@ class DocumentFile(Protocol):
         """Size and text layer."""
         ...
 
-    def image(self, number: int) -> PageImage:
-        """Pixels."""
+    def image(self, number: int, size: Size | None = None) -> PageImage:
+        """Pixels; `size` as for `OpenDocument.image`."""
         ...
 
 
@@ -92,7 +92,9 @@ class _Decoder:
         return wire.page_to_json(self._opened().page(head["number"])), b""
 
     def image(self, head: dict[str, Any], _: bytes) -> _Answer:
-        found = self._opened().image(head["number"])
+        width_and_height = head["size"]
+        size = (width_and_height[0], width_and_height[1]) if width_and_height else None
+        found = self._opened().image(head["number"], size)
         return {"width": found.width, "height": found.height}, found.pixels
 
     def _opened(self) -> DocumentFile:

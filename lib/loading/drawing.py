@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.domain.document import PageImage
+from lib.domain.document import PageImage, Size
 from lib.domain.page_images import EncodedImage
 from lib.errors import Error, Kind
 
@@ -30,7 +30,8 @@ Pixels = NDArray[np.uint8]
 def shown_page(image: PageImage, rotation: int, width: int) -> EncodedImage:
     """A page for people: turned clockwise by `rotation` degrees, at most `width` pixels, as PNG."""
     upright = turned(image, rotation)
-    drawn = scaled(upright, min(1.0, width / upright.shape[1]), 1)
+    scale = min(1.0, width / upright.shape[1])
+    drawn = scaled(upright, (int(upright.shape[1] * scale), max(1, int(upright.shape[0] * scale))))
     data = _encoded(".png", drawn, (cv2.IMWRITE_PNG_COMPRESSION, _PNG_COMPRESSION))
     return EncodedImage("image/png", drawn.shape[1], drawn.shape[0], data)
 
@@ -55,12 +56,10 @@ def _encoded(suffix: str, pixels: Pixels, options: tuple[int, ...]) -> bytes:
     return encoded.tobytes()
 
 
-def scaled(pixels: Pixels, scale: float, multiple: int) -> Pixels:
-    """The pixels scaled; sides that are multiples of a number, and one of it at least."""
-    height, width = (
-        max(multiple, int(side * scale) // multiple * multiple) for side in pixels.shape[:2]
-    )
+def scaled(pixels: Pixels, size: Size) -> Pixels:
+    """The pixels as an image of that size."""
+    width, height = size
     if (height, width) == pixels.shape[:2]:
         return np.ascontiguousarray(pixels)
-    resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     return np.asarray(resized, np.uint8)

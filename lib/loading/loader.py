@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 from lib.domain.cancellation import Cancellation
 from lib.domain.deadline import Deadline
-from lib.domain.document import PageImage
+from lib.domain.document import PageImage, Size
 from lib.domain.source import EInvoice, SourcePage
 from lib.errors import Error
 from lib.loading import failures, wire
@@ -155,9 +155,10 @@ class ProcessDocument:
         except wire.Malformed:
             raise failures.unreadable("crashed") from None
 
-    def image(self, number: int, deadline: Deadline) -> PageImage:
-        """Page `number` as an RGB image, upright by the file's own metadata."""
-        head, body = self._ask({"request": "image", "number": self._known(number)}, deadline)
+    def image(self, number: int, deadline: Deadline, size: Size | None = None) -> PageImage:
+        """See `OpenDocument.image`."""
+        request = {"request": "image", "number": self._known(number), "size": size}
+        head, body = self._ask(request, deadline)
         try:
             return wire.image_from_message(head, body)
         except wire.Malformed:

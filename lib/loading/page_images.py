@@ -6,9 +6,9 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from lib.domain.deadline import Deadline
-from lib.domain.document import Page
+from lib.domain.document import Page, Size
 from lib.domain.geometry import Polygon
-from lib.domain.page_images import EncodedImage, ImageLimits
+from lib.domain.page_images import WHOLE_PAGE, EncodedImage, ImageLimits
 from lib.domain.source import OpenDocument
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class DocumentImages:
     def __init__(self, document: OpenDocument, deadline: Deadline) -> None:
         self._document = document
         self._deadline = deadline
-        self._drawn: tuple[int, int] | None = None
+        self._drawn: tuple[int, int, Size | None] | None = None
         self._pixels: Pixels | None = None
 
     def encoded(self, page: Page, part: Polygon, limits: ImageLimits) -> EncodedImage:
@@ -31,29 +31,42 @@ class DocumentImages:
         # Imported here: OpenCV, which a server needs only where somebody looks at pages.
         from lib.loading.drawing import jpeg, scaled  # noqa: PLC0415
 
-        whole = self._upright(page)
+        # A whole page is drawn as large as it is sent. Parts are cut from one drawing of it.
+        size = page.width, page.height
+        whole = self._upright(page, _within(limits, size, size) if part == WHOLE_PAGE else None)
         height, width = whole.shape[:2]
         left, right = _range(part.x0, part.x1, width)
         top, bottom = _range(part.y0, part.y1, height)
         crop = whole[top:bottom, left:right]
-        scale = min(
-            1.0,
-            # Rounded up as a page is drawn: one at this resolution is not drawn again.
-            ceil(limits.dpi * _A4_LONG_SIDE_IN) / max(height, width),
-            (limits.max_pixels / (crop.shape[0] * crop.shape[1])) ** 0.5,
-            (limits.max_width or crop.shape[1]) / crop.shape[1],
-        )
-        return jpeg(scaled(crop, scale, limits.multiple), limits.quality)
+        wanted = _within(limits, (width, height), (right - left, bottom - top))
+        return jpeg(scaled(crop, wanted), limits.quality)
 
-    def _upright(self, page: Page) -> Pixels:
+    def _upright(self, page: Page, size: Size | None) -> Pixels:
         from lib.loading.drawing import turned  # noqa: PLC0415 - as above
 
-        key = (page.number, page.rotation)
+        key = (page.number, page.rotation, size)
         if self._pixels is None or self._drawn != key:
-            image = self._document.image(page.number, self._deadline)
+            stored = size[::-1] if size is not None and page.rotation % 180 else size
+            image = self._document.image(page.number, self._deadline, stored)
             self._pixels = turned(image, page.rotation)
             self._drawn = key
         return self._pixels
+
+
+def _within(limits: ImageLimits, page: Size, part: Size) -> Size:
+    """The size that a part of a page is sent in, of those that both have in pixels now."""
+    scale = min(
+        1.0,
+        # Rounded up as a page is drawn: one at this resolution is not scaled.
+        ceil(limits.dpi * _A4_LONG_SIDE_IN) / max(page),
+        (limits.max_pixels / (part[0] * part[1])) ** 0.5,
+        (limits.max_width or part[0]) / part[0],
+    )
+    width, height = (
+        max(limits.multiple, int(side * scale) // limits.multiple * limits.multiple)
+        for side in part
+    )
+    return width, height
 
 
 def _range(start: float, end: float, size: int) -> tuple[int, int]:

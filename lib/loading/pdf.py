@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
 import math
 from collections.abc import Iterator
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
-from lib.domain.document import PageImage
+from lib.domain.document import PageImage, Size
 from lib.domain.source import SourcePage, TextLayer
 from lib.errors import Error
 from lib.loading import failures, textlayer
@@ -24,6 +23,7 @@ _DEVICE = 1_000_000
 _INVISIBLE = pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE
 _SPACE, _LINE_FEED = 0x20, 0x0A
 _LINK_LIKE = frozenset({pdfium_c.FPDF_ANNOT_LINK, pdfium_c.FPDF_ANNOT_POPUP})
+_WHITE, _UPRIGHT = (255, 255, 255, 255), 0
 # A page counts as a scan when one image covers this share of it.
 _SCAN_SHARE = 0.5
 _SCAN_SIDE_PX = 1640
@@ -72,20 +72,23 @@ class PdfFile:
             layer = self._text_layer(page, largest)
         return SourcePage(number, width, height, layer)
 
-    def image(self, number: int) -> PageImage:
+    def image(self, number: int, size: Size | None = None) -> PageImage:
         """Page `number` drawn on white, its annotations and form fields included."""
         with self._loaded(number) as page:
-            scale = self._scale(page, _largest_image(page))
-            width, height = _pixels(page, scale)
+            width, height = size or _pixels(page, self._scale(page, _largest_image(page)))
             # Drawn into memory of ours: a large image is neither cleared before nor copied after.
             pixels = bytearray(width * height * 3)
             buffer = (ctypes.c_ubyte * len(pixels)).from_buffer(pixels)
-            page.render(
-                scale=scale,
-                rev_byteorder=True,
-                may_draw_forms=True,
-                bitmap_maker=functools.partial(pdfium.PdfBitmap.new_native, buffer=buffer),
+            bitmap = pdfium.PdfBitmap.new_native(
+                width, height, pdfium_c.FPDFBitmap_BGR, rev_byteorder=True, buffer=buffer
             )
+            bitmap.fill_rect(_WHITE, 0, 0, width, height)
+            # Not by `PdfPage.render`, which takes one scale for both sides and rounds.
+            flags = pdfium_c.FPDF_ANNOT | pdfium_c.FPDF_REVERSE_BYTE_ORDER
+            all_of_it = (bitmap, page, 0, 0, width, height, _UPRIGHT, flags)
+            pdfium_c.FPDF_RenderPageBitmap(*all_of_it)
+            if page.formenv:
+                pdfium_c.FPDF_FFLDraw(page.formenv, *all_of_it)
             return PageImage(width, height, pixels)
 
     def _size(self, index: int) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from typing import Final
 import pillow_heif
 from PIL import Image
 
-from lib.domain.document import PageImage
+from lib.domain.document import PageImage, Size
 from lib.domain.source import SourcePage
 from lib.errors import Error
 from lib.loading import failures
@@ -66,8 +66,8 @@ class RasterFile:
         width, height = self._sizes[number - 1]
         return SourcePage(number, *self._handed_on(width, height), None)
 
-    def image(self, number: int) -> PageImage:
-        """Page `number` upright by its metadata, on white, in 8-bit RGB."""
+    def image(self, number: int, size: Size | None = None) -> PageImage:
+        """Page `number` upright by its metadata, on white, in 8-bit RGB; `size` at the least."""
         try:
             if self._multiple:
                 self._file.seek(number - 1)
@@ -76,6 +76,9 @@ class RasterFile:
             raise self._too_large() from None
         except BROKEN:
             raise failures.unreadable("damaged") from None
+        if size is not None:
+            spare = int(min(picture.width / size[0], picture.height / size[1]))
+            picture = picture.reduce(spare) if spare > 1 else picture
         return PageImage(picture.width, picture.height, picture.tobytes())
 
     def _judge_frames(self) -> list[tuple[int, int]]:

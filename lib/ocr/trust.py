@@ -47,7 +47,7 @@ def is_trusted(layer: TextLayer, width: int, height: int) -> bool:
     """Whether the layer says what the page shows. `width`, `height`: the page in any one unit."""
     words = [word for line in layer.lines for word in line.words]
     characters = "".join(word.text for word in words)
-    plain = sum(character.isalnum() for character in characters)
+    plain = sum(map(str.isalnum, characters))
     return (
         layer.hidden_share <= _HIDDEN_SHARE
         and layer.unmapped_share <= _UNMAPPED_SHARE

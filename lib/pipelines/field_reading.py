@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from lib.domain.deadline import Deadline
 from lib.domain.document import Page
@@ -63,12 +64,14 @@ class _Document:
     pages: Sequence[Page]
     task: Task
     hints: Hints
-    rules: RawExtraction
+    rules: Callable[[], RawExtraction]
     watch: Stopwatch
 
-    def finish(self, raw: RawExtraction) -> Reading:
+    def finish(self, raw: RawExtraction) -> tuple[Task, Reading]:
+        """The task that was answered, and its reading."""
+        chosen = raw.task or self.task
         with self.watch.station("post"):
-            return finish(raw, self.task, self.pages, self.hints)
+            return chosen, finish(raw, chosen, self.pages, self.hints)
 
 
 def read_fields(
@@ -85,47 +88,55 @@ def read_fields(
     Raises `inference_unavailable`, `inference_timeout`, `inference_bad_output`, `Canceled`, and
     what `by_rules` raises; of a model that is away only where nothing may answer for it.
     """
-    with by_rules.on(pages, task, hints, sight) as work:
-        with watch.station("kie"):
-            chosen = work.extract()
-            rules = work.found() if model is not None else None
-        still_wanted(sight)
-        if model is None or rules is None:
+    if model is None:
+        with by_rules.on(pages, task, hints, sight) as work:
+            with watch.station("kie"):
+                chosen = work.extract()
+            still_wanted(sight)
             with watch.station("post"):
                 reading = work.finish()
-            return FieldsRead(chosen, reading, CPU, by_rules.name)
-    deadline = sight.deadline
-    document = _Document(pages, chosen, hints, rules, watch)
-    if model.falls_back:
-        sight = replace(sight, deadline=_with_time_left(sight.deadline))
+        return FieldsRead(chosen, reading, CPU, by_rules.name)
+
+    @cache
+    def rules() -> RawExtraction:
+        with by_rules.on(pages, task, hints, sight) as work, watch.station("kie"):
+            work.extract()
+            return work.found()
+
+    document = _Document(pages, task, hints, rules, watch)
+    patience = _with_time_left(sight.deadline) if model.falls_back else sight.deadline
+    seeing = model.reader.looking_at(replace(sight, deadline=patience))
+    if model.cascade_below is not None or seeing.needs_rules_for(task):
+        rules()
+    still_wanted(sight)
     try:
-        return _with_model(document, model, model.reader.looking_at(sight), by_rules.name)
+        return _with_model(document, model, seeing, by_rules.name)
     except Error as error:
-        if not model.falls_back or error.code not in _AWAY or deadline.passed:
+        if not model.falls_back or error.code not in _AWAY or sight.deadline.passed:
             raise
         reason = error.details.get("reason", "no reason given")
         warning = f"{FALLBACK}{error.code}: the model could not be asked ({reason})"
-        reading = document.finish(rules)
+        chosen, reading = document.finish(rules())
         return FieldsRead(chosen, reading, CPU, by_rules.name, (warning,))
 
 
 def _with_model(
     document: _Document, station: ModelStation, model: ModelExtractor, rules_name: str
 ) -> FieldsRead:
-    rules, task = document.rules, document.task
+    rules = document.rules
     if station.cascade_below is None:
         with document.watch.station("model") as span:
-            raw = model.within(span).read_over(rules, document.pages, task)
-        return FieldsRead(task, document.finish(raw), station.backend, model.name)
-    first = document.finish(rules)
+            raw = model.within(span).read_over(rules, document.pages, document.task)
+        return FieldsRead(*document.finish(raw), station.backend, model.name)
+    task, first = document.finish(rules())
     doubts = doubtful_fields(first, task, station.cascade_below)
-    views = views_of(doubts, rules, document.pages)
+    views = views_of(doubts, rules(), document.pages)
     if not doubts or not views:
         return FieldsRead(task, first, CPU, rules_name)
     with document.watch.station("model") as span:
-        asked = model.within(span).ask(rules, document.pages, doubts, views)
-    reading = document.finish(merged(rules, asked, doubts))
-    return FieldsRead(task, reading, station.backend, model.name)
+        asked = model.within(span).ask(rules, document.pages, doubts, views, rules().language)
+    read = document.finish(merged(rules(), asked, doubts))
+    return FieldsRead(*read, station.backend, model.name)
 
 
 def _with_time_left(deadline: Deadline) -> Deadline:

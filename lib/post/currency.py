@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lib.domain.document import Page, PageSource
 from lib.domain.extraction import Candidate, Source
 from lib.post.evidence import Evidence
-from lib.values.currencies import candidates, find_symbols
+from lib.values.currencies import candidates, possible_symbols
 
 _SCORE = 0.8  # printed and unambiguous, but nobody looked at which amount it stands beside
 
@@ -24,8 +24,8 @@ def printed_currency(evidence: Evidence, pages: Sequence[Page]) -> tuple[Candida
         return ()
     for page in pages:
         for word in page.words:
-            printed = (*find_symbols(word.text), word.text)
-            symbol = next((s for s in printed if wanted & set(candidates(s))), None)
+            printed = possible_symbols(word.text)
+            symbol = next((s for s in printed if not wanted.isdisjoint(candidates(s))), None)
             if symbol:
                 source = Source.TEXT_LAYER if page.source is PageSource.TEXT_LAYER else Source.OCR
                 return (Candidate(symbol, _SCORE, source, page.number, (word,)),)

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import fmean, median
 
 from lib.domain.document import Page, PageSource, Word
@@ -16,6 +17,7 @@ from lib.post.checks import Verdict
 
 _MIXED = re.compile(r"[^\W\d_]\d|\d[^\W\d_]")
 _USUAL_SIGNS = frozenset(" .,-/&()'#:@+%")
+_CHARACTERS = 1024  # that are kept as judged: more than a page of any script has
 _LONG = 40.0  # characters: about a line
 _MOST_REPEATS = 3
 _KINDS: Mapping[FieldType, str] = {
@@ -62,7 +64,7 @@ def signs_of(
         text=text,
         letters=sum(w.confidence * len(w.text) for w in words) / count if count else 1.0,
         word_count=len(words),
-        height=median(w.polygon.y1 - w.polygon.y0 for w in words) if words else 0.0,
+        height=median(_heights(words)) if words else 0.0,
         from_pixels=any(page.source is PageSource.OCR for page in pages),
         is_receipt=raw.document_type is DocumentType.RECEIPT,
         type_score=raw.document_type_score,
@@ -111,7 +113,7 @@ def features(answered: Answered, document: DocumentSigns) -> dict[str, float]:
 def _of_words(words: Sequence[Word], document: DocumentSigns, *, trusted: bool) -> dict[str, float]:
     """How surely the letters were recognised, and where and how large they stand."""
     sure = [word.confidence for word in words] if words and not trusted else [1.0]
-    heights = [word.polygon.y1 - word.polygon.y0 for word in words]
+    heights = _heights(words)
     return {
         "least letters": min(sure),
         "mean letters": fmean(sure),
@@ -120,6 +122,16 @@ def _of_words(words: Sequence[Word], document: DocumentSigns, *, trusted: bool) 
         "left": min((word.polygon.x0 for word in words), default=0.5),
         "size": fmean(heights) / document.height if heights and document.height else 1.0,
     }
+
+
+@lru_cache(_CHARACTERS)
+def _is_odd(character: str) -> bool:
+    return not character.isalnum() and character not in _USUAL_SIGNS
+
+
+def _heights(words: Sequence[Word]) -> list[float]:
+    boxes = [word.polygon.box for word in words]
+    return [bottom - top for _, top, _, bottom in boxes]
 
 
 def _of_text(value: str, raw: str, document: DocumentSigns, answered: Answered) -> dict[str, float]:
@@ -133,8 +145,8 @@ def _of_text(value: str, raw: str, document: DocumentSigns, answered: Answered) 
     return {
         "length": min(3.0, length / _LONG),
         "digits": share(str.isdigit),
-        "odd signs": share(lambda c: not c.isalnum() and c not in _USUAL_SIGNS),
-        "commas": share(lambda c: c in ",."),
+        "odd signs": share(_is_odd),
+        "commas": (value.count(",") + value.count(".")) / length,
         "lower case": share(str.islower),
         "mixed": min(1.0, len(_MIXED.findall(value)) / 4),
         "repeats": float(max(0, min(repeats, _MOST_REPEATS))),

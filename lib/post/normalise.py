@@ -239,7 +239,7 @@ def _currency(_: str, candidate: Candidate, evidence: Evidence) -> tuple[Option,
 
 def _phone(_: str, candidate: Candidate, __: Evidence) -> tuple[Option, ...]:
     text = _SPACES.sub(" ", candidate.raw).strip(_EDGES + ".,")
-    digits = sum(c.isdigit() for c in text)
+    digits = sum(map(str.isdigit, text))
     return (Option(text, candidate),) if 5 <= digits <= 17 else ()
 
 
@@ -259,7 +259,7 @@ def _tax_id(_: str, candidate: Candidate, __: Evidence) -> tuple[Option, ...]:
             has_checksum = found.valid or found.kind not in ("gst", "sst", "tax_id")
             return (Option(found.value, candidate, valid=found.valid if has_checksum else None),)
     text = compact(candidate.raw).strip(_EDGES + "()[],")
-    return (Option(text, candidate),) if sum(c.isdigit() for c in text) >= 5 else ()
+    return (Option(text, candidate),) if sum(map(str.isdigit, text)) >= 5 else ()
 
 
 def _iban(_: str, candidate: Candidate, __: Evidence) -> tuple[Option, ...]:

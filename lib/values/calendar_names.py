@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 from babel import Locale
 
@@ -12,6 +12,8 @@ LANGUAGES = (
     "en", "de", "fr", "es", "it", "nl", "pt", "pl", "ms", "id", "ru", "sv", "da", "nb", "fi", "cs",
     "sk", "ro", "tr", "hu", "uk", "el", "bg", "ca",
 )  # fmt: skip
+
+_WORDS_KEPT = 4096  # whose meaning is kept: any word beside a number may be looked up
 
 # Written abbreviations that CLDR does not list, by folded form.
 _ALSO = {
@@ -58,13 +60,16 @@ def _add(names: dict[str, dict[str, int]], language: str, name: str, number: int
         names.setdefault(folded, {}).setdefault(language, number)
 
 
-@cache
+@lru_cache(_WORDS_KEPT)
 def month_of(word: str, language: str | None = None) -> int | None:
     """The month (1 to 12) that a word names, or None.
 
     Case, accents and look-alike characters do not matter. A name that means different months in
-    different languages needs `language`.
+    different languages needs `language`. What has no letter names none: look-alikes would make
+    "ogo" of the 060 in 1.060,25.
     """
+    if not any(map(str.isalpha, word)):
+        return None
     folded = fold_ocr(word)
     meanings = _names().get(folded)
     if meanings is None:
@@ -89,7 +94,7 @@ def _weekday_names() -> dict[str, frozenset[int]]:
     return {name: frozenset(weekdays) for name, weekdays in names.items()}
 
 
-@cache
+@lru_cache(_WORDS_KEPT)
 def weekdays_of(word: str) -> frozenset[int]:
     """The weekdays (Monday 0, as `date.weekday`) that a word may name; none for another word."""
     return _weekday_names().get(fold_ocr(word), frozenset())

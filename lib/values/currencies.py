@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from babel import UnknownLocaleError
 from babel.core import get_global
@@ -51,6 +51,13 @@ _DECIMALS_BEHIND = re.compile(r"[.:]? ?[\d,]{0,12}\d[.,]\d{2,3}(?!\d)")
 # Symbols that in other letters are units of measure or short words: feet ("sq. ft."), "FT 2026/7".
 _UNITS = frozenset({"Ft"})
 
+# Symbols that in small letters are short for a word: "s/ 36,00".
+_PREPOSITIONS = frozenset({"S/"})
+
+_WORDS_KEPT = 4096  # whose meaning is kept: any word of any document is looked up
+
+_NO_SYMBOL = "0123456789.,:;-/()%*#' "  # the characters of most that is printed in columns
+
 # Symbols that alone prove too little: a single capital R stands before many things.
 _WEAK = frozenset({"R"})
 
@@ -72,6 +79,18 @@ def currencies_of_country(country: str) -> tuple[str, ...]:
 
 
 @cache
+def _by_folded_symbol() -> dict[str, tuple[str, ...]]:
+    folded: dict[str, tuple[str, ...]] = {}
+    for symbol, codes in SYMBOLS.items():
+        folded.setdefault(_folded(symbol), codes)
+    return folded
+
+
+def _folded(symbol: str) -> str:
+    return symbol.casefold().rstrip(".")
+
+
+@lru_cache(_WORDS_KEPT)
 def candidates(symbol: str) -> tuple[str, ...]:
     """The codes that a printed symbol or code may mean, commonest first; none if unknown."""
     plain = fold_width(symbol).strip()
@@ -79,10 +98,7 @@ def candidates(symbol: str) -> tuple[str, ...]:
         return SYMBOLS[plain]
     if plain.upper() in iso_codes():
         return (plain.upper(),)
-    lowered = plain.casefold().rstrip(".")
-    return next(
-        (codes for key, codes in SYMBOLS.items() if key.casefold().rstrip(".") == lowered), ()
-    )
+    return _by_folded_symbol().get(_folded(plain), ())
 
 
 def unambiguous(symbol: str) -> str | None:
@@ -94,8 +110,13 @@ def unambiguous(symbol: str) -> str | None:
 
 
 def _as_written(symbol: str) -> str:
-    """The symbol in any letters; one that otherwise is a unit only as it is, behind digits."""
+    """The symbol in any letters; one that otherwise is a unit only as it is, behind digits.
+
+    "s/" is "on" in Spanish, and so it is in capitals behind a rate: "IVA 21% S/ 530,35".
+    """
     escaped = re.escape(symbol)
+    if symbol in _PREPOSITIONS:
+        return rf"(?-i:(?<!%)(?<!% ){escaped})"
     return rf"(?-i:(?:(?<=\d)|(?<=\d )){escaped})" if symbol in _UNITS else escaped
 
 
@@ -127,12 +148,24 @@ def find_symbols(text: str) -> tuple[str, ...]:
     Codes in small letters are not taken: they are words more often than codes.
     """
     folded = fold_width(text)
+    if not folded.strip(_NO_SYMBOL):
+        return ()
     found = (m[0] for m in _printed().finditer(folded) if not _is_legal_form(folded, m))
     return tuple(
         s
         for s in found
         if is_symbol(s) and (len(s) != 3 or s.isupper() or s in SYMBOLS or not s.isascii())
     )
+
+
+def possible_symbols(word: str) -> tuple[str, ...]:
+    """What in a word without white space may be a currency: the symbols in it, and itself.
+
+    A word of letters alone is one as a whole, or none.
+    """
+    if word.isascii() and word.isalpha():
+        return (word,)
+    return tuple(dict.fromkeys((*find_symbols(word), word)))
 
 
 def is_legal_form(symbol: str) -> bool:

@@ -96,6 +96,9 @@ _MONTH_DAY = re.compile(
 _YEAR_MONTH_DAY = re.compile(
     rf"(?<!\d)(\d{{4}})[ .,/\-]{{1,2}}{_WORD}[ .,/\-]{{1,2}}(\d{{1,2}})(?!\d)", re.IGNORECASE
 )
+# What every date in digits alone has: two groups behind a digit and a third, or eight digits.
+_IN_DIGITS = re.compile(r"\d ?[/\-.'~, ] ?\d{1,2} ?[/\-.'~, ] ?'?\d|\d{8}|[年년]")
+_FEWEST_DIGITS = 3  # of a date: 1 May 26
 _ZERO_IN_NAME = re.compile(r"(?<=[\d/\-. '])0(?=[cC][tT])|(?<=[nN])0(?=[vV])")
 
 _WEEKDAY_REACH = 16
@@ -114,6 +117,7 @@ _TIME = re.compile(
     r"(?:[:.]([0-5]\d)(?!\d))?(?![\d:])(?: ?([ap])\.?m\b\.?)?",
     re.IGNORECASE,
 )
+_CLOCK_SIGNS = frozenset(":hH.时時시")
 _TIME_CJK = re.compile(r"(\d{1,2}) ?[时時시] ?(\d{1,2}) ?[分분](?: ?(\d{1,2}) ?[秒초])?")
 
 
@@ -122,12 +126,14 @@ def find_dates(text: str, language: str | None = None) -> tuple[DateMatch, ...]:
 
     `language` (ISO 639) decides names of months that mean different months in two languages.
     """
-    if not any(map(str.isdigit, text)):
+    if sum(map(str.isdigit, text)) < _FEWEST_DIGITS:
         return ()
     folded = _repair(fold_width(text))
+    named = _named(folded, language) if any(map(str.isalpha, folded)) else ()
+    numeric = _numeric(folded) if _IN_DIGITS.search(folded) else ()
     found: list[DateMatch] = []
     taken = bytearray(len(text))
-    for match in (*_named(folded, language), *_numeric(folded)):
+    for match in (*named, *numeric):
         if not any(taken[match.start : match.end]):
             taken[match.start : match.end] = b"\1" * (match.end - match.start)
             found.append(_on_its_weekday(folded, match))
@@ -142,7 +148,7 @@ def find_times(text: str, dates: Sequence[DateMatch] | None = None) -> tuple[Tim
     if not any(map(str.isdigit, text)):
         return ()
     folded = fold_width(text)
-    if not any(c in folded for c in ":hH.时時시"):
+    if _CLOCK_SIGNS.isdisjoint(folded):
         return ()
     borders = {match.end for match in (find_dates(text) if dates is None else dates)}
     found: list[TimeMatch] = []
@@ -252,7 +258,7 @@ def _repair(folded: str) -> str:
     folded = _ZERO_IN_NAME.sub("O", folded)
 
     def undo(match: re.Match[str]) -> str:
-        return match[0].translate(_LETTERS) if sum(c.isdigit() for c in match[0]) >= 3 else match[0]
+        return match[0].translate(_LETTERS) if sum(map(str.isdigit, match[0])) >= 3 else match[0]
 
     return _DAMAGED.sub(undo, folded)
 

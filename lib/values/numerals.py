@@ -37,6 +37,7 @@ class Numeral:
 START = re.compile(r"(?<![.,'\d])[.,]?\d")
 """Where a numeral may start."""
 
+_NOT_DIGIT = re.compile(r"\D")
 _RUN = re.compile(r"\d+(?:[.,']\d+)*")
 _BARE_FRACTION = re.compile(r"[.,]\d{2}(?!\d|[.,]\d)")
 _SPACED = re.compile(r"\d{1,3}(?: \d{3}){1,4}(?! \d{3}(?!\d))(?:[.,]\d{1,4})?(?![.,']?\d)")
@@ -81,7 +82,7 @@ def repair(text: str) -> tuple[str, Spans]:
 
     def undo(match: re.Match[str]) -> str:
         token = match[0]
-        digits = sum(c.isdigit() for c in token)
+        digits = sum(map(str.isdigit, token))
         letters = sum(c.isalpha() or c == "|" for c in token)
         if digits < 2 or letters > digits:
             return token
@@ -104,6 +105,8 @@ def numeral_with_spaces(text: str, start: int, *, sure: bool) -> Numeral | None:
     `sure`: a currency or the whole text speaks for its being one number and not two; then a space
     may stand where the decimal mark is.
     """
+    if text.find(" ", start) < 0:
+        return None
     return (
         _spaced(text, start, sure)
         or _split_mark(text, start, sure)
@@ -122,7 +125,7 @@ def numeral(text: str, start: int) -> Numeral | None:
     if euro := _EURO_AS_MARK.match(text, start):
         return Numeral(euro.end(), (_number(euro[1], euro[2]),))
     run = _RUN.match(text, start)
-    if run is None or sum(c.isdigit() for c in run[0]) > _MAX_DIGITS:
+    if run is None or sum(map(str.isdigit, run[0])) > _MAX_DIGITS:
         return None
     marks = [c for c in run[0] if not c.isdigit()]
     if not marks:
@@ -217,5 +220,5 @@ def is_lost_mark(text: str) -> bool:
 
 
 def _number(whole: str, fraction: str = "") -> Decimal:
-    digits = re.sub(r"\D", "", whole)
+    digits = _NOT_DIGIT.sub("", whole)
     return Decimal(f"{digits}.{fraction}" if fraction else digits)

@@ -22,12 +22,13 @@ PHONE = re.compile(r"(?<![\d.,])(?:\+\d|\(\d|\d{1,4}-)[\d() -]{6,}\d(?![.,]?\d)"
 
 def stands_free(text: str, start: int, end: int, number: Numeral) -> bool:
     """Whether a number without a currency, text[start:end], is no part of something longer."""
+    decimals = number.decimals
     return (
         not _joined_to_digits(text, start, end)
         and (number.separated or _short(text, start, end))
-        and _letters_after_fit(text, start, end, number.decimals)
-        and _letters_before_fit(text, start, number.decimals)
-        and not (number.decimals <= 2 and number.readings[0] < 24 and _CLOCK_WORDS.match(text, end))
+        and _letters_after_fit(text, start, end, decimals)
+        and _letters_before_fit(text, start, decimals)
+        and not (decimals <= 2 and number.readings[0] < 24 and _CLOCK_WORDS.match(text, end))
     )
 
 

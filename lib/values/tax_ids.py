@@ -118,7 +118,7 @@ def find_tax_ids(text: str) -> tuple[IdentifierMatch, ...]:
     a number that only a word for tax introduces.
     """
     folded = fold_width(text)
-    if sum(c.isdigit() for c in folded) < 6:
+    if sum(map(str.isdigit, folded)) < 6:
         return ()
     found = _prefixed(folded)
     for rule in _RULES:

@@ -28,6 +28,14 @@ _SPACES = dict.fromkeys(
 )
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
+# What `fold_ocr` makes of each ASCII character, in one table.
+_ASCII_FOLDED = str.maketrans(
+    {
+        character: _NOT_ALPHANUMERIC.sub(" ", character.lower().translate(_LOOK_ALIKE))
+        for character in map(chr, range(128))
+    }
+)
+
 
 def fold_width(text: str) -> str:
     """The text with full-width forms, dashes, apostrophes and spaces made plain, in place.
@@ -70,5 +78,7 @@ def fold_ocr(text: str) -> str:
     """The text for comparing: case folded, no accents, punctuation as spaces, look-alike characters
     made one (0/O, 1/l/I, 5/S, 8/B).
     """
+    if text.isascii():
+        return " ".join(text.translate(_ASCII_FOLDED).split())
     folded = _strip_accents(unicodedata.normalize("NFKC", text).casefold())
     return _NOT_ALPHANUMERIC.sub(" ", folded.translate(_LOOK_ALIKE)).strip()

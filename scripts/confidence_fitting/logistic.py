@@ -7,7 +7,6 @@ from dataclasses import astuple, fields
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit
 
 from lib.domain.extraction import ModelWeights
@@ -41,6 +40,8 @@ def fitted(rows: Array, right: NDArray[np.bool_], start: ModelWeights) -> ModelW
         away = weights - mean
         value = np.logaddexp(0.0, -margins).sum() + _PULL / 2 * away @ away
         return float(value), -(signs * expit(-margins)) @ rows + _PULL * away
+
+    from scipy.optimize import minimize  # noqa: PLC0415 (a fifth of a second, for this alone)
 
     found = minimize(loss, mean, jac=True, method="L-BFGS-B")
     return ModelWeights(*(round(float(value), 3) for value in found.x))

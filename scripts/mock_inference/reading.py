@@ -20,8 +20,8 @@ from lib.domain.extraction import FieldValue, Hints, Source
 from lib.domain.geometry import Polygon
 from lib.domain.task import Task
 from lib.inference.wire import DocumentPage, OcrDocument
-from lib.kie.cpu_extractor import build_cpu_extractor
 from lib.kie.extractor import Extractor
+from lib.kie.extractor_later import CpuExtractorLater
 from lib.loading.limits import LoadingLimits
 from lib.loading.loader import ProcessLoader, build_loader
 from lib.ocr.build import OcrSettings, build_ocr_pool
@@ -78,7 +78,7 @@ class DocumentReader:
 
     def __init__(self, tasks_folder: Path) -> None:
         self._tasks = [task for task in load_tasks(tasks_folder).values() if not task.choices]
-        self._extractor: Extractor = build_cpu_extractor()
+        self._extractor: Extractor = CpuExtractorLater()
         self._lock = threading.Lock()
         self._values: dict[str, Values] = {}
 

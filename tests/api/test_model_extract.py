@@ -28,7 +28,7 @@ from lib.inference.blocking_client import BlockingInferenceClient
 from lib.inference.exchange import Timeouts
 from lib.inference.retry import RetryPolicy
 from lib.inference.secret import Secret
-from lib.kie.cpu_extractor import build_cpu_extractor
+from lib.kie.extractor_later import CpuExtractorLater
 from lib.kie.models.card_files import load_cards
 from lib.kie.models.model_extractor import ModelReader
 from lib.loading.loader import ProcessLoader
@@ -58,7 +58,7 @@ def loader() -> Iterator[ProcessLoader]:
         yield built
 
 
-RULES = build_cpu_extractor()
+RULES = CpuExtractorLater()
 CARDS = load_cards(CONFIGS / "models", CONFIGS / "prompts")
 TASKS = load_tasks(CONFIGS / "tasks")
 

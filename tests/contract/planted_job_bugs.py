@@ -156,7 +156,7 @@ PLANTED = {
     "a canceled item is not counted": said(r"SET canceled=\?", "SET canceled=0*?"),
     "ends have no order": said(r"outcome=\?, ended=\?", "outcome=?, ended=1 + 0*?"),
     "what runs is counted as waiting": said(
-        r"(count\(\*\) AS count_1 \nFROM job_items \nWHERE job_items\.status =) 'running'$",
+        r"^(SELECT \(SELECT count\(\*\) AS \w+ \nFROM job_items \nWHERE \w+\.status =) 'running'",
         r"\1 'queued'",
     ),
     "a position counts all jobs": said(

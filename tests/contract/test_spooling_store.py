@@ -17,6 +17,7 @@ from s3_front import Fault
 from s3_places import Place
 
 from apps.api_cpu.artifacts.store import Source, is_no_room, store_unavailable
+from apps.api_cpu.artifacts.stores.content import in_memory
 from apps.api_cpu.artifacts.stores.local import LocalArtifactStore
 from apps.api_cpu.artifacts.stores.spool import Limits, Spool
 from apps.api_cpu.artifacts.stores.spooling import SpoolingStore
@@ -41,6 +42,9 @@ class Remote(LocalArtifactStore):
         self.is_away = False
         self.refused = ""
         self.taken: list[str] = []
+
+    def put(self, key: str, data: bytes) -> None:
+        self.put_file(key, *in_memory(data))
 
     def put_file(self, key: str, source: Source, sha256: str, size: int) -> None:
         self.probe()
@@ -283,7 +287,7 @@ from apps.api_cpu.artifacts.stores.spool import Limits, Spool
 from apps.api_cpu.artifacts.stores.spooling import SpoolingStore
 
 class Away(LocalArtifactStore):
-    def put_file(self, *_):
+    def put(self, *_):
         raise store_unavailable()
 
 folder = Path(sys.argv[1])

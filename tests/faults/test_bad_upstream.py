@@ -230,6 +230,20 @@ def test_the_budget_keeps_an_outage_from_being_multiplied() -> None:
         assert refused == 49  # all but the first call, which had its three attempts
 
 
+def test_what_fails_meanwhile_closes_the_connection() -> None:
+    with bad_server(hang) as server:
+        book = AddressBook(server.address)
+        with BlockingInferenceClient(book, Secret(KEY), ClientSettings()) as client:
+
+            def fail_once_it_is_asked() -> None:
+                assert server.asked.wait(30)
+                raise LookupError
+
+            with pytest.raises(LookupError):
+                client.complete(REQUEST, Deadline.after(50), meanwhile=fail_once_it_is_asked)
+            assert server.broken_off.wait(30)
+
+
 def test_a_cancel_closes_the_connection() -> None:
     with bad_server(hang) as server:
         cancellation = Cancellation()

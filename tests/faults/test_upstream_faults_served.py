@@ -28,7 +28,7 @@ from lib.inference.client import Circuit
 from lib.inference.exchange import Timeouts
 from lib.inference.retry import RetryPolicy
 from lib.inference.secret import Secret
-from lib.kie.cpu_extractor import build_cpu_extractor
+from lib.kie.extractor_later import CpuExtractorLater
 from lib.kie.models.card_files import load_cards
 from lib.kie.models.model_extractor import ModelReader
 from lib.pipelines.extract import Stations
@@ -53,7 +53,7 @@ PATIENT = ClientSettings(
 )
 # For what never answers: given up by the client's time-outs, long before the request's deadline.
 HASTY = replace(PATIENT, timeouts=Timeouts(connect_s=2, read_s=0.5, write_s=0.5, pool_s=0.5))
-RULES = build_cpu_extractor()
+RULES = CpuExtractorLater()
 CARDS = load_cards(CONFIGS / "models", CONFIGS / "prompts")
 TASKS = load_tasks(CONFIGS / "tasks")
 
@@ -97,6 +97,7 @@ class Service:
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[BadServer]:
+    RULES.make()  # not within the time of the first request
     with bad_server(answer(), probed=True) as server:
         yield server
 

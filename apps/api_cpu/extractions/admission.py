@@ -8,8 +8,8 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -183,16 +183,22 @@ class Admission:
 
     def _begin(self, place: _Place) -> None:
         place.began_at = self._clock()
-        loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(self._threads, place.work)
-        running.add_done_callback(lambda ended: self._ended(place, ended))
+        running = self._threads.submit(place.work)
+        running.add_done_callback(partial(self._tell_loop, asyncio.get_running_loop(), place))
+
+    def _tell_loop(
+        self, loop: asyncio.AbstractEventLoop, place: _Place, ended: Future[Any]
+    ) -> None:
+        """Tell the loop, from the thread that worked."""
+        with suppress(RuntimeError):  # the server has stopped, and nobody waits any more
+            loop.call_soon_threadsafe(self._ended, place, ended)
 
     def _refusal(self, place: _Place) -> Error | None:
         if self._closing:
             return shutting_down()
         return timed_out() if place.deadline.passed else None
 
-    def _ended(self, place: _Place, ended: asyncio.Future[Any]) -> None:
+    def _ended(self, place: _Place, ended: Future[Any]) -> None:
         self._turns.ended(place.owner, self._clock() - place.began_at)
         self._jobs -= place.is_job
         if ended.cancelled():

@@ -314,7 +314,8 @@ class ExtractResponse(_Shown):
     )
     input_ref: str | None = Field(description="Where the document is kept, if it is.")
     timings_ms: dict[str, int] = Field(
-        description="Per station. `store` is known only to the first answer, not to its artifact."
+        description="Per station; `kie` may lie within `model`. `store` is known only to the first "
+        "answer, not to its artifact."
     )
     artifact_rel: str
     raw_model_text: str | None = Field(default=None, description="Only with `include_raw`.")

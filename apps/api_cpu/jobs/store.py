@@ -49,6 +49,16 @@ from apps.api_cpu.jobs.transitions import (
 from lib.errors import Error, Kind
 
 _IS_READ = jobs.c.done + jobs.c.canceled >= jobs.c.total
+# Asked every second, so made once.
+_COUNTS = select(
+    select(func.count()).select_from(job_items).where(IS_RUNNING).scalar_subquery(),
+    select(func.coalesce(func.sum(jobs.c.total - jobs.c.done - jobs.c.canceled), 0))
+    .where(IS_ACTIVE)
+    .scalar_subquery(),
+    select(func.min(jobs.c.created_at))
+    .where(IS_ACTIVE, jobs.c.status == Status.QUEUED)
+    .scalar_subquery(),
+)
 _CLAIM_TRIES = 4
 _PAGE = 500
 _RETRY_AFTER_S = 10
@@ -161,15 +171,9 @@ class JobStore:
 
     def counts(self) -> Counts:
         """Items waiting and running, and how long ago the next job came."""
-        left = select(func.coalesce(func.sum(jobs.c.total - jobs.c.done - jobs.c.canceled), 0))
-        running = select(func.count()).select_from(job_items).where(IS_RUNNING)
-        oldest = select(func.min(jobs.c.created_at)).where(
-            IS_ACTIVE, jobs.c.status == Status.QUEUED
-        )
         with reading(self._engine) as connection:
-            under_way = int(connection.scalar(running) or 0)
-            waiting = int(connection.scalar(left.where(IS_ACTIVE)) or 0) - under_way
-            return Counts(waiting, under_way, connection.scalar(oldest))
+            under_way, left, oldest = connection.execute(_COUNTS).one()
+        return Counts(int(left) - under_way, under_way, oldest)
 
     def claim(self, worker_id: str, now: float) -> Claim | None:
         """Take the next item, or None when there is none to take.

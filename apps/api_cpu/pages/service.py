@@ -11,6 +11,7 @@ from apps.api_cpu.extractions.service import ExtractionService
 from apps.api_cpu.inputs.service import InputStore
 from apps.api_cpu.pages.cache import ImageCache, ImageKey
 from lib.domain.deadline import Deadline
+from lib.domain.document import Size
 from lib.domain.page_images import EncodedImage
 from lib.domain.source import DocumentLoader
 from lib.errors import Error, Kind
@@ -69,15 +70,17 @@ class PageService:
     def _draw(self, artifact: Mapping[str, Any], wanted: ImageKey, caller: Caller) -> EncodedImage:
         data = self._input(artifact, caller)
         page = _page(artifact, wanted.number)
+        rotation = page["rotation"] if page else 0
         deadline = Deadline.after(_PATIENCE_S)
         with self._loader.open(data, deadline) as document:
             if wanted.number > document.page_count:
                 raise not_found()
-            image = document.image(wanted.number, deadline)
+            size = _shown(page, wanted.width) if page else None
+            image = document.image(wanted.number, deadline, size)
         # Imported here: OpenCV, which a server needs only where somebody looks at pages.
         from lib.loading.drawing import shown_page  # noqa: PLC0415
 
-        return shown_page(image, page["rotation"] if page else 0, wanted.width)
+        return shown_page(image, rotation, wanted.width)
 
     def _input(self, artifact: Mapping[str, Any], caller: Caller) -> bytes:
         noted = artifact["input"] or {}
@@ -89,6 +92,13 @@ class PageService:
                 "The document was not kept; send `persist_inputs` to be able to see it again.",
             )
         return self._inputs.read(ref, caller)
+
+
+def _shown(page: Mapping[str, Any], width: int) -> Size:
+    """The size of a page as it is stored that is shown so many pixels wide, if it has as many."""
+    shown = min(width, page["width"])
+    size = shown, max(1, page["height"] * shown // page["width"])
+    return size[::-1] if page["rotation"] % 180 else size
 
 
 def _page(artifact: Mapping[str, Any], number: int) -> Mapping[str, Any] | None:

@@ -171,7 +171,7 @@ def _labels_of(reading: Reading, span: Span) -> list[FieldLabel]:
         label
         for label in reading.labels.in_cell(cell)
         if label.span.start < span.end
-        and sum(c.isdigit() for c in cell.text[label.span.end : span.start]) < _NUMBER_DIGITS
+        and sum(map(str.isdigit, cell.text[label.span.end : span.start])) < _NUMBER_DIGITS
     ]
     return [*before, *(label for c in left for label in reading.labels.in_cell(c))]
 
@@ -207,7 +207,7 @@ def _terms(reading: Reading) -> list[Candidate]:
     for label in reading.labels.of("payment_terms"):
         if label.leads and reading.outside_table(label.cell):
             behind = Span(label.cell, label.span.end, len(label.cell.text)).stripped()
-            if sum(c.isalpha() for c in behind.text) >= _FEWEST_LETTERS:
+            if sum(map(str.isalpha, behind.text)) >= _FEWEST_LETTERS:
                 hits.append(Hit(behind, 1.0, label))
             else:
                 hits += reading.pairs.seek(label, _sentences)
@@ -220,13 +220,18 @@ def _sentences(cell: Cell) -> list[Span]:
     return [
         span
         for span in text_spans(cell, colon + 1 if colon >= 0 else 0)
-        if sum(c.isalpha() for c in span.text) >= _FEWEST_LETTERS
+        if sum(map(str.isalpha, span.text)) >= _FEWEST_LETTERS
     ]
 
 
 def _currencies(reading: Reading) -> list[Candidate]:
-    """The currency that a label names."""
-    return list(as_candidates(reading.mentions, reading.pairs.hits("currency", _currency_spans)))
+    """The currency that a label names; a column's may differ from line to line."""
+    hits = [
+        hit
+        for hit in reading.pairs.hits("currency", _currency_spans)
+        if reading.outside_table(hit.label.cell)
+    ]
+    return list(as_candidates(reading.mentions, hits))
 
 
 def _currency_spans(cell: Cell) -> list[Span]:

@@ -98,7 +98,7 @@ def _parts(cell: Cell, separators: re.Pattern[str]) -> list[Span]:
         parts.append(Span(cell, start, match.start()))
         start = match.end()
     parts.append(Span(cell, start, len(cell.text)))
-    return [part.stripped() for part in parts if any(c.isalnum() for c in part.text)]
+    return [part.stripped() for part in parts if any(map(str.isalnum, part.text))]
 
 
 def find_address_blocks(reading: Reading) -> list[AddressBlock]:
@@ -171,7 +171,7 @@ def town_parts(cell: Cell) -> list[Span]:
     if town is None:
         return []
     country = parts[town + 1 : town + 2]
-    if not country or any(c.isdigit() for c in country[0].text) or len(country[0].text) > _COUNTRY:
+    if not country or any(map(str.isdigit, country[0].text)) or len(country[0].text) > _COUNTRY:
         return parts[: town + 1]
     return [*parts[: town + 1], *country]
 
@@ -313,8 +313,8 @@ def _opens_block(reading: Reading, cell: Cell) -> bool:
     """Whether a cell holds a party's label and its name: "Buyer: ACME Ltd"."""
     parties = [label for label in reading.labels.opening(cell) if label.field in _PARTY_FIELDS]
     value = _value(reading, cell).text
-    letters = sum(c.isalpha() for c in value)
-    return bool(parties) and ":" in cell.text and letters > sum(c.isdigit() for c in value)
+    letters = sum(map(str.isalpha, value))
+    return bool(parties) and ":" in cell.text and letters > sum(map(str.isdigit, value))
 
 
 def _is_contact(reading: Reading, cell: Cell) -> bool:
@@ -337,8 +337,7 @@ def _breaks(reading: Reading, cell: Cell, *, below: bool = False) -> bool:
     if "page" in reading.labels.leading_cues(cell):
         return True
     document = any(
-        mention.match.document_types
-        and not any(c.isalpha() for c in cell.text[: mention.span.start])
+        mention.match.document_types and not any(map(str.isalpha, cell.text[: mention.span.start]))
         for mention in reading.mentions.labels(cell)
     )
     heading = any(

@@ -65,7 +65,7 @@ class KeyValues:
                 yield Hit(span, _BEHIND if gap <= _SENTENCE_GAP else _BEHIND * 0.7, label)
                 return
         rest = label.cell.text[label.span.end : end]
-        if sum(c.isalnum() for c in rest) > _SENTENCE_GAP:
+        if sum(map(str.isalnum, rest)) > _SENTENCE_GAP:
             return
         right = self._right_of(label, find)
         if right:
@@ -92,7 +92,7 @@ class KeyValues:
             if spans and not (before and before[0].span.end <= spans[0].start):
                 gap = (other.box.x0 - label.cell.box.x1) / height
                 return Hit(spans[0], _RIGHT - _FAR * min(1.0, gap / _FAR_GAP), label)
-            if before or sum(c.isalpha() for c in other.text) > 2:
+            if before or sum(map(str.isalpha, other.text)) > 2:
                 return None
         return None
 
@@ -110,7 +110,7 @@ class KeyValues:
                 if heading and heading[0].span.end <= under[0].start:
                     return None
                 return Hit(under[0], _BELOW if label.alone else _BELOW * 0.85, label)
-            if sum(c.isalpha() for c in other.text) > 2:
+            if sum(map(str.isalpha, other.text)) > 2:
                 return None
         return None
 

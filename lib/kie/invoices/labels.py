@@ -149,12 +149,12 @@ def _weight(match: LabelMatch) -> float:
 
 
 def _letters_before(span: Span) -> int:
-    return sum(c.isalnum() for c in span.cell.text[: span.start])
+    return sum(map(str.isalnum, span.cell.text[: span.start]))
 
 
 def _position_factor(mention: LabelMention, leads: bool, behind: str) -> float:
     has_colon = behind[:1] in set(_COLONS) and behind != ""
-    letters = sum(c.isalpha() for c in mention.span.text)
+    letters = sum(map(str.isalpha, mention.span.text))
     bare_word = letters == len(mention.span.text)
     short = letters <= _SHORT_LETTERS and bare_word
     if short and behind[:1].isalpha() and not _CONNECTING.match(behind):

@@ -98,7 +98,7 @@ class LineItems:
     def _row(self, item: Item, roles: Mapping[str, str]) -> dict[str, Candidate]:
         row: dict[str, Candidate] = {}
         lines = [piece.span for piece in item.description]
-        if lines := [span for span in lines if any(c.isalnum() for c in span.text)]:
+        if lines := [span for span in lines if any(map(str.isalnum, span.text))]:
             row["description"] = self._description(lines)
         for key, piece in {"amount": item.anchor, **item.cells}.items():
             name = roles.get(key, "")

@@ -149,7 +149,7 @@ def _party(
     spans += _town(reading, block.postal)
     if block.below and is_country(reading, block.below[0]):
         spans.append(block.below[0].span)
-    spans = [span for span in spans if any(c.isalnum() for c in span.text)]
+    spans = [span for span in spans if any(map(str.isalnum, span.text))]
     nameless = spans and is_street_line(reading, spans[0]) and block.postal in lines[1:2]
     name = spans[0] if len(spans) > 1 and not nameless else None
     if name and len(spans) > 2 and _is_legal_name(reading, name, spans[1]):
@@ -307,9 +307,18 @@ def _has_contacts(reading: Reading, cells: Sequence[Cell]) -> bool:
     for cell in cells:
         if any(reading.identifiers(find, cell) for find in telling):
             return True
-        if reading.labels.leading_cues(cell) and reading.identifiers(find_phones, cell):
+        if reading.labels.leading_cues(cell) and _has_phone(reading, cell):
             return True
     return False
+
+
+def _has_phone(reading: Reading, cell: Cell) -> bool:
+    """Whether a cell has a phone number that is no part of a tax number."""
+    taxes = reading.identifiers(find_tax_ids, cell)
+    return any(
+        not any(tax.start < phone.end and phone.start < tax.end for tax in taxes)
+        for phone in reading.identifiers(find_phones, cell)
+    )
 
 
 def _has_tax_id(reading: Reading, cells: Sequence[Cell]) -> bool:

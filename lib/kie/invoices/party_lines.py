@@ -25,6 +25,9 @@ _OWNER = re.compile(
     re.IGNORECASE,
 )
 _WORD_BEFORE = re.compile(r"[^\W\d_]{3,15} ?: (?=[^\W\d_])")  # a label in no word list: "Firm: X"
+_CODE = re.compile(
+    r"(?=(?:\D*\d){3})[A-Z\d]+(?:[-/.][A-Z\d]+)*"
+)  # "Client: LAC-219" numbers somebody
 _SHARE_CAPITAL = re.compile(r"[ck]apita[lł]", re.IGNORECASE)
 
 
@@ -33,12 +36,12 @@ def name_spans(reading: Reading, cell: Cell) -> list[Span]:
     start = max((label.span.end for label in reading.labels.opening(cell)), default=0)
     span = Span(cell, start, len(cell.text)).stripped()
     text = span.text
-    letters = sum(c.isalpha() for c in text)
+    letters = sum(map(str.isalpha, text))
     if not reading.outside_table(cell) or (start and text[:1] == "/"):
         return []  # "Client / Company:" is a label of two words
     if cell.text.rstrip().endswith(":") or reading.labels.leading_cues(cell) & _OTHER_LABELS:
         return []
-    if text.count(",") >= 2 and any(c.isdigit() for c in text):
+    if text.count(",") >= 2 and any(map(str.isdigit, text)):
         return [span]  # name, number, address in one line
     if (
         letters < _FEWEST_LETTERS
@@ -46,7 +49,9 @@ def name_spans(reading: Reading, cell: Cell) -> list[Span]:
         or reading.mentions.dates(cell)
     ):
         return []
-    if is_postal_line(text) or sum(c.isdigit() for c in text) > letters:
+    if is_postal_line(text) or sum(map(str.isdigit, text)) > letters:
+        return []
+    if _CODE.fullmatch(text):
         return []
     if any(reading.identifiers(find, cell) for find in (find_emails, find_urls)):
         return []
@@ -56,7 +61,7 @@ def name_spans(reading: Reading, cell: Cell) -> list[Span]:
 def name_and_rest(span: Span) -> tuple[Span, tuple[Span, ...]]:
     """The parts of "name, tax number, post code, town, street"; all where it is only a name."""
     cell, text = span.cell, span.text
-    if text.count(",") < 2 or not any(c.isdigit() for c in text):
+    if text.count(",") < 2 or not any(map(str.isdigit, text)):
         return span, ()
     numbers = find_tax_ids(cell.text)
     parts, start = [], span.start
@@ -90,7 +95,7 @@ def name_and_street(reading: Reading, lines: Sequence[Cell]) -> list[Cell]:
 
 def _is_aside(reading: Reading, line: Cell) -> bool:
     """Whether a line is neither name nor address: "Mr", a contact, a number, a capital."""
-    if sum(c.isalpha() for c in line.text) < 2 or _is_salutation(reading, line):
+    if sum(map(str.isalpha, line.text)) < 2 or _is_salutation(reading, line):
         return True
     if "contact" in reading.labels.leading_cues(line):
         return True
@@ -107,12 +112,12 @@ def is_street_line(reading: Reading, span: Span) -> bool:
         return False
     if any("street" in m.match.cues and not _is_title(m.span) for m in mentions):
         return True
-    return bool(_HOUSE.search(span.text)) and any(c.isalpha() for c in span.text)
+    return bool(_HOUSE.search(span.text)) and any(map(str.isalpha, span.text))
 
 
 def _is_title(word: Span) -> bool:
     """Whether "Dr." or "St." stands before a name, as drives and streets do not."""
-    digits = any(c.isdigit() for c in word.cell.text)
+    digits = any(map(str.isdigit, word.cell.text))
     return (
         len(word.text) <= len("dr") and not digits and word.end < len(word.cell.text.rstrip(" ."))
     )
@@ -120,17 +125,17 @@ def _is_title(word: Span) -> bool:
 
 def is_country(reading: Reading, cell: Cell) -> bool:
     """Whether a line is the name of a country, in any language."""
-    letters = sum(c.isalpha() for c in cell.text)
+    letters = sum(map(str.isalpha, cell.text))
     return any(
-        "country" in mention.match.cues and sum(c.isalpha() for c in mention.span.text) == letters
+        "country" in mention.match.cues and sum(map(str.isalpha, mention.span.text)) == letters
         for mention in reading.mentions.labels(cell)
     )
 
 
 def is_person(reading: Reading, span: Span) -> bool:
     """Whether the line under a company's name names somebody there: few words, all capitalised."""
-    words = [word for word in span.text.split() if any(c.isalpha() for c in word)]
-    if not 2 <= len(words) <= _LONGEST_PERSON or any(c.isdigit() for c in span.text):
+    words = [word for word in span.text.split() if any(map(str.isalpha, word))]
+    if not 2 <= len(words) <= _LONGEST_PERSON or any(map(str.isdigit, span.text)):
         return False
     cues = reading.labels.cues(span.cell)
     if cues & {"street", "legal_form"}:

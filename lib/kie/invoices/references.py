@@ -28,6 +28,9 @@ _UNTIL = re.compile(
     re.IGNORECASE,
 )
 _SINCE = re.compile(r"\W*(?:du|vom|del|van|z dnia|från|от|dated|of) ?$", re.IGNORECASE)
+# "Lyon, le 4 mai 2026", "Kassel, den 3. Mai 2026": letters are dated so, with their place.
+_LETTER_DATE_SCORE = 0.6
+_PLACE = re.compile(r"[^\W\d_][^\d,:;]{1,28}, ?(?:den|le|li|lì|il|el|a|em|dnia)? ?$", re.IGNORECASE)
 _BESIDE, _AS_NAME = 0.86, 0.8  # a customer's number in the row of "Client:"
 _CUSTOMER_DIGITS = 3
 _UNDER_TITLE = 0.7  # a number alone under "INVOICE"
@@ -73,8 +76,8 @@ def _is_whole_value(hit: Hit) -> bool:
     """Whether a value is all that its cell says behind the label."""
     cell, start = hit.span.cell, hit.label.span.end if hit.span.cell is hit.label.cell else 0
     rest = cell.text[start : hit.span.start] + cell.text[hit.span.end :]
-    digits = sum(c.isdigit() for c in hit.span.text)
-    return digits >= _CUSTOMER_DIGITS and not any(c.isalnum() for c in rest)
+    digits = sum(map(str.isdigit, hit.span.text))
+    return digits >= _CUSTOMER_DIGITS and not any(map(str.isalnum, rest))
 
 
 def _identifiers(reading: Reading, cell: Cell) -> list[Span]:
@@ -116,8 +119,8 @@ def _bare_numbers(reading: Reading) -> list[Candidate]:
             continue
         for mention in reading.mentions.labels(cell)[:1]:
             before, behind = cell.text[: mention.span.start], cell.text[mention.span.end :]
-            if "number_word" in mention.match.cues and not any(c.isalnum() for c in before):
-                alone = not any(c.isalnum() for c in behind)
+            if "number_word" in mention.match.cues and not any(map(str.isalnum, before)):
+                alone = not any(map(str.isalnum, behind))
                 label = FieldLabel("document_number", mention.span, _BARE, True, alone)
                 hits += reading.pairs.seek(label, lambda c: _identifiers(reading, c))
     return list(as_candidates(reading.mentions, hits))
@@ -131,7 +134,7 @@ def _title_numbers(reading: Reading) -> Iterator[tuple[Span, float, str]]:
                 label.kind is LabelKind.DOCUMENT_TYPE and label.language in reading.labels.languages
                 for label in mention.match.labels
             )
-            if not named or any(c.isalpha() for c in cell.text[: mention.span.start]):
+            if not named or any(map(str.isalpha, cell.text[: mention.span.start])):
                 continue
             row = reading.layout.row_of(cell)
             following = [cell, *row.cells_right_of(cell)[:1]]
@@ -151,7 +154,7 @@ def _title_numbers(reading: Reading) -> Iterator[tuple[Span, float, str]]:
 def _number_under(reading: Reading, title: Span) -> Span | None:
     """A number that is all there is right under a title that is all there is in its line."""
     cell = title.cell
-    if any(c.isalnum() for c in cell.text[: title.start] + cell.text[title.end :]):
+    if any(map(str.isalnum, cell.text[: title.start] + cell.text[title.end :])):
         return None
     height = reading.layout.page_of(cell).letter_height
     for below in reading.layout.below(cell.box, cell.row, reach=1):
@@ -163,7 +166,12 @@ def _number_under(reading: Reading, title: Span) -> Span | None:
 
 
 def _labelled_dates(reading: Reading, field: str) -> list[Candidate]:
-    hits = reading.pairs.hits(field, lambda cell: date_spans(reading.mentions, cell))
+    """Dates of a field's labels; "Date" over a column of the table dates its lines."""
+    hits = [
+        hit
+        for hit in reading.pairs.hits(field, lambda cell: date_spans(reading.mentions, cell))
+        if reading.outside_table(hit.span.cell) or field == "delivery_date"
+    ]
     return list(as_candidates(reading.mentions, hits, 0.95))
 
 
@@ -210,13 +218,16 @@ def _unlabelled_dates(reading: Reading) -> Iterator[tuple[Span, float]]:
         if cell.row in title_rows:
             yield span, _TITLE_DATE_SCORE
         elif cell.page_number == reading.layout.pages[0].page.number:
-            letters = sum(c.isalpha() for c in cell.text)
+            letters = sum(map(str.isalpha, cell.text))
             lone = (
                 letters <= 20
                 and reading.relative_y(cell) < 0.4
                 and not _labelled_left(reading, cell)
             )
-            yield span, _LONE_DATE_SCORE if lone else _ANY_DATE_SCORE
+            if _is_date_of_letter(span):
+                yield span, _LETTER_DATE_SCORE
+            else:
+                yield span, _LONE_DATE_SCORE if lone else _ANY_DATE_SCORE
 
 
 def _labelled_left(reading: Reading, cell: Cell) -> bool:
@@ -227,7 +238,13 @@ def _labelled_left(reading: Reading, cell: Cell) -> bool:
     return left[-1].text.rstrip().endswith(":") or bool(reading.labels.opening(left[-1]))
 
 
+def _is_date_of_letter(date: Span) -> bool:
+    """Whether a line is a place and a date, nothing else."""
+    before, behind = date.cell.text[: date.start], date.cell.text[date.end :]
+    return bool(_PLACE.fullmatch(before)) and not any(c.isalnum() for c in behind)
+
+
 def _is_date_of_title(date: Span) -> bool:
     """Whether a line dates what is named above: "Facture n° 12" / "du 01/09/2026"."""
     before, behind = date.cell.text[: date.start], date.cell.text[date.end :]
-    return bool(_SINCE.fullmatch(before)) and not any(c.isalnum() for c in behind)
+    return bool(_SINCE.fullmatch(before)) and not any(map(str.isalnum, behind))

@@ -48,7 +48,7 @@ def _only_amount_below(reading: Reading, row: Row) -> bool:
     return any(
         len(other.cells) == 1
         and len(money(reading, other.cells[0])) == 1
-        and sum(c.isalpha() for c in other.cells[0].text) <= _CURRENCY_LETTERS
+        and sum(map(str.isalpha, other.cells[0].text)) <= _CURRENCY_LETTERS
         for other in below
     )
 
@@ -60,4 +60,4 @@ def money(reading: Reading, cell: Cell) -> list[AmountMention]:
     if money or len(amounts) != 1:
         return money
     rest = cell.text[: amounts[0].span.start] + cell.text[amounts[0].span.end :]
-    return amounts if not any(c.isalnum() for c in rest) else []
+    return amounts if not any(map(str.isalnum, rest)) else []

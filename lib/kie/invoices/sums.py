@@ -29,6 +29,7 @@ _AGREES = 0.08  # net + tax = gross
 _OTHER_TEXT = 12  # letters of a cell that is no amount
 _LEADING_WORDS = 6  # letters before a tax: "of which", "A ="
 _APART = 20  # letters between a label and its amount in one line
+_LEDGER_ROWS = 3  # of amounts below the first that make a column
 _NOT_PRINTED_DUE = 0.45  # nothing says that a part was paid: the total is due
 _OTHERS = 0.15
 _IS_NET = 0.3  # the net amount of such a triple is not the total
@@ -95,11 +96,22 @@ def _of_field(reading: Reading, field: str) -> Iterator[_Sum]:
         right = amounts_right_of(reading, label)
         if right:
             exact = [amount for amount in right if amount.is_exact]  # not the rate behind it
-            yield _Sum(field, (exact or right)[-1], label.strength * _RIGHT - doubt, label)
+            amount = _last_of(field, exact or right)
+            yield _Sum(field, amount, label.strength * _RIGHT - doubt, label)
         elif label.alone or _only_rate_behind(label):
             below = in_strip(reading, label) or (_below(reading, label) if label.alone else None)
-            if below:
+            if below and not _heads_a_column(reading, below):
                 yield _Sum(field, below, label.strength * _BELOW - doubt, label)
+
+
+def _last_of(field: str, amounts: Sequence[AmountMention]) -> AmountMention:
+    """The amount at the end of a row; of a ledger's total the debit, not the balance of nothing.
+
+    "Total  84.00  84.00  0.00" are debit, credit and what is left.
+    """
+    *before, last = amounts
+    settled = len(before) > 1 and before[-1].value == before[-2].value
+    return before[-1] if field == "total" and settled and not last.value else last
 
 
 def _is_carried(reading: Reading, label: FieldLabel) -> bool:
@@ -122,7 +134,7 @@ def amounts_right_of(reading: Reading, label: FieldLabel) -> list[AmountMention]
         a
         for a in money(reading, label.cell)
         if _is_behind(a, label)
-        and sum(c.isalpha() for c in label.cell.text[label.span.end : a.span.start]) <= _APART
+        and sum(map(str.isalpha, label.cell.text[label.span.end : a.span.start])) <= _APART
     ]
     found = _until_next_label(reading, label, inside)
     if len(found) < len(inside):
@@ -130,7 +142,7 @@ def amounts_right_of(reading: Reading, label: FieldLabel) -> list[AmountMention]
     for cell in reading.layout.row_of(label.cell).cells_right_of(label.cell):
         if any(o.leads and o.field in SUM_FIELDS for o in reading.labels.in_cell(cell)):
             break
-        if sum(c.isalpha() for c in cell.text) > _OTHER_TEXT:
+        if sum(map(str.isalpha, cell.text)) > _OTHER_TEXT:
             break
         found.extend(money(reading, cell))
     return found
@@ -143,7 +155,7 @@ def _is_behind(amount: AmountMention, label: FieldLabel) -> bool:
     shared = label.cell.text[amount.span.start : label.span.end]
     starts_within = amount.span.start > label.span.start and amount.span.end > label.span.end
     return amount.span.start >= label.span.end or (
-        starts_within and not any(c.isdigit() for c in shared)
+        starts_within and not any(map(str.isdigit, shared))
     )
 
 
@@ -170,13 +182,22 @@ def _below(reading: Reading, label: FieldLabel) -> AmountMention | None:
     return None
 
 
+def _heads_a_column(reading: Reading, amount: AmountMention) -> bool:
+    """Whether amounts go on in the rows below one: "Balance" over a ledger is no sum."""
+    rows = reading.layout.rows[amount.cell.row + 1 : amount.cell.row + 1 + _LEDGER_ROWS]
+    return len(rows) == _LEDGER_ROWS and all(
+        any(a.box.overlap_x(amount.box) > 0 for cell in row.cells for a in money(reading, cell))
+        for row in rows
+    )
+
+
 def _only_rate_behind(label: FieldLabel) -> bool:
     """Whether what follows the label in its cell is a rate: "VAT 20 %", "w tym VAT 23%"."""
     before, behind = label.cell.text[: label.span.start], label.cell.text[label.span.end :]
     return (
         "%" in behind
-        and sum(c.isalnum() for c in before) <= _LEADING_WORDS
-        and sum(c.isalpha() for c in behind) <= _OTHER_TEXT
+        and sum(map(str.isalnum, before)) <= _LEADING_WORDS
+        and sum(map(str.isalpha, behind)) <= _OTHER_TEXT
     )
 
 

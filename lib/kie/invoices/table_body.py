@@ -53,8 +53,7 @@ class RunningSum:
         if not amounts:
             return False
         counted = any(
-            piece.column in _FACTORS and any(c.isdigit() for c in piece.span.text)
-            for piece in placed
+            piece.column in _FACTORS and any(map(str.isdigit, piece.span.text)) for piece in placed
         )
         enough = self._count >= (1 if names & _FACTORS else 2)
         if enough and not counted and amounts[-1] and amounts[-1] == self._total:
@@ -88,7 +87,7 @@ def read_body(
         placed = [
             piece for cell in row.cells for piece in split_cell(cell, header.columns, mentions)
         ]
-        if any(_is_no_item(cell, labels) for cell in row.cells):
+        if not _filled(placed) >= _FACTORS and any(_is_no_item(c, labels) for c in row.cells):
             continue
         if _ends_table(row, placed, labels) and not (
             _is_extra(row, labels) and _goes_on(rows[index + 1 :], header, labels, mentions)
@@ -112,10 +111,15 @@ def read_body(
     return Body(tuple(items), frozenset(index for index in used if index <= last), ended)
 
 
+def _filled(placed: Sequence[Piece]) -> frozenset[str]:
+    """The columns in which a row has numbers."""
+    return frozenset(p.column for p in placed if any(c.isdigit() for c in p.span.text))
+
+
 def _is_no_item(cell: Cell, labels: Labels) -> bool:
     """Whether a cell carries a sum over or counts pages; "str." alone may be the unit of a line."""
     cues = labels.leading_cues(cell) & _SKIP_CUES
-    return bool(cues) and (cues != {"page"} or any(c.isdigit() for c in cell.text))
+    return bool(cues) and (cues != {"page"} or any(map(str.isdigit, cell.text)))
 
 
 def _is_sum(row: Row, labels: Labels) -> bool:
@@ -138,7 +142,7 @@ def _goes_on(rows: Sequence[Row], header: Header, labels: Labels, mentions: Ment
     """Whether rows with quantity and price follow before the sums."""
     for row in rows[:_MOST_ROWS]:
         placed = [p for cell in row.cells for p in split_cell(cell, header.columns, mentions)]
-        if {p.column for p in placed if any(c.isdigit() for c in p.span.text)} >= _FACTORS:
+        if _filled(placed) >= _FACTORS:
             return True
         if _is_sum(row, labels):
             return False
@@ -146,7 +150,7 @@ def _goes_on(rows: Sequence[Row], header: Header, labels: Labels, mentions: Ment
 
 
 def _ends_table(row: Row, placed: Sequence[Piece], labels: Labels) -> bool:
-    columns = {piece.column for piece in placed if any(c.isdigit() for c in piece.span.text)}
+    columns = _filled(placed)
     if columns >= _FACTORS:
         return False
     if columns <= {"amount"} and any(_ends_with_sum(cell, labels) for cell in row.cells):
@@ -158,7 +162,7 @@ def _ends_table(row: Row, placed: Sequence[Piece], labels: Labels) -> bool:
         sums = [x for x in labels.in_cell(cell) if x.leads and x.field in stops]
         if any(label.clear for label in sums):
             behind = cell.text[sums[0].span.end :]
-            letters = sum(c.isalpha() for c in behind)
+            letters = sum(map(str.isalpha, behind))
             if letters <= 12:
                 return True
     return False
@@ -207,7 +211,7 @@ def _wide_parts(cell: Cell, columns: Sequence[Column], mentions: Mentions) -> It
 
 
 def _says_something(span: Span) -> bool:
-    return any(c.isalnum() for c in span.text)
+    return any(map(str.isalnum, span.text))
 
 
 def _nearest(span: Span, columns: Sequence[Column]) -> str:
@@ -258,7 +262,7 @@ def _words_at_start(part: Span, end: int, columns: Sequence[Column]) -> Generato
         other = _column_of(rest, columns, numeric=False)
         if column not in _LEADING or column == other or not _overlaps(first, columns, column):
             break
-        if column != "unit" and not any(c.isdigit() for c in word.text):
+        if column != "unit" and not any(map(str.isdigit, word.text)):
             break
         if column in _COUNTING and not _overlaps(rest, columns, other):
             break  # "20 pcs" without a column for the unit
@@ -282,8 +286,8 @@ def is_numeric(column: str) -> bool:
 
 
 def _is_number(span: Span) -> bool:
-    letters = sum(c.isalpha() for c in span.text)
-    digits = sum(c.isdigit() for c in span.text)
+    letters = sum(map(str.isalpha, span.text))
+    digits = sum(map(str.isdigit, span.text))
     return digits > 0 and letters <= 4 and len(span.text.split()) <= 4
 
 
@@ -320,7 +324,7 @@ def _items(pieces: Sequence[Piece], height: float) -> list[Item]:
         # Of two items as near as each other the upper one: what wraps stands below.
         item = min(items, key=lambda i: abs(i.anchor.middle - piece.middle + _TIE * height))
         near = abs(item.anchor.middle - piece.middle) <= _NEAR * height
-        has_content = any(c.isalnum() for c in piece.span.text)
+        has_content = any(map(str.isalnum, piece.span.text))
         if near and has_content:
             rival = item.cells.get(piece.column)
             if rival is None or (

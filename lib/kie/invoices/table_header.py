@@ -281,7 +281,7 @@ def _is_header_text(row: Row, known: Sequence[Span], mentions: Mentions, height:
 
 def _continues_header(cell: Cell, known: Sequence[Span], mentions: Mentions) -> bool:
     """Whether a cell names a column, or goes on with the name that stands over or under it."""
-    letters = sum(c.isalnum() for c in cell.text)
+    letters = sum(map(str.isalnum, cell.text))
     if _named_letters(cell.text, mentions) >= _MOSTLY * max(1, letters):
         return True
     beside = [span for span in known if span.box.overlap_x(cell.box) > 0]
@@ -292,7 +292,7 @@ def _continues_header(cell: Cell, known: Sequence[Span], mentions: Mentions) -> 
 def _named_letters(text: str, mentions: Mentions) -> int:
     """Letters of the text's column names."""
     return sum(
-        sum(c.isalnum() for c in text[match.start : match.end])
+        sum(map(str.isalnum, text[match.start : match.end]))
         for match in mentions.lexicon.find(text)
         if match.columns
     )

@@ -68,12 +68,10 @@ def _item(row: Row, mentions: Mentions, labels: Labels) -> Item | None:
         return None
     last = amounts[-1]
     behind = last.cell.text[last.span.end :]
-    if last.cell is not row.cells[-1] or any(c.isalnum() for c in behind):
+    if last.cell is not row.cells[-1] or any(map(str.isalnum, behind)):
         return None
     texts = [
-        span
-        for span in _texts(row, amounts)
-        if sum(c.isalpha() for c in span.text) >= _FEWEST_LETTERS
+        span for span in _texts(row, amounts) if sum(map(str.isalpha, span.text)) >= _FEWEST_LETTERS
     ]
     if not texts or len(texts[0].text.split()) > _LONGEST or ":" in texts[0].text:
         return None

@@ -71,7 +71,7 @@ def _contradicted(
     numeric = sum(number is not None for number in numbers)
     if role in ("quantity", "unit_price"):
         return numeric < _RARELY * printed
-    plain = sum(bool(cell and not any(c.isalpha() for c in cell)) for cell in cells)
+    plain = sum(bool(cell and not any(map(str.isalpha, cell))) for cell in cells)
     return role == "unit" and plain > (1 - _RARELY) * printed
 
 
@@ -81,7 +81,7 @@ def _numbers(cells: Sequence[str | None], mark: str | None) -> list[Decimal | No
     for text in cells:
         amount = parse_amount(text, mark) if text else None
         if amount is None and text and (several := find_amounts(text)):
-            letters = sum(c.isalpha() for c in text)
+            letters = sum(map(str.isalpha, text))
             amount = several[0] if len(several) == 1 and letters <= 8 else None
         found.append(amount.value if amount else None)
     return found

@@ -63,6 +63,7 @@ class ChatAsker:
                     cancellation=sight.asking.cancellation,
                     request_id=sight.asking.request_id,
                     span=span,
+                    meanwhile=sight.asking.meanwhile,
                 ),
                 sight,
             )

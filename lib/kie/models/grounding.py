@@ -34,9 +34,12 @@ _LATE = frozenset({FieldType.MONEY})  # a sum is printed again below its parts: 
 
 def places_of(printed: Printed, kind: FieldType, text: str) -> tuple[Place, ...]:
     """Every place that prints a value of a type, best fit first."""
-    found = _FINDERS.get(kind, _text)(printed, text)
-    places = tuple(islice((place for place in found if place.words), _MOST_PLACES))
-    return tuple(sorted(places, key=lambda place: -place.fit))
+    finder = _FINDERS.get(kind, _text)
+    if (finder, text) not in printed.found:
+        found = (place for place in finder(printed, text) if place.words)
+        places = sorted(islice(found, _MOST_PLACES), key=lambda place: -place.fit)
+        printed.found[finder, text] = tuple(places)
+    return printed.found[finder, text]
 
 
 def best_place(
@@ -53,7 +56,7 @@ def best_place(
         ranked.reverse()
     return max(
         ranked,
-        key=lambda place: (any(id(word) in known for word in place.words), place.fit),
+        key=lambda place: (not known.isdisjoint(place.word_ids), place.fit),
         default=None,
     )
 
@@ -91,8 +94,8 @@ def _money(printed: Printed, text: str) -> Iterator[Place]:
     if said is None:
         return
     wanted = {abs(reading) for reading in said.readings}
-    for line, match in printed.amounts:
-        if not match.percent and wanted & {abs(reading) for reading in match.readings}:
+    for line, match in printed.amounts_of(wanted):
+        if not match.percent:
             place = line.place(match.start, match.end)
             yield _fit(place, 1.0 if match.value in wanted or not match.ambiguous else 0.95)
 
@@ -101,7 +104,7 @@ def _percent(printed: Printed, text: str) -> Iterator[Place]:
     said = next(iter(find_amounts(text)), None)
     if said is None:
         return
-    for line, match in printed.amounts:
+    for line, match in printed.amounts_of({abs(reading) for reading in said.readings}):
         if set(said.readings) & set(match.readings):
             yield _fit(line.place(match.start, match.end), 1.0 if match.percent else 0.85)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from lib.domain.document import Page
 from lib.domain.extraction import Candidate, Hints, RawExtraction
@@ -82,40 +83,57 @@ class ModelExtractor:
 
     def extract(self, pages: Sequence[Page], task: Task, hints: Hints) -> RawExtraction:
         """Candidates as the model gives them, where they are printed; the type is by the rules."""
-        return self.read_over(self._rules.extract(pages, task, hints), pages, task)
+        return self.read_over(cache(lambda: self._rules.extract(pages, task, hints)), pages, task)
 
-    def read_over(self, rules: RawExtraction, pages: Sequence[Page], task: Task) -> RawExtraction:
-        """The same, on what the rules have already found on these pages.
+    def needs_rules_for(self, task: Task) -> bool:
+        """Whether it has to be known what the rules found before the model can be asked: which of
+        several tasks fits, or the language and the tables for a model that takes questions.
+        """
+        return bool(task.choices) or self._card.dialect is Dialect.TILT
+
+    def read_over(
+        self, rules: Callable[[], RawExtraction], pages: Sequence[Page], task: Task
+    ) -> RawExtraction:
+        """The same, with what the rules find on these pages: `rules` is called more than once, and
+        while the model is waited for where `needs_rules_for` says that this is early enough.
 
         Every field is the model's; a table is the rules' where the dialect has no tables and they
         found rows.
         """
-        chosen = rules.task or task
+        views = [View(page) for page in pages]
+        if not self.needs_rules_for(task):
+            return replace(self.ask(rules, pages, task.fields, views), task=task)
+        found = rules()
+        chosen = found.task or task
         by_layout = {
             spec.name
             for spec in chosen.fields
-            if self._card.dialect is Dialect.TILT and rules.tables.get(spec.name)
+            if self._card.dialect is Dialect.TILT and found.tables.get(spec.name)
         }
         wanted = [spec for spec in chosen.fields if spec.name not in by_layout]
-        asked = self.ask(rules, pages, wanted, [View(page) for page in pages])
-        kept = {name: rules.tables[name] for name in by_layout}
+        asked = self.ask(rules, pages, wanted, views, found.language)
+        kept = {name: found.tables[name] for name in by_layout}
         return replace(asked, tables={**asked.tables, **kept}, task=chosen)
 
     def ask(
         self,
-        rules: RawExtraction,
+        by_rules: Callable[[], RawExtraction],
         pages: Sequence[Page],
         fields: Sequence[FieldSpec],
         views: Sequence[View],
+        language: str | None = None,
     ) -> RawExtraction:
         """What the model says of `fields` on `views`, looked for on all `pages`.
 
         Of more views than the card allows, or than fit the model, the first and the last are shown,
-        and a warning says so. A document without pages is not shown to anybody.
+        and a warning says so. A document without pages is not shown to anybody. `by_rules` as the
+        `rules` of `read_over`; `language` is that of the questions.
         """
         if not views or not fields:
-            return replace(rules, fields={}, tables={})
-        answer, shown = self._answer(fields, views, rules.language)
+            return replace(by_rules(), fields={}, tables={})
+        asking = replace(self._sight.asking, meanwhile=by_rules)
+        answer, shown = self._answer(fields, views, language, replace(self._sight, asking=asking))
+        rules = by_rules()
         found = ground(answer, fields, pages, rules)
         warnings = rules.warnings
         if shown < len(views):
@@ -132,13 +150,17 @@ class ModelExtractor:
         )
 
     def _answer(
-        self, fields: Sequence[FieldSpec], views: Sequence[View], language: str | None
+        self,
+        fields: Sequence[FieldSpec],
+        views: Sequence[View],
+        language: str | None,
+        sight: Sight,
     ) -> tuple[ModelAnswer, int]:
         """The answer, and how many views it is about: half as many until they fit the model."""
         shown = both_ends(views, self._card.limits.pages)
         while True:
             try:
-                answer = self._asker.ask(fields, shown, language, self._model, self._sight)
+                answer = self._asker.ask(fields, shown, language, self._model, sight)
             except Error as error:
                 if error.details.get("reason") != Cause.TOO_MANY_TOKENS or len(shown) == 1:
                     raise

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from lib.domain.document import Word
-from lib.domain.geometry import Polygon, bounding_polygon
+from lib.domain.geometry import BoundingBox, around
 from lib.kie.models.printed import Place, Printed, PrintedLine
 from lib.values.text import fold_ocr
 
@@ -23,18 +23,27 @@ _MOST_SEEDS = 6
 _HAS_DIGIT = re.compile(r"\d")
 
 
+_Likeness = Mapping[str, tuple[str, float]]
+"""Per token on the page the token of the value that it stands for, and how well it fits."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Neighbouring words of a line, and which tokens of the value they cover."""
+    """Neighbouring words of a line, and which tokens of the value they leave uncovered."""
 
     line: PrintedLine
-    words: tuple[Word, ...]
-    covered: Counter[str]
+    start: int
+    end: int
+    uncovered: Mapping[str, int]
     fit: float  # characters covered, each weighed by how well its token fits
 
     @property
-    def box(self) -> Polygon:
-        return bounding_polygon(word.polygon for word in self.words)
+    def words(self) -> tuple[Word, ...]:
+        return self.line.words[self.start : self.end]
+
+    @property
+    def box(self) -> BoundingBox:
+        return around(self.line.boxes[self.start : self.end])
 
 
 def find_text(printed: Printed, value: str) -> Iterator[Place]:
@@ -46,20 +55,21 @@ def find_text(printed: Printed, value: str) -> Iterator[Place]:
     """
     wanted = Counter(_tokens(value))
     size = sum(len(token) * count for token, count in wanted.items())
-    if not size:
-        return
     digits = set(_tokens_with_digits(value))
+    if not size or not digits <= printed.tokens.keys():
+        return
     similar = _similar(printed.tokens, wanted, digits)
-    lines = [
-        line for line in printed.lines if any(t in similar for word in line.tokens for t in word)
-    ]
+    within_reach = {meant for meant, _ in similar.values()}
+    if sum(len(token) * wanted[token] for token in within_reach) / size < _LEAST_COVERED:
+        return
+    lines = printed.lines_with(similar)
     runs = [run for line in lines if (run := _best_run(line, wanted, similar))]
     found: list[tuple[float, Place]] = []
     for seed in sorted(runs, key=lambda run: -run.fit)[:_MOST_SEEDS]:
-        group = _grown(seed, lines, wanted, similar, printed.line_height)
-        covered = sum((run.covered for run in group), Counter[str]())
+        group, missing = _grown(seed, printed, similar)
         share = sum(run.fit for run in group) / size
-        if share >= _LEAST_COVERED and all(covered[token] for token in digits):
+        has_digits = all(missing.get(token, 0) < wanted[token] for token in digits)
+        if share >= _LEAST_COVERED and has_digits:
             words = tuple(word for run in group for word in run.words)
             raw = " ".join(" ".join(word.text for word in run.words) for run in group)
             found.append((share, Place(seed.line.page, words, raw, min(1.0, share))))
@@ -80,74 +90,74 @@ def _tokens_with_digits(text: str) -> Iterator[str]:
             yield from _tokens(part)
 
 
-def _similar(
-    printed: Sequence[str], wanted: Counter[str], digits: set[str]
-) -> dict[str, tuple[str, float]]:
-    """Per token on the page the token of the value that it stands for, and how well it fits."""
+def _similar(printed: Collection[str], wanted: Counter[str], digits: set[str]) -> _Likeness:
     likest: dict[str, tuple[float, str]] = {}
+    long = [token for token in printed if len(token) >= _FUZZY_LENGTH]
     for token in wanted:
         if len(token) < _FUZZY_LENGTH or token in digits:
             continue
         for other, likeness, _ in process.extract_iter(
-            token, printed, scorer=Levenshtein.normalized_similarity, score_cutoff=_SAME_TOKEN
+            token, long, scorer=Levenshtein.normalized_similarity, score_cutoff=_SAME_TOKEN
         ):
             likest[other] = max(likest.get(other, (0.0, "")), (likeness, token))
     found = {other: (token, likeness) for other, (likeness, token) in likest.items()}
-    return found | {token: (token, 1.0) for token in printed if token in wanted}
+    return found | {token: (token, 1.0) for token in wanted if token in printed}
 
 
-def _best_run(
-    line: PrintedLine, wanted: Counter[str], similar: dict[str, tuple[str, float]]
-) -> _Run | None:
+def _best_run(line: PrintedLine, wanted: Mapping[str, int], similar: _Likeness) -> _Run | None:
     """The neighbouring words that cover most of the value and least of anything else."""
     best: _Run | None = None
     best_gain = 0.0
-    for start in range(len(line.words)):
-        covered: Counter[str] = Counter()
+    for start, first in enumerate(line.tokens):
+        if first and similar.keys().isdisjoint(first):
+            continue  # a run that begins with something else is a worse one
         fit = strange = 0.0
+        uncovered = dict(wanted)
         for end in range(start, len(line.words)):
             for token in line.tokens[end]:
-                match = similar.get(token)
-                if match and covered[match[0]] < wanted[match[0]]:
-                    covered[match[0]] += 1
-                    fit += match[1] * len(match[0])
+                meant, likeness = similar.get(token, ("", 0.0))
+                if uncovered.get(meant):
+                    uncovered[meant] -= 1
+                    fit += likeness * len(meant)
                 else:
                     strange += len(token)
             if fit - strange > best_gain:
                 best_gain = fit - strange
-                best = _Run(line, line.words[start : end + 1], Counter(covered), fit)
+                best = _Run(line, start, end + 1, uncovered.copy(), fit)
             if strange > fit:
                 break
     return best
 
 
 def _grown(
-    seed: _Run,
-    lines: Sequence[PrintedLine],
-    wanted: Counter[str],
-    similar: dict[str, tuple[str, float]],
-    height: float,
-) -> list[_Run]:
-    """The seed with the neighbouring lines that cover what it leaves open, in printed order."""
+    seed: _Run, printed: Printed, similar: _Likeness
+) -> tuple[list[_Run], Mapping[str, int]]:
+    """The seed with the neighbouring lines that cover what it leaves open, in printed order.
+
+    And what is still missing then.
+    """
     group = [seed]
-    while missing := wanted - sum((run.covered for run in group), Counter[str]()):
-        box = bounding_polygon(run.box for run in group)
-        taken = {id(run.line) for run in group}
+    while missing := {token: n for token, n in group[-1].uncovered.items() if n}:
+        box = around([run.box for run in group])
+        taken = {run.line.index for run in group}
+        useful = [token for token, (meant, _) in similar.items() if meant in missing]
         near = [
             run
-            for line in lines
-            if line.page == seed.line.page and id(line) not in taken
-            if (run := _best_run(line, missing, similar)) and _is_near(run.box, box, height)
+            for line in printed.lines_with(useful)
+            if line.page == seed.line.page
+            and line.index not in taken
+            and _is_near(line.box, box, printed.line_height)
+            and (run := _best_run(line, missing, similar))
+            and _is_near(run.box, box, printed.line_height)
         ]
         if not near:
             break
         group.append(max(near, key=lambda run: run.fit))
-    order = {id(line): index for index, line in enumerate(lines)}
-    return sorted(group, key=lambda run: order[id(run.line)])
+    return sorted(group, key=lambda run: run.line.index), missing
 
 
-def _is_near(box: Polygon, other: Polygon, height: float) -> bool:
+def _is_near(box: BoundingBox, other: BoundingBox, height: float) -> bool:
     """Whether two boxes are parts of one block: close above each other, and not far beside."""
-    down = max(box.y0, other.y0) - min(box.y1, other.y1)
-    across = max(box.x0, other.x0) - min(box.x1, other.x1)
+    down = max(box[1], other[1]) - min(box[3], other[3])
+    across = max(box[0], other[0]) - min(box[2], other[2])
     return down <= _REACH * height and across <= 0.15

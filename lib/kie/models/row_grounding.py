@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from lib.domain.task import FieldSpec, FieldType
@@ -65,22 +65,34 @@ def _best_row(
     before: tuple[int, float],
     reach: float,
 ) -> dict[str, Place]:
-    """The cells around the anchor that gathers most; an anchor is any place of any cell."""
+    """The cells around the anchor that gathers most; an anchor is any place of any cell.
+
+    Of anchors of the same height one is looked at: beside them stands the same.
+    """
+    ranked = {name: _by_worth(found, taken[name]) for name, found in places.items()}
+    anchors: dict[tuple[int, float, float], Place] = {}
+    for place in (place for found in places.values() for place in found):
+        anchors.setdefault((place.page, place.top, place.bottom), place)
     best: tuple[float, dict[str, Place]] = (0.0, {})
-    for anchor in (place for found in places.values() for place in found):
+    for anchor in anchors.values():
         cells: dict[str, Place] = {}
         score = _IN_ORDER if (anchor.page, anchor.middle) > before else 0.0
-        for name, found in places.items():
-            near = [place for place in found if _beside(place, anchor, reach)]
-            worth = {id(p): p.fit * (_TAKEN if p.word_ids & taken[name] else 1.0) for p in near}
-            place = max(near, key=lambda p: worth[id(p)], default=None)
-            if place is not None:
-                cells[name] = place
-                score += worth[id(place)] * _TELLING.get(kinds[name], _LESS_TELLING)
+        for name, found in ranked.items():
+            for worth, place in found:
+                if _beside(place, anchor, reach):
+                    cells[name] = place
+                    score += worth * _TELLING.get(kinds[name], _LESS_TELLING)
+                    break
         score += 0.05 * len(frozenset[int]().union(*(p.word_ids for p in cells.values())))
         if score > best[0] + 1e-9:
             best = (score, cells)
     return best[1]
+
+
+def _by_worth(found: Sequence[Place], taken: Set[int]) -> list[tuple[float, Place]]:
+    """The places of a cell with what each is worth, best first, equal ones as they were found."""
+    worth = [(p.fit if taken.isdisjoint(p.word_ids) else p.fit * _TAKEN, p) for p in found]
+    return sorted(worth, key=lambda one: -one[0])
 
 
 def _beside(place: Place, anchor: Place, reach: float) -> bool:

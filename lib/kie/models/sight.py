@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from lib.domain.cancellation import Cancellation
@@ -19,7 +19,8 @@ class Asking:
     """What a caller may want of a model, and where its calls are noted.
 
     `model` is a served name other than the usual one, `temperature` one other than the card's.
-    `span` is what its calls are parts of.
+    `span` is what its calls are parts of. `meanwhile` is what this thread does while a model that
+    writes its answer is waited for; it may be called for each question.
     """
 
     journal: Journal = field(default_factory=Journal)
@@ -28,6 +29,7 @@ class Asking:
     cancellation: Cancellation | None = None
     request_id: str | None = None
     span: Span = NO_SPAN
+    meanwhile: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def _label(
 ) -> LabelledAmount:
     previous = amounts[position - 1] if position else None
     labels = _between(mentions, row, previous, amount)
-    if previous is not None and not _roles(labels):
+    if previous is not None and (not _roles(labels) or _is_aside(previous, labels)):
         labels = _between(mentions, row, None, amount)
     from_above = False
     if not _roles(labels) and not _words_left_of(row, amount):
@@ -122,6 +122,16 @@ def _label(
         from_above,
         position,
         len(amounts) - position - 1,
+    )
+
+
+def _is_aside(count: AmountMention, labels: Sequence[LabelMention]) -> bool:
+    """Whether a number and what it counts stand in brackets: "Total (6 articles)  16.22"."""
+    before = count.cell.text[: count.span.start]
+    return (
+        _roles(labels) == (Role.COUNT,)
+        and labels[0].span.cell is count.cell
+        and before.rstrip().endswith("(")
     )
 
 
@@ -213,9 +223,9 @@ def leads_its_row(amount: LabelledAmount) -> bool:
         return False
     text = amount.row.text[:_LABEL_REACH]
     first = amount.labels[0].span
-    before = sum(c.isalpha() for c in first.cell.text[: first.start])
+    before = sum(map(str.isalpha, first.cell.text[: first.start]))
     labelled = sum(c.isalpha() for label in amount.labels for c in label.span.text)
-    letters = sum(c.isalpha() for c in text)
+    letters = sum(map(str.isalpha, text))
     return first.cell.column == 0 and before <= _MARK_LETTERS and labelled >= 0.3 * letters
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,8 +110,11 @@ _PLACE = (
 )
 FEATURES: tuple[str, ...] = (*_SHAPE, *_PLACE, *_FLAGS, *(f"label {name}" for name in _NAMES))
 
+_COLUMNS = {name: len(FEATURES) - len(_NAMES) + index for index, name in enumerate(_NAMES)}
+
 _FEWEST_LETTERS = 4  # of a piece that says something
 _WIDEST_GAP = 3.0  # letter heights
+_CHARACTERS = 1024  # whose codes are kept: more than a page of any script has
 _INDEX = {character: index for index, character in enumerate(ALPHABET.casefold(), start=2)}
 
 
@@ -141,8 +145,9 @@ def head_features(mentions: Mentions, pieces: Sequence[Piece]) -> HeadFeatures:
         places = _places(pieces, page)
         for index, piece in enumerate(pieces):
             flags = [float(getattr(piece, flag)) for flag in _FLAGS]
-            names = [float(name in piece.names) for name in _NAMES]
-            numbers[index] = (*_shape(piece), *places[index], *flags, *names)
+            numbers[index, : -len(_NAMES)] = (*_shape(piece), *places[index], *flags)
+            for name in piece.names & _COLUMNS.keys():
+                numbers[index, _COLUMNS[name]] = 1.0
     runs = NameEvidence(mentions, pieces)
     return HeadFeatures(letters, numbers, runs.names, runs.features(), address_runs(pieces))
 
@@ -164,8 +169,13 @@ def address_runs(pieces: Sequence[Piece]) -> tuple[Run, ...]:
 
 def letter_codes(text: str) -> list[int]:
     """A number per character, of the first LONGEST_PIECE ones: without case, accents, digits."""
-    plain = (base_letter(c).casefold() for c in fold_width(text[:LONGEST_PIECE]))
-    return [_INDEX["9"] if c.isdecimal() else _INDEX.get(c, 1) for c in plain]
+    return list(map(_code, text[:LONGEST_PIECE]))
+
+
+@lru_cache(_CHARACTERS)
+def _code(character: str) -> int:
+    plain = base_letter(fold_width(character)).casefold()
+    return _INDEX["9"] if plain.isdecimal() else _INDEX.get(plain, 1)
 
 
 def _shape(piece: Piece) -> tuple[float, ...]:
@@ -179,7 +189,7 @@ def _shape(piece: Piece) -> tuple[float, ...]:
         text.count(","),
         text.count("."),
         text.count("("),
-        sum(c.isupper() for c in text) / max(1, piece.letters),
+        sum(map(str.isupper, text)) / max(1, piece.letters),
         text.endswith(","),
         text.endswith("."),
         text.endswith(":"),

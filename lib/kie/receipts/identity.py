@@ -69,7 +69,7 @@ NO_NUMBER = 1.0
 
 _OTHER_DATES = frozenset({"due_date", "delivery_date", "not_issue_date", "period"})
 _NUMBER = re.compile(r"[#№]?\s?((?=[^\s]*\d)[A-Za-z0-9][A-Za-z0-9\-/._#]*[A-Za-z0-9]|\d)")
-_SIGN = r"(?:(?i:n[°ºro]|nr|nro|num|núm)\.?|№|#)"
+_SIGN = r"(?:(?i:n[°ºro.]|nr|nro|num|núm)\.?|№|#)"
 _OWN_NUMBER = (
     r"((?:[A-Z]{1,4} (?=\S*/))?(?=\S*\d\d)(?!\d+[.,]\d\d(?:\s|$))[A-Z0-9][\w\-/.]*\w)(?=\s|$)"
 )
@@ -100,6 +100,8 @@ def find_issue_date(mentions: Mentions, hints: Hints) -> tuple[Candidate, ...]:
     found = []
     for order, mention in enumerate(mentions.all_dates):
         names, above = _label_names(mentions, mention.span)
+        if not above and _has_value_between(mentions, mention.span):
+            names -= _OTHER_DATES
         row = mention.span.cell.row
         ages = [(hints.received_on - r.value).days for r in mention.match.readings]
         features = {
@@ -149,7 +151,7 @@ def find_vendor_phone(mentions: Mentions) -> tuple[Candidate, ...]:
     found = []
     for order, (cell, match) in enumerate(_identifiers(mentions, find_phones)):
         span = _behind_a_code(Span(cell, match.start, match.end))
-        if _overlaps(span, taken) or not 7 <= sum(c.isdigit() for c in span.text) <= 15:
+        if _overlaps(span, taken) or not 7 <= sum(map(str.isdigit, span.text)) <= 15:
             continue
         names = _names_before(mentions, span)
         if _NO_PHONE_GROUPS.fullmatch(span.text) and "vendor_phone" not in names:
@@ -167,7 +169,7 @@ def find_vendor_phone(mentions: Mentions) -> tuple[Candidate, ...]:
             "area code": float(bool(_AREA_CODE.search(span.text))),
             "long": float(sum(map(len, groups)) > 12 and "+" not in span.text),
             "bare digits": float(len(groups) == 1 and len(groups[0]) not in (10, 11)),
-            "alone in its line": float(sum(c.isalpha() for c in rest) < 3),
+            "alone in its line": float(sum(map(str.isalpha, rest)) < 3),
             "confirmed": float(match.valid),
         }
         spans = _with_area_code(mentions, span)
@@ -230,7 +232,7 @@ def find_document_number(mentions: Mentions) -> tuple[Candidate, ...]:
                 "label score": label.match.score,
                 "named as the document": float(bool(named_types(mentions.lexicon, label.match))),
                 "right of the label": float(right),
-                "digits": float(min(12, sum(c.isdigit() for c in span.text))),
+                "digits": float(min(12, sum(map(str.isdigit, span.text)))),
                 "order": float(min(order, 8)),
             }
             candidate = mentions.candidate([span], 0.0, label.span.text)
@@ -243,7 +245,7 @@ def find_document_number(mentions: Mentions) -> tuple[Candidate, ...]:
                 "named as the document": 1.0,
                 "title only": 1.0,
                 "right of the label": 1.0,
-                "digits": float(min(12, sum(c.isdigit() for c in span.text))),
+                "digits": float(min(12, sum(map(str.isdigit, span.text)))),
                 "order": float(min(order, 8)),
             }
             candidate = mentions.candidate([span], 0.0, title.span.text)
@@ -285,7 +287,7 @@ def _values_of(mentions: Mentions, label: LabelMention) -> Iterator[tuple[Span, 
         if match := _NUMBER.search(span.text):
             start = span.start + match.start(1)
             yield Span(span.cell, start, start + len(match[1])), True
-        if any(c.isalpha() for c in span.text):
+        if any(map(str.isalpha, span.text)):
             break
     for other in mentions.layout.below(label.span.box, row.index, reach=1):
         if (match := _NUMBER.search(other.text)) and not mentions.labels(other):
@@ -296,7 +298,7 @@ def _identifiers(
     mentions: Mentions, find: Callable[[str], Iterable[IdentifierMatch]]
 ) -> Iterator[tuple[Cell, IdentifierMatch]]:
     for cell in mentions.layout.cells:
-        if sum(c.isdigit() for c in cell.text) >= 6:
+        if sum(map(str.isdigit, cell.text)) >= 6:
             for match in find(cell.text):
                 yield cell, match
 
@@ -315,9 +317,46 @@ def _label_names(
         return _names(before[-1]), False
     if reach_above:
         for cell in mentions.layout.above(span.box, row.index, reach=1):
-            if (labels := mentions.labels(cell)) and not any(c.isdigit() for c in cell.text):
+            if (labels := mentions.labels(cell)) and not any(map(str.isdigit, cell.text)):
                 return _names(labels[-1]), True
     return frozenset(), False
+
+
+def _has_value_between(mentions: Mentions, date: Span) -> bool:
+    """Whether a number that is no date stands between a date and the label left of it.
+
+    It is the label's value then: "Contract 4418  Till 3  12/02/26".
+    """
+    row = mentions.layout.row_of(date.cell)
+    labels = [
+        label
+        for label in mentions.row_labels(row)
+        if (label.span.cell.column, label.span.start) < (date.cell.column, date.start)
+    ]
+    if not labels:
+        return False
+    label = labels[-1].span
+    between = [
+        Span(
+            cell,
+            label.end if cell is label.cell else 0,
+            date.start if cell is date.cell else len(cell.text),
+        )
+        for cell in row.cells[label.cell.column : date.cell.column + 1]
+    ]
+    dates = [d.span for cell in row.cells for d in mentions.dates(cell)]
+    times = [t.span for t in mentions.all_times if t.span.cell.row == row.index]
+    return any(any(c.isdigit() for c in _without(span, [*dates, *times])) for span in between)
+
+
+def _without(span: Span, others: Iterable[Span]) -> str:
+    """A span's text without the parts of it that others cover."""
+    letters = [
+        letter
+        for offset, letter in enumerate(span.text, span.start)
+        if not any(o.cell is span.cell and o.start <= offset < o.end for o in others)
+    ]
+    return "".join(letters)
 
 
 def _names_before(mentions: Mentions, span: Span) -> frozenset[str]:

@@ -65,4 +65,4 @@ def _leading_code(text: Span) -> LeadingCode | None:
 
 def _is_sure(code: LeadingCode) -> bool:
     text = code.code.text
-    return len(text) >= _SURE_LENGTH or sum(c.isdigit() for c in text) >= _SURE_DIGITS
+    return len(text) >= _SURE_LENGTH or sum(map(str.isdigit, text)) >= _SURE_DIGITS

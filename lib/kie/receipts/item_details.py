@@ -138,7 +138,7 @@ def _multiplication(mentions: Mentions, row: Row) -> Multiplication | None:
 
 def _names_only(row: Row, amounts: Mapping[int, AmountMention]) -> bool:
     """Whether the row is text without a price: "1 x 3.50" below it is an item with its amount."""
-    return row.index not in amounts and sum(c.isalpha() for c in row.text) >= _NAME_LETTERS
+    return row.index not in amounts and sum(map(str.isalpha, row.text)) >= _NAME_LETTERS
 
 
 def _codes(rows: Sequence[Row], priced: Sequence[int]) -> tuple[dict[int, Span], frozenset[int]]:
@@ -151,7 +151,7 @@ def _codes(rows: Sequence[Row], priced: Sequence[int]) -> tuple[dict[int, Span],
         for row in rows
         if len(row.cells) == 1
         and (match := _CODE_ALONE.fullmatch(row.cells[0].text))
-        and sum(c.isdigit() for c in match[1]) >= _CODE_DIGITS
+        and sum(map(str.isdigit, match[1])) >= _CODE_DIGITS
     }
     if not alone or not priced:
         return {}, frozenset()

@@ -16,9 +16,9 @@ def is_heading(mentions: Mentions, row: Row) -> bool:
     """Whether a row names two columns or more of a table of items, and says little else."""
     labels = [label for label in mentions.row_labels(row) if label.match.columns]
     columns = {frozenset(label.match.columns) for label in labels}
-    letters = sum(c.isalpha() for c in row.text)
+    letters = sum(map(str.isalpha, row.text))
     named = sum(c.isalpha() for label in labels for c in label.span.text)
-    if len(columns) < 2 or any(c.isdigit() for c in row.text) or named < 0.5 * letters:
+    if len(columns) < 2 or any(map(str.isdigit, row.text)) or named < 0.5 * letters:
         return False
     return not any("tax_summary" in label.match.cues for label in mentions.row_labels(row))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lib.domain.extraction import Candidate
 from lib.kie.boxes import Box
@@ -13,6 +13,7 @@ from lib.kie.mentions import AmountMention, Mentions
 from lib.kie.receipts.amounts import LabelledAmount, Role, is_count_of_all, leads_its_row
 from lib.kie.receipts.item_codes import leading_codes, long_code
 from lib.kie.receipts.item_details import Details, before_quantity, explains, find_details
+from lib.kie.receipts.item_factors import Item, with_factors
 from lib.kie.receipts.item_headings import counted, is_column_name, is_heading, quantity_columns
 
 _END_ROLES = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.PAID, Role.CHANGE, Role.ROUNDING})
@@ -33,16 +34,6 @@ class Items:
 
     rows: tuple[Mapping[str, Candidate], ...]
     row_indexes: frozenset[int]
-
-
-@dataclass(slots=True)
-class _Item:
-    amount: AmountMention
-    texts: list[Span] = field(default_factory=list)
-    quantity: Span | None = None
-    unit_price: AmountMention | None = None
-    discount: AmountMention | None = None
-    code: Span | None = None
 
 
 def find_items(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> Items:
@@ -176,7 +167,7 @@ class _Reader:
         self._quantities = quantities
         self._details = details
         self._text_follows = text_follows
-        self._items: list[_Item] = []
+        self._items: list[Item] = []
         self._waiting: list[Span] = []
         self._waiting_count: Span | None = None
 
@@ -192,7 +183,7 @@ class _Reader:
         if self._is_discount(row, prices):
             self._items[-1].discount = prices[-1]
             return
-        item = _Item(prices[-1])
+        item = Item(prices[-1])
         above = None if texts else self._waiting_count
         self._waiting_count = None
         if texts or self._text_follows:
@@ -210,10 +201,11 @@ class _Reader:
             item.code = long_code(row)
         self._items.append(item)
 
-    def finish(self) -> list[_Item]:
+    def finish(self) -> list[Item]:
         """The items, after the last text has found its place."""
         self._wrap_up()
         items = [item for item in self._items if item.texts or item.unit_price is not None]
+        items = with_factors(items)
         _take_codes(items)
         _drop_ordinals(items)
         return items
@@ -242,7 +234,7 @@ class _Reader:
         labelled = bool(names & {"discount", "discount_total", "savings"})
         return len(prices) == 1 and labelled and prices[0].value < self._items[-1].amount.value
 
-    def _add_details(self, row: Row, item: _Item) -> None:
+    def _add_details(self, row: Row, item: Item) -> None:
         """What rows of their own say about the item."""
         item.code = self._details.codes.get(row.index)
         found = self._details.multiplications.get(row.index)
@@ -250,7 +242,7 @@ class _Reader:
             item.quantity, item.unit_price = found.quantity, found.price
 
 
-def _drop_ordinals(items: Sequence[_Item]) -> None:
+def _drop_ordinals(items: Sequence[Item]) -> None:
     """Take "1.", "2.", "3." off the descriptions where all items are counted so."""
     matches = [_ORDINAL.match(item.texts[0].text) if item.texts else None for item in items]
     numbers = [int(match[1]) if match else 0 for match in matches]
@@ -263,7 +255,7 @@ def _drop_ordinals(items: Sequence[_Item]) -> None:
 
 
 def _read_numbers(
-    row: Row, item: _Item, prices: Sequence[AmountMention], mentions: Mentions
+    row: Row, item: Item, prices: Sequence[AmountMention], mentions: Mentions
 ) -> None:
     """Quantity and unit price of a priced row, kept where they explain the amount."""
     amount = item.amount.value
@@ -293,7 +285,7 @@ def _is_plain(mentions: Mentions, amount: AmountMention) -> bool:
     )
 
 
-def _take_count(item: _Item) -> None:
+def _take_count(item: Item) -> None:
     """Move a leading count out of the first line of the description."""
     if not item.texts:
         return
@@ -307,7 +299,7 @@ def _take_count(item: _Item) -> None:
     item.texts = ([rest] if rest.text.strip() else []) + item.texts[1:]
 
 
-def _take_codes(items: Sequence[_Item]) -> None:
+def _take_codes(items: Sequence[Item]) -> None:
     """Move leading article codes, and counts before them, out of the descriptions.
 
     Where items have a quantity elsewhere, the number before their codes only counts the rows.
@@ -350,7 +342,7 @@ def _text_spans(mentions: Mentions, row: Row) -> list[Span]:
         prices = [a for a in of_row if a.cell is cell]
         end = prices[0].span.start if prices else len(cell.text)
         span = Span(cell, 0, end).stripped(" \t:;,-–—*@")
-        letters = sum(c.isalpha() for c in _MULTIPLIED.sub("", span.text))
+        letters = sum(map(str.isalpha, _MULTIPLIED.sub("", span.text)))
         if letters >= _MONEY_LETTERS and (not spans or cell.column <= 1):
             spans.append(span)
         if prices:
@@ -358,7 +350,7 @@ def _text_spans(mentions: Mentions, row: Row) -> list[Span]:
     return spans
 
 
-def _as_row(mentions: Mentions, item: _Item) -> Mapping[str, Candidate]:
+def _as_row(mentions: Mentions, item: Item) -> Mapping[str, Candidate]:
     cells: dict[str, Sequence[Span]] = {
         "description": item.texts,
         "amount": [item.amount.span],

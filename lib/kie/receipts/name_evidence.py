@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,8 +77,10 @@ class NameEvidence:
         self._first_address = next(
             (i for i, p in enumerate(pieces) if p.is_address_like), len(pieces)
         )
+        self._may_end_legal = {p: self._lexicon.may_end(p.text, "legal_form") for p in top}
         self._with_legal_form = {i for i, p in enumerate(top) if p.has_legal_form}
-        self._spoken = [i for i, p in enumerate(pieces) if p.letters >= 3]
+        can_name = [p.letters >= 3 and not _cannot_name(p) for p in pieces]
+        self._namers_before = list(accumulate(can_name, initial=0))
 
     def features(self) -> NDArray[np.float32]:
         """A row of NAME_FEATURES for each of `runs`, float32 (runs, features)."""
@@ -95,9 +97,9 @@ class NameEvidence:
         heights = [p.cell.height_ratio for p in inside]
         legal = self._with_legal_form & set(range(run.first, run.last + 1))
         ends_legal = run.last in legal or (len(inside) > 1 and self._ends_with_legal_form(inside))
-        before = sum(1 for i in self._spoken if i < run.first and not self._cannot_name(i))
+        before = self._namers_before[run.first]
         found: dict[str, float] = {
-            "first that can be a name": before == 0 and not self._cannot_name(run.first),
+            "first that can be a name": before == 0 and not _cannot_name(first),
             "before it": min(6, before),
             "behind first address line": run.first > self._first_address,
             "behind first date or amount": run.first > self._first_stop,
@@ -140,18 +142,15 @@ class NameEvidence:
         }
         return found
 
-    def _cannot_name(self, index: int) -> bool:
-        """Whether a piece greets, names the document or is a number: names stand behind such."""
-        piece = self._pieces[index]
-        return piece.is_notice or piece.is_stop
-
     def _ends_with_legal_form(self, inside: Sequence[Piece]) -> bool:
         """Whether the pieces end with a legal form that was torn apart between them."""
+        if not self._may_end_legal[inside[-1]]:
+            return False
         text = " ".join(p.text for p in inside)
         return any(
             "legal_form" in match.cues
             and match.start > len(inside[0].text) // 2
-            and not any(c.isalnum() for c in text[match.end :])
+            and not any(map(str.isalnum, text[match.end :]))
             for match in self._lexicon.find(text)
         )
 
@@ -175,6 +174,11 @@ def _runs(top: Sequence[Piece]) -> tuple[Run, ...]:
         for last in range(first, min(len(top), first + LONGEST_NAME))
         if top[first].letters >= 2 and top[last].letters >= 2
     )
+
+
+def _cannot_name(piece: Piece) -> bool:
+    """Whether a piece greets, names the document or is a number: names stand behind such."""
+    return piece.is_notice or piece.is_stop
 
 
 def _brackets(pieces: Sequence[Piece]) -> int:

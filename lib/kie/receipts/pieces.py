@@ -78,12 +78,12 @@ class Piece:
     @cached_property
     def letters(self) -> int:
         """Number of letters."""
-        return sum(c.isalpha() for c in self.text)
+        return sum(map(str.isalpha, self.text))
 
     @cached_property
     def digits(self) -> int:
         """Number of digits."""
-        return sum(c.isdigit() for c in self.text)
+        return sum(map(str.isdigit, self.text))
 
     @cached_property
     def legal_form(self) -> Span | None:
@@ -93,7 +93,7 @@ class Piece:
             if (
                 "legal_form" in label.match.cues
                 and label.span.start > self.span.start
-                and not any(c.isalnum() for c in behind)
+                and not any(map(str.isalnum, behind))
             ):
                 return label.span
         return None
@@ -125,7 +125,7 @@ class Piece:
         for label in self.labels:
             if label.match.fields and label.span.start - self.span.start <= 2:
                 rest = self._after(label).lstrip()
-                if rest[:1] in {":", "#", "."} or any(c.isdigit() for c in rest) or not rest:
+                if rest[:1] in {":", "#", "."} or any(map(str.isdigit, rest)) or not rest:
                     return True
         return False
 
@@ -247,7 +247,7 @@ def _cut(mentions: Mentions, row: Row, cell: Cell) -> Iterator[Piece]:
     lead, at = _lead(mentions, cell), _cut_position(mentions, cell) or len(cell.text)
     for part, start, end in ((0, 0, lead), (0, lead, at), (1, at, len(cell.text))):
         span = Span(cell, start, end)
-        if any(c.isalnum() for c in span.text):
+        if any(map(str.isalnum, span.text)):
             yield Piece(
                 span,
                 row,
@@ -266,7 +266,7 @@ def _lead(mentions: Mentions, cell: Cell) -> int:
     for label in mentions.labels(cell)[:1]:
         behind = _LEAD.match(cell.text, label.span.end)
         named = (label.match.fields | label.match.cues) & _LEADING
-        if named and behind and not any(c.isalpha() for c in cell.text[: label.span.start]):
+        if named and behind and not any(map(str.isalpha, cell.text[: label.span.start])):
             return behind.end()
     return 0
 
@@ -279,10 +279,10 @@ def _cut_position(mentions: Mentions, cell: Cell) -> int | None:
     for label in mentions.labels(cell):
         named = (label.match.fields | label.match.cues) & _SPLITTING
         rest = cell.text[label.span.end :]
-        if named and (any(c.isdigit() for c in rest) or not any(c.isalpha() for c in rest)):
+        if named and (any(map(str.isdigit, rest)) or not any(map(str.isalpha, rest))):
             before = cell.text[: label.span.start].rstrip()
             places.append(len(before) - 1 if before.endswith("(") else label.span.start)
     fitting = [
-        place for place in places if sum(c.isalpha() for c in cell.text[:place]) >= _NAME_LETTERS
+        place for place in places if sum(map(str.isalpha, cell.text[:place])) >= _NAME_LETTERS
     ]
     return min(fitting, default=None)

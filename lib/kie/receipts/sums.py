@@ -208,7 +208,7 @@ def _method(labels: Sequence[LabelMention]) -> Span:
     span = labels[0].span
     for label in labels[1:]:
         between = span.cell.text[span.end : label.span.start]
-        if label.span.cell is not span.cell or any(c.isalnum() for c in between):
+        if label.span.cell is not span.cell or any(map(str.isalnum, between)):
             break
         span = Span(span.cell, span.start, label.span.end)
     return span

@@ -235,6 +235,11 @@ def _table_line(mentions: Mentions, row: Row, columns: Mapping[str, float]) -> T
         return None
     if whole := _whole_table_line(row, money):
         return whole
+    rates = [a for a in mentioned if a.match.percent and 0 <= a.value < 100]
+    if len(rates) == 1 and len(money) == 2:
+        of, its_share = _base_and_tax(rates[0], money)
+        if of is not None and its_share.value > 0 and _is_share(rates[0], of, its_share):
+            return TaxLine(row, rates[0].span, of, its_share)
     cells: dict[str, AmountMention] = {}
     for amount in money:
         kind = min(columns, key=lambda name: abs(columns[name] - amount.box.center_x))
@@ -242,7 +247,6 @@ def _table_line(mentions: Mentions, row: Row, columns: Mapping[str, float]) -> T
     tax, base = cells.get("tax"), cells.get("base") or cells.get("gross")
     if tax is None or base is None or not 0 <= tax.value < base.value:
         return None
-    rates = [a for a in mentioned if a.match.percent and 0 <= a.value < 100]
     rate = rates[0].span if len(rates) == 1 else None
     is_base = rate is None or abs(base.value * rates[0].value / 100 - tax.value) <= _FIT
     return TaxLine(row, rate, base if is_base else None, tax)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,10 @@ class DrawnDocument:
         return self.id.split("_")[0]
 
 
-def load_documents() -> list[DrawnDocument]:
+@cache
+def load_documents() -> tuple[DrawnDocument, ...]:
     """All documents of this folder by file name; every scalar stays the text that the file has."""
-    return [_load(path) for path in sorted(FOLDER.glob("*.yaml"))]
+    return tuple(_load(path) for path in sorted(FOLDER.glob("*.yaml")))
 
 
 def _load(path: Path) -> DrawnDocument:

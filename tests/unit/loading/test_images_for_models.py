@@ -18,17 +18,19 @@ LARGE = ImageLimits(dpi=600, max_pixels=40_000_000)
 
 
 class Drawn:
-    """A page that is red at the top and blue below, and how often it was drawn."""
+    """A page that is red at the top and blue below, and in which sizes it was drawn."""
 
     def __init__(self, width: int = 400, height: int = 600) -> None:
         pixels = np.zeros((height, width, 3), np.uint8)
         pixels[: height // 4, :, 0] = 255
         pixels[height // 4 :, :, 2] = 255
         self.picture = PageImage(width, height, pixels.tobytes())
-        self.times = 0
+        self.sizes: list[tuple[int, int] | None] = []
 
-    def image(self, number: int, deadline: Deadline) -> PageImage:
-        self.times += 1
+    def image(
+        self, number: int, deadline: Deadline, size: tuple[int, int] | None = None
+    ) -> PageImage:
+        self.sizes.append(size)
         return self.picture
 
 
@@ -93,7 +95,14 @@ def test_parts_of_one_page_are_cut_from_one_drawing() -> None:
     page = Page(1, 400, 600, 0, PageSource.OCR, ())
     for top in (0.0, 0.3, 0.6):
         images.encoded(page, Polygon.from_box(0, top, 1, top + 0.2), LARGE)
-    assert drawn.times == 1
+    assert drawn.sizes == [None]
+
+
+@pytest.mark.parametrize(("rotation", "size"), [(0, (200, 300)), (90, (300, 200))])
+def test_a_whole_page_is_drawn_as_large_as_it_is_sent(rotation: int, size: tuple[int, int]) -> None:
+    drawn = Drawn()
+    encoded(drawn, ImageLimits(dpi=600, max_pixels=60_000), rotation=rotation)
+    assert drawn.sizes == [size]
 
 
 def test_a_page_for_people_is_turned_as_it_was_read_and_never_enlarged() -> None:

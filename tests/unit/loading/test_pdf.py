@@ -51,9 +51,9 @@ def changed(document: FPDF, *, rotation: int = 0, cropbox: tuple[int, ...] = ())
     return PdfFile(out.getvalue(), LIMITS)
 
 
-def ink(file: PdfFile) -> tuple[float, float, float, float]:
+def ink(file: PdfFile, size: tuple[int, int] | None = None) -> tuple[float, float, float, float]:
     """The box of everything dark on the rendered page, in 0..1: left, top, right, bottom."""
-    image = file.image(1)
+    image = file.image(1, size)
     pixels = np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width, 3)
     rows, columns = np.nonzero(pixels.min(axis=2) < 128)
     return (
@@ -99,6 +99,21 @@ def test_page_rotation_and_crop_box_apply_to_text_and_image_alike(rotation: int)
 
     assert (page.width, page.height) == (image.width, image.height)
     assert_lies_on_ink(layer(file).lines[0], file)
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+@pytest.mark.parametrize("size", [(400, 500), (500, 400), (1240, 1736)])
+def test_a_page_is_drawn_in_as_many_pixels_as_are_wanted(
+    size: tuple[int, int], rotation: int
+) -> None:
+    document = sheet()
+    document.text(100, 200, "Rechnung")
+    file = changed(document, rotation=rotation)
+
+    image = file.image(1, size)
+
+    assert (image.width, image.height) == size
+    assert ink(file, size) == pytest.approx(ink(file), abs=0.01)
 
 
 def test_text_that_stands_upright_on_a_turned_page_forms_lines() -> None:

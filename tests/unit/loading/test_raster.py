@@ -52,6 +52,13 @@ def pixels(data: bytes, number: int = 1, limits: LoadingLimits = LIMITS) -> NDAr
     return np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width, 3)
 
 
+def turned_right() -> Image.Exif:
+    """What a camera writes that was held upright: its right side is the picture's top."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
 def corners(width: int = 64, height: int = 32) -> Image.Image:
     """Red at the top left, green at the top right, blue at the bottom left, white at the rest."""
     image = Image.new("RGB", (width, height), "white")
@@ -205,6 +212,29 @@ def test_a_coarse_fax_gets_square_pixels(dpi: tuple[int, int], height: int) -> N
     dark = found[:, 80, 0] < 128
     assert dark.sum() == height / 2
     assert dark[: height // 2].all()
+
+
+@pytest.mark.parametrize(
+    ("size", "given"),
+    [
+        ((120, 90), (120, 90)),
+        ((61, 46), (120, 90)),
+        ((60, 45), (60, 45)),
+        ((31, 20), (40, 30)),
+        ((90, 120), (120, 90)),
+        ((1, 1), (2, 1)),
+    ],
+)
+def test_a_picture_has_at_least_the_pixels_that_are_wanted(
+    size: tuple[int, int], given: tuple[int, int]
+) -> None:
+    file = opened(encoded(Image.new("RGB", (120, 90), "red"), "JPEG", exif=turned_right()))
+    whole = file.image(1)
+    assert (whole.width, whole.height) == (90, 120), "turned by what the camera says"
+    image = file.image(1, size[::-1])
+    assert (image.height, image.width) == given
+    again = file.image(1)
+    assert (again.width, again.height) == (90, 120)
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG"])

@@ -40,7 +40,9 @@ class FakeDocument:
         layer = text_layer() if self._pages[number - 1] == TEXT else None
         return SourcePage(number, 100, 200, layer)
 
-    def image(self, number: int, deadline: Deadline) -> PageImage:
+    def image(
+        self, number: int, deadline: Deadline, size: tuple[int, int] | None = None
+    ) -> PageImage:
         self.images_given.append(number)
         action = self._pages[number - 1]
         return PageImage(10, 20, bytes([action]) + bytes(599))

@@ -223,6 +223,59 @@ def test_nobody_is_asked_for_a_caller_who_has_left() -> None:
     assert client.requests == []
 
 
+class Asked(Rules):
+    """Rules that note how many questions the model had when they were asked for candidates."""
+
+    def __init__(self, raw: RawExtraction, client: ScriptedClient) -> None:
+        super().__init__(raw)
+        self.client = client
+        self.after: list[int] = []
+
+    def extract(self, pages: Any, task: Task, hints: Hints) -> RawExtraction:
+        self.after.append(len(self.client.requests))
+        return replace(self.raw, task=task.for_document(DocumentType.RECEIPT))
+
+
+@pytest.mark.parametrize(
+    ("model", "task_id", "below", "after"),
+    [
+        ("qwen3-vl-8b", "receipt_fields_v1", None, 1),
+        ("qwen3-vl-8b", "auto", None, 0),
+        ("qwen3-vl-8b", "receipt_fields_v1", 1.0, 0),
+        ("mock-tilt", "receipt_fields_v1", None, 0),
+    ],
+)
+def test_the_rules_look_while_the_model_writes_unless_it_has_to_be_told_what_they_found(
+    model: str, task_id: str, below: float | None, after: int
+) -> None:
+    chat = as_json({"total": "19.90"})
+    client = ScriptedClient({"total": "19.90"} if model == "mock-tilt" else chat)  # type: ignore[arg-type]
+    rules = Asked(found(), client)
+    station = ModelStation("vllm", ModelReader(shipped_cards(), client, model, rules), below)
+    task, watch = load_tasks(Path(CONFIGS) / "tasks")[task_id], Stopwatch()
+    done = read_fields(RulesHere(rules), station, [PAGE], task, HINTS, sight(), watch)
+    assert rules.after == [after]
+    assert (done.task.id, done.reading.result["total"]) == (RECEIPT.id, Decimal("19.90"))
+    assert done.backend == "vllm"
+    assert set(watch.timings_ms) == {"kie", "model", "post"}
+
+
+def test_what_the_rules_cannot_read_is_not_waited_for_at_the_model() -> None:
+    client = ScriptedClient(as_json({}))
+
+    class Failing(Rules):
+        def extract(self, pages: Any, task: Task, hints: Hints) -> RawExtraction:
+            raise Error("unreadable_document", Kind.UNPROCESSABLE, "It took too long.")
+
+    seen = sight()
+    station = ModelStation(
+        "vllm", ModelReader(shipped_cards(), client, "qwen3-vl-8b", Failing(found()))
+    )
+    with pytest.raises(Error, match="unreadable_document"):
+        read_fields(RulesHere(Failing(found())), station, [PAGE], RECEIPT, HINTS, seen, Stopwatch())
+    assert [call.error for call in seen.asking.journal.calls] == ["unreadable_document"]
+
+
 def test_the_price_of_a_document_is_the_models_time() -> None:
     seen = sight()
     read(found(), ScriptedClient(as_json({"total": "19.90"})), seen, below=None)

@@ -50,7 +50,9 @@ class Opened:
         )
         return SourcePage(number, 1240, 1754, TextLayer(lines, 0.0, 0.0, 0.0))
 
-    def image(self, number: int, deadline: Deadline) -> PageImage:
+    def image(
+        self, number: int, deadline: Deadline, size: tuple[int, int] | None = None
+    ) -> PageImage:
         raise AssertionError("a page with a good text layer is not rendered")
 
     def close(self) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import httpx
 import pytest
@@ -18,7 +20,6 @@ from load.arrivals import Reply, kept_busy, moments, on_schedule, without_end  #
 from load.figures import difference, ratio, slope, spread  # noqa: E402
 from load.servers import Server  # noqa: E402
 from load.tables import PICTURES, TABLES, filled  # noqa: E402
-from plot_performance import PLOTS, draw  # noqa: E402
 
 CURVE = [[float(q), 10.0 + q] for q in (0, 50, 90, 99, 99.9)]
 SPREAD = {"n": 9, "p50": 3.0, "p99": 8.25}
@@ -245,11 +246,19 @@ def test_quantiles_of_nothing_and_of_something() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", sorted(PLOTS))
-def test_a_plot_is_the_same_bytes_for_the_same_figures(what: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def plotting() -> ModuleType:
+    """Not imported above: what draws takes long to load, and every process of tests would."""
+    return importlib.import_module("plot_performance")
+
+
+@pytest.mark.parametrize("what", sorted(TABLES))
+def test_a_plot_is_the_same_bytes_for_the_same_figures(
+    what: str, tmp_path: Path, plotting: ModuleType
+) -> None:
     first, second = tmp_path / "1.svg", tmp_path / "2.svg"
-    draw(what, REPORTS[what], first)
-    draw(what, REPORTS[what], second)
+    plotting.draw(what, REPORTS[what], first)
+    plotting.draw(what, REPORTS[what], second)
     assert first.read_bytes() == second.read_bytes()
     assert 1_000 < first.stat().st_size < 60_000
 
@@ -266,7 +275,7 @@ def test_a_page_is_filled_with_what_was_measured_and_says_what_was_not() -> None
     assert "Not measured" not in filled(page, REPORTS)
 
 
-def test_the_documentation_has_a_place_for_every_measurement() -> None:
+def test_the_documentation_has_a_place_for_every_measurement(plotting: ModuleType) -> None:
     page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
     assert all(f"<!-- measured: {what} -->" in page for what in TABLES)
-    assert TABLES.keys() == PLOTS.keys() == PICTURES.keys()
+    assert TABLES.keys() == plotting.PLOTS.keys() == PICTURES.keys()

@@ -62,3 +62,17 @@ def test_a_legal_form_is_no_currency(text: str) -> None:
 def test_the_same_letters_beside_decimals_are_one(text: str) -> None:
     assert resolve_currency([text])[0] == "BHD"
     assert [amount.currency for amount in find_amounts(text)] == ["BHD"]
+
+
+@pytest.mark.parametrize(
+    ("text", "symbols"),
+    [
+        ("S/ 36.00", ("S/",)),
+        ("TOTAL S/ 36.00", ("S/",)),
+        ("IVA 4% s/ 36,00", ()),
+        ("IVA 21% S/ 530,35", ()),
+        ("21 %S/530,35", ()),
+    ],
+)
+def test_the_sol_is_not_on_in_spanish(text: str, symbols: tuple[str, ...]) -> None:
+    assert find_symbols(text) == symbols

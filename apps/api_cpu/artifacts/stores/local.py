@@ -7,8 +7,9 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,7 +26,7 @@ from apps.api_cpu.artifacts.store import (
     require_prefix,
     store_unavailable,
 )
-from apps.api_cpu.artifacts.stores.content import checked_chunks, in_memory, reopened
+from apps.api_cpu.artifacts.stores.content import checked_chunks, reopened
 from lib.errors import Error
 
 _INCOMING = ".incoming"
@@ -54,18 +55,29 @@ class LocalArtifactStore:
 
     def put(self, key: str, data: bytes) -> None:
         """See `ArtifactStore.put`."""
-        self.put_file(key, *in_memory(data))
+        self._put(key, [data], lambda there: there.read(len(data) + 1) == data)
 
     def put_file(self, key: str, source: Source, sha256: str, size: int) -> None:
         """See `ArtifactStore.put_file`."""
+
+        def is_same(there: BufferedReader) -> bool:
+            return hashlib.file_digest(there, "sha256").hexdigest() == sha256
+
+        with _translated(), reopened(source) as opened:
+            self._put(key, checked_chunks(opened, sha256, size), is_same)
+
+    def _put(
+        self, key: str, content: Iterable[bytes], is_same: Callable[[BufferedReader], bool]
+    ) -> None:
+        """Write it. `is_same`: whether a file that has the name already is this one."""
         path = self._path(key)
         with _translated():
             make_folder(path.parent)
-            with self._written_aside(source, sha256, size) as unfinished:
+            with self._written_aside(content) as unfinished:
                 if self._allow_overwrite:
                     unfinished.replace(path)
                 else:
-                    _link(unfinished, path, sha256)
+                    _link(unfinished, path, is_same)
             sync_folder(path.parent)
 
     def get(self, key: str) -> bytes:
@@ -159,12 +171,12 @@ class LocalArtifactStore:
                 Path(name).unlink(missing_ok=True)
 
     @contextmanager
-    def _written_aside(self, source: Source, sha256: str, size: int) -> Iterator[Path]:
+    def _written_aside(self, content: Iterable[bytes]) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(dir=self._incoming)
         unfinished = Path(name)
         try:
-            with os.fdopen(handle, "wb") as file, reopened(source) as opened:
-                for chunk in checked_chunks(opened, sha256, size):
+            with os.fdopen(handle, "wb") as file:
+                for chunk in content:
                     file.write(chunk)
                 file.flush()
                 os.fsync(file.fileno())
@@ -184,13 +196,13 @@ class LocalArtifactStore:
                     path.unlink()
 
 
-def _link(unfinished: Path, path: Path, sha256: str) -> None:
+def _link(unfinished: Path, path: Path, is_same: Callable[[BufferedReader], bool]) -> None:
     while True:
         try:
             os.link(unfinished, path)
         except FileExistsError:
             with suppress(FileNotFoundError), path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() == sha256:
+                if is_same(file):
                     return
                 raise already_written() from None
         else:

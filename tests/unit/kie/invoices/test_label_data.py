@@ -16,7 +16,7 @@ SECTIONS = ["document_types", "fields", "cues", "columns"]
 
 def content(language: str) -> dict[str, dict[str, list[str]]]:
     text = (files("lib.kie") / "lexicons" / f"{language}.yaml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)
+    return yaml.load(text, Loader=yaml.CSafeLoader)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
