@@ -20,6 +20,7 @@ import lib
 from lib.loading.failures import no_process
 from lib.loading.fork_protocol import ANSWER, COMMAND, DROP, END, START
 from lib.loading.limits import LoadingLimits
+from lib.processes.sockets import blocking_pair
 
 _BOOTSTRAP = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -93,7 +94,7 @@ class ForkingStarter:
     def start(self) -> DecoderProcess:
         """Ask for a fork; a helper that does not answer is replaced, once."""
         try:
-            ours, theirs = socket.socketpair()
+            ours, theirs = blocking_pair()
         except OSError:
             raise no_process() from None
         with theirs:
@@ -128,7 +129,7 @@ class _Helper:
 
     def __init__(self, limits: LoadingLimits) -> None:
         self._lock = threading.Lock()
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control, theirs = blocking_pair(socket.SOCK_SEQPACKET)
         self._control.settimeout(_LOADING_SECONDS)
         package_root = str(Path(lib.__file__).resolve().parents[1])
         path = json.dumps([package_root, *(entry for entry in sys.path if entry)])
@@ -216,7 +217,7 @@ class SpawningStarter:
 
     def start(self) -> DecoderProcess:
         """Start an interpreter that imports the decoder."""
-        ours, theirs = socket.socketpair()
+        ours, theirs = blocking_pair()
         process = self._context.Process(target=_serve, args=(theirs, self._limits), daemon=True)
         with theirs:
             try:
@@ -232,7 +233,14 @@ class SpawningStarter:
 
 def _serve(connection: socket.socket, limits: LoadingLimits) -> None:
     """A spawned decoder's life; only there are the decoding libraries imported."""
-    importlib.import_module("lib.loading.decoder").serve(connection, limits)
+    status = 1
+    try:
+        importlib.import_module("lib.loading.decoder").serve(connection, limits)
+        status = 0
+    finally:
+        # At once, or it would be killed while it ends, and without a word, which could quote the
+        # document.
+        os._exit(status)
 
 
 class _Spawned:

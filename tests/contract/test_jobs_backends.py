@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -321,3 +322,35 @@ def test_a_worker_that_starts_before_its_broker_waits_for_it(items: Items, redis
     redis.start()
     items.wait(done=1)
     worker.stop(1.0)
+
+
+@pytest.mark.slow
+def test_a_bell_that_leaves_a_broker_keeps_its_hands_off_all_other_sockets(
+    items: Items, redis: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads that set the process's timeout for new sockets and set it back as they found it
+    can leave it set for ever.
+    """
+    setters: list[str] = []
+    monkeypatch.setattr(
+        socket, "setdefaulttimeout", lambda _: setters.append(threading.current_thread().name)
+    )
+    looks = threading.Semaphore(0)
+
+    def waiting() -> int:
+        looks.release()
+        return 1
+
+    def look_thrice() -> None:
+        for _ in range(3):
+            server.ring(1)
+            assert looks.acquire(timeout=_PATIENCE_S)
+
+    server = CeleryBackend(SecretStr(redis.url), items, waiting, 0, 60.0)
+    server.start()
+    look_thrice()
+    redis.kill()
+    look_thrice()
+    redis.start()
+    server.stop(1.0)
+    assert "job-bell" not in setters

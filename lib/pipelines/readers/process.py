@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from lib.pipelines.readers.wire import (
     unframed,
 )
 from lib.processes.child import ChildProcess
+from lib.processes.sockets import blocking_pair
 
 BOOKS = 8
 """Vendor books that a reader keeps: those of the keys that came last."""
@@ -47,7 +47,7 @@ class ReaderProcess(ChildProcess):
     """
 
     def __init__(self, command: Sequence[str]) -> None:
-        self._socket, theirs = socket.socketpair()
+        self._socket, theirs = blocking_pair()
         try:
             with theirs:
                 super().__init__(command, theirs.fileno(), subprocess.DEVNULL)

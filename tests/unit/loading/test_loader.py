@@ -4,10 +4,12 @@ import gc
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -23,7 +25,7 @@ from lib.errors import Error, Kind
 from lib.loading import processes
 from lib.loading.limits import LoadingLimits
 from lib.loading.loader import ProcessLoader, build_loader
-from lib.loading.processes import SpawningStarter
+from lib.loading.processes import ForkingStarter, ProcessStarter, SpawningStarter
 
 INVOICE_XML = (
     b'<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" '
@@ -391,6 +393,22 @@ def test_fresh_interpreters_do_the_same() -> None:
     with pytest.raises(Error) as raised:
         loader.open(b"%PDF-1.7\n", soon())
     assert raised.value.details == {"reason": "damaged"}
+
+
+@pytest.mark.parametrize(
+    "build", [ForkingStarter, pytest.param(SpawningStarter, marks=pytest.mark.slow)]
+)
+def test_decoders_wait_for_the_next_question_though_new_sockets_would_not(
+    build: Callable[[LoadingLimits], ProcessStarter],
+) -> None:
+    limits = LoadingLimits()
+    socket.setdefaulttimeout(2.0)  # as Celery does, for the process, while it leaves a broker
+    try:
+        with ProcessLoader(limits, build(limits)) as loader, loader.open(pdf(), soon()) as document:
+            time.sleep(0.1)
+            assert document.image(1, soon()).width == document.page(1, soon()).width
+    finally:
+        socket.setdefaulttimeout(None)
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
+from celery.utils.threads import bound_open_broker_sockets
 from celery.worker import WorkController, state
 from celery.worker.consumer import Consumer
 from kombu.entity import Exchange, Queue
@@ -222,9 +223,12 @@ class _Bell:
         """Forget the connection; the next message makes another."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            # Closing politely would wait for a broker that does not answer.
+            # A broker that does not answer is waited for no longer than this. Not by the timeout of
+            # `Connection.collect`, which is set for all of the process: when the listening thread
+            # leaves the broker at the same time, either's could stay.
+            bound_open_broker_sockets(connection, _AFTER_A_FAULT_S)
             with contextlib.suppress(Exception):
-                connection.collect(socket_timeout=_AFTER_A_FAULT_S)
+                connection.close()
 
 
 def _first_cause(exc: BaseException) -> BaseException:
