@@ -114,17 +114,23 @@ def test_doubtful_fields_by_keyboard_alone(served: ServerProcess, visit: Visit) 
     image_shown(page)
     doubtful = page.locator('[data-part="doubtful"] .field')
     expect(doubtful.nth(1)).to_be_visible()
-    first, second = (doubtful.nth(at).get_attribute("data-field") for at in (0, 1))
-    assert first == "purchase_order"
-    expect(field(page, first).locator("input")).to_be_focused()
+    names = [row.get_attribute("data-field") or "" for row in doubtful.all()]
+    expect(field(page, names[0]).locator("input")).to_be_focused()
+    # Which of them is the least sure differs between processors: the OCR engine's arithmetic does.
+    order = field(page, "purchase_order")
+    place = names.index("purchase_order")
+    for _ in range(place):
+        page.keyboard.press("Tab")
+    expect(order.locator("input")).to_be_focused()
 
     page.keyboard.press("Alt+2")
-    expect(field(page, first).locator("input")).to_have_value("C-10482")
+    expect(order.locator("input")).to_have_value("C-10482")
     page.keyboard.press("Escape")
-    expect(field(page, first).locator("input")).to_have_value("PO-77215")
+    expect(order.locator("input")).to_have_value("PO-77215")
     page.keyboard.press("Enter")
-    expect(field(page, first)).to_have_attribute("data-state", "confirmed")
-    expect(field(page, second or "").locator("input")).to_be_focused()
+    expect(order).to_have_attribute("data-state", "confirmed")
+    following = [*names[place + 1 :], *names[:place]][0]
+    expect(field(page, following).locator("input")).to_be_focused()
     page.keyboard.press("Control+Enter")
 
     page.wait_for_url(lambda url: request_id not in url)
@@ -134,7 +140,7 @@ def test_doubtful_fields_by_keyboard_alone(served: ServerProcess, visit: Visit) 
     expect(page.locator(".document-head")).to_contain_text(DIGITAL.name)
     page.keyboard.press("Alt+ArrowLeft")
     page.wait_for_url(lambda url: request_id in url)
-    expect(field(page, first)).to_have_attribute("data-state", "kept")
+    expect(order).to_have_attribute("data-state", "kept")
 
 
 def test_what_went_wrong_is_said_until_it_is_right(served: ServerProcess, visit: Visit) -> None:
