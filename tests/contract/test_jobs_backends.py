@@ -294,6 +294,31 @@ def test_a_ring_is_made_up_for_when_the_broker_failed(
 
 
 @pytest.mark.parametrize("name", _BROKERS)
+def test_a_worker_whose_acknowledgements_got_lost_hears_the_broker_again(
+    request: pytest.FixtureRequest, items: Items, name: str
+) -> None:
+    """It has as many messages as threads, so it asks for no more and does not see the broker go."""
+    broker: Peer = request.getfixturevalue(name)
+    gate = items.hold()
+    worker = CeleryBackend(SecretStr(broker.url), items, items.waiting, 2, 60.0)
+    worker.start()
+    try:
+        items.submit(1)
+        items.wait(running=1)
+        items.submit(1)
+        items.wait(running=2)
+        broker.kill()
+        gate.set()
+        items.wait(done=2)
+        time.sleep(1.0)  # for the acknowledgements to fail
+        broker.start()
+        items.submit(4)
+        items.wait(done=6)
+    finally:
+        worker.stop(1.0)
+
+
+@pytest.mark.parametrize("name", _BROKERS)
 def test_no_request_waits_for_a_broker(
     request: pytest.FixtureRequest, items: Items, name: str
 ) -> None:

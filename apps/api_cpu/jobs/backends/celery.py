@@ -40,6 +40,10 @@ _VISIBILITY_FACTOR, _BESIDE_READING_S = 3, 30.0
 # What was told to stop gets a moment to say so, before it is handed back for it.
 _LAST_MOMENT_S = 2.0
 _LEAVING_S = 5.0
+# Messages that lie for so long while a thread has nothing to do are not heard any more.
+_DEAF_AFTER_S = 10.0
+# Celery says to whoever listens that it should stop by a variable of the process.
+_ONE_LISTENER = threading.Lock()
 
 
 class CeleryBackend:
@@ -67,6 +71,7 @@ class CeleryBackend:
         self._rung = threading.Event()
         self._closing = False
         self._busy = 0
+        self._turns = 0
         self._idle = threading.Condition()
         self._app = _app(broker_url, _VISIBILITY_FACTOR * (deadline_s + _BESIDE_READING_S))
 
@@ -90,8 +95,6 @@ class CeleryBackend:
         _quiet()
         self._ringer.start()
         if self._threads:
-            # Of the process, not of a worker: there can be one that listens at a time.
-            state.should_stop = None
             self._listener.start()
 
     def close(self) -> None:
@@ -121,9 +124,17 @@ class CeleryBackend:
 
     def _listen(self) -> None:
         """Hear the broker until `close`; one that is away is waited for."""
-        # The pool's threads look for the task in the process's default app.
-        self._app.set_default()
-        while not self._closing:
+        with _ONE_LISTENER:
+            # The pool's threads look for the task in the process's default app.
+            self._app.set_default()
+            self._keep_listening()
+
+    def _keep_listening(self) -> None:
+        while True:
+            # In this order: `close` does it the other way round.
+            state.should_stop = None
+            if self._closing:
+                return
             try:
                 worker = WorkController(
                     app=self._app,
@@ -145,6 +156,7 @@ class CeleryBackend:
         end = time.monotonic() + _LONGEST_TURN_S
         with self._idle:
             self._busy += 1
+            self._turns += 1
         try:
             while not self._closing and self._runner.run_next():
                 if time.monotonic() > end:
@@ -164,9 +176,11 @@ class CeleryBackend:
     def _keep_ringing(self) -> None:
         bell = _Bell(self._app, self._task)
         is_away = False
+        ear = _Ear()
         while not self._closing:
+            lying = 0
             try:
-                bell.lie(min(self._waiting(), _MOST_MESSAGES))
+                lying = bell.lie(min(self._waiting(), _MOST_MESSAGES))
             except Error as error:
                 logs.warning("the waiting items were not counted", code=error.code)
             except Exception as exc:  # noqa: BLE001 - drivers have errors of their own: it goes on
@@ -178,10 +192,37 @@ class CeleryBackend:
                 if is_away:
                     logs.info("the broker is back")
                 is_away = False
+            if ear.is_deaf(lying, self._threads - self._busy, self._turns):
+                logs.warning("the broker is not heard any more")
+                state.should_stop = 0  # the listening thread begins anew
             # Of random length, so that the processes do not all look at once.
             self._rung.wait(_LOOK_EVERY_S * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
             self._rung.clear()
         bell.drop()
+
+
+class _Ear:
+    """Notices that messages lie which nobody takes, though threads have nothing to do.
+
+    So it is where the last acknowledgements failed when the broker went away: with as many messages
+    as it may have, Celery asks for none, and so does not see that its connection is broken.
+    """
+
+    def __init__(self) -> None:
+        self._turns = 0
+        self._heard_at = time.monotonic()
+
+    def is_deaf(self, lying: int, idle: int, turns: int) -> bool:
+        """Whether nothing has been heard for too long; said once each time.
+
+        `lying` messages before others were added, `idle` threads, and `turns` taken so far.
+        """
+        now = time.monotonic()
+        deaf = bool(lying) and idle > 0 and turns == self._turns
+        if deaf and now - self._heard_at < _DEAF_AFTER_S:
+            return False
+        self._turns, self._heard_at = turns, now
+        return deaf
 
 
 class _Consumer(Consumer):  # type: ignore[misc]  # Celery has no types
@@ -205,10 +246,13 @@ class _Bell:
         self._task = task
         self._connection: Any = None
 
-    def lie(self, wanted: int) -> None:
-        """See to it that so many messages lie in the queue. Raises whatever the driver raises."""
+    def lie(self, wanted: int) -> int:
+        """See to it that so many messages lie in the queue; how many there were already.
+
+        Raises whatever the driver raises.
+        """
         if not wanted:
-            return
+            return 0
         if self._connection is None:
             self._connection = self._app.connection_for_write()
         channel = self._connection.default_channel
@@ -218,6 +262,7 @@ class _Bell:
                 self._task.apply_async(
                     producer=producer, retry=False, timeout=_SOCKET_S, confirm_timeout=_SOCKET_S
                 )
+        return int(lying)
 
     def drop(self) -> None:
         """Forget the connection; the next message makes another."""
