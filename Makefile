@@ -14,7 +14,7 @@ $(VENV)/.installed: requirements-cpu.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with venv is needed (on Debian: apt install python3-venv), or name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Installing into $(VENV), about 2 GB: a minute or two, this once."
 	test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
-# Not compiled: a fifth of the 15,000 files is ever imported, and is compiled then.
+# Not compiled: a third of the 15,000 files is ever imported, and is compiled then.
 	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -r requirements-cpu.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
