@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from lib.domain.document import Line, Word
@@ -23,6 +24,8 @@ SOFT_HYPHENS = frozenset({0x02, 0xAD})
 
 _REPLACEMENT = "\ufffd"
 _LINE_ENDS = frozenset({0x0A, 0x0D})
+# Points: what is thinner is compared as if it were as high.
+_LEAST_HEIGHT = 0.1
 
 
 class Glyph(NamedTuple):
@@ -71,6 +74,7 @@ class PlacedWord(NamedTuple):
     order: int
 
 
+@lru_cache(maxsize=1024)
 def is_unmapped(code: int) -> bool:
     """Whether a character stands for a glyph that has no Unicode value."""
     if code in SOFT_HYPHENS:
@@ -84,11 +88,13 @@ def is_unmapped(code: int) -> bool:
     )
 
 
+@lru_cache(maxsize=1024)
 def is_space(code: int) -> bool:
     """Whether a character separates words (line ends, zero-width space and byte order mark too)."""
     return chr(code).isspace() or code in {0x200B, 0xFEFF}
 
 
+@lru_cache(maxsize=1024)
 def character(code: int) -> str:
     """The text of one character: ligatures spelled out, hyphens printed, unmapped ones U+FFFD."""
     if code in SOFT_HYPHENS:
@@ -107,28 +113,32 @@ def runs(glyphs: Sequence[Glyph], quadrant_of: Callable[[int], int]) -> list[Run
     `quadrant_of(index)` is asked once for each word, at its first glyph.
     """
     found: list[Run] = []
-    word: list[int] = []
-    quadrant, spaced = 0, False
+    word: list[Glyph] = []
+    first, quadrant, spaced = 0, 0, False
     for index, glyph in enumerate(glyphs):
         space = is_space(glyph.code)
-        if word and (space or _breaks(glyphs[word[-1]], glyph, quadrant)):
-            found.append(_run(glyphs, word, quadrant, spaced=spaced))
+        if word and (space or _breaks(word[-1], glyph, quadrant)):
+            found.append(_run(word, first, quadrant, spaced=spaced))
             word, spaced = [], False
         if space:
             spaced = spaced or glyph.code not in _LINE_ENDS
             continue
         if not word:
-            quadrant = quadrant_of(index)
-        word.append(index)
+            first, quadrant = index, quadrant_of(index)
+        word.append(glyph)
     if word:
-        found.append(_run(glyphs, word, quadrant, spaced=spaced))
+        found.append(_run(word, first, quadrant, spaced=spaced))
     return found
 
 
 def _breaks(before: Glyph, after: Glyph, quadrant: int) -> bool:
-    start_a, end_a, low_a, high_a = _along(before, quadrant)
-    start_b, end_b, low_b, high_b = _along(after, quadrant)
-    height = max(min(high_a - low_a, high_b - low_b), 0.1)
+    if quadrant == 0:
+        _, start_a, low_a, end_a, high_a = before
+        _, start_b, low_b, end_b, high_b = after
+    else:
+        start_a, end_a, low_a, high_a = _along(before, quadrant)
+        start_b, end_b, low_b, high_b = _along(after, quadrant)
+    height = max(min(high_a - low_a, high_b - low_b), _LEAST_HEIGHT)
     if abs((low_a + high_a) - (low_b + high_b)) > height:
         return True
     gap = start_b - end_a
@@ -137,9 +147,7 @@ def _breaks(before: Glyph, after: Glyph, quadrant: int) -> bool:
 
 
 def _along(glyph: Glyph, quadrant: int) -> tuple[float, float, float, float]:
-    """Start and end along the writing direction, then the extent across it."""
-    if quadrant == 0:
-        return glyph.x0, glyph.x1, glyph.y0, glyph.y1
+    """Start and end along a writing direction that is turned, then the extent across it."""
     if quadrant == 1:
         return glyph.y0, glyph.y1, glyph.x0, glyph.x1
     if quadrant == 2:
@@ -147,19 +155,14 @@ def _along(glyph: Glyph, quadrant: int) -> tuple[float, float, float, float]:
     return -glyph.y1, -glyph.y0, glyph.x0, glyph.x1
 
 
-def _run(glyphs: Sequence[Glyph], word: Sequence[int], quadrant: int, *, spaced: bool) -> Run:
-    boxes = [glyphs[index] for index in word]
+def _run(word: Sequence[Glyph], first: int, quadrant: int, *, spaced: bool) -> Run:
+    codes, x0, y0, x1, y1 = zip(*word, strict=True)
     return Run(
-        text="".join(character(glyph.code) for glyph in boxes),
-        first=word[0],
+        text="".join(map(character, codes)),
+        first=first,
         quadrant=quadrant,
         spaced=spaced,
-        box=(
-            min(glyph.x0 for glyph in boxes),
-            min(glyph.y0 for glyph in boxes),
-            max(glyph.x1 for glyph in boxes),
-            max(glyph.y1 for glyph in boxes),
-        ),
+        box=(min(x0), min(y0), max(x1), max(y1)),
     )
 
 
