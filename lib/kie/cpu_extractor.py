@@ -44,9 +44,10 @@ class CpuExtractor:
         kind = classify(mentions)
         task = task.for_document(kind.document_type)
         finder = self._finders.get(task.document_type or kind.document_type)
+        wanted = {spec.name for spec in task.fields}
         findings = Findings({}, {})
-        if finder is not None and any(f.name in finder.known_fields for f in task.fields):
-            findings = finder.find(mentions, hints)
+        if finder is not None and not wanted.isdisjoint(finder.known_fields):
+            findings = finder.find(mentions, hints, wanted)
         known = finder.known_fields if finder is not None else frozenset()
         others = [
             spec
@@ -54,7 +55,6 @@ class CpuExtractor:
             if spec.name not in known and spec.type is not FieldType.TABLE
         ]
         fields = {**findings.fields, **(find_labelled(mentions, others) if others else {})}
-        wanted = {spec.name for spec in task.fields}
         return RawExtraction(
             document_type=kind.document_type,
             document_type_score=kind.score,

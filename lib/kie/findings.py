@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from lib.domain.extraction import Candidate, Hints
@@ -21,9 +21,9 @@ class Findings:
 class Finder:
     """Finds the fields of one document type.
 
-    `find` gives candidates for what the document shows of `known_fields` (fields and tables); a
-    task's other fields are left to their labels.
+    `find` gives candidates for what the document shows of `known_fields` (fields and tables), and
+    may spare itself those that are not wanted; a task's other fields are left to their labels.
     """
 
     known_fields: frozenset[str]
-    find: Callable[[Mentions, Hints], Findings]
+    find: Callable[[Mentions, Hints, Collection[str]], Findings]

@@ -12,7 +12,6 @@ from lib.kie.invoices.labels import FieldLabel
 from lib.kie.invoices.parties import Party
 from lib.kie.invoices.reading import Found, IdentifierFinder, Reading
 from lib.kie.layout import Cell, Span
-from lib.values.currencies import find_symbols
 from lib.values.identifiers import (
     find_bics,
     find_emails,
@@ -52,7 +51,6 @@ def find_accounts(reading: Reading, parties: Sequence[Party]) -> Found:
         "bic": _plain(reading, find_bics),
         "payment_reference": _labelled(reading, "payment_reference"),
         "payment_terms": _terms(reading),
-        "currency": _currencies(reading),
     }
 
 
@@ -222,22 +220,3 @@ def _sentences(cell: Cell) -> list[Span]:
         for span in text_spans(cell, colon + 1 if colon >= 0 else 0)
         if sum(map(str.isalpha, span.text)) >= _FEWEST_LETTERS
     ]
-
-
-def _currencies(reading: Reading) -> list[Candidate]:
-    """The currency that a label names; a column's may differ from line to line."""
-    hits = [
-        hit
-        for hit in reading.pairs.hits("currency", _currency_spans)
-        if reading.outside_table(hit.label.cell)
-    ]
-    return list(as_candidates(reading.mentions, hits))
-
-
-def _currency_spans(cell: Cell) -> list[Span]:
-    spans = []
-    for symbol in find_symbols(cell.text):
-        start = cell.text.find(symbol)
-        if start >= 0:
-            spans.append(Span(cell, start, start + len(symbol)))
-    return spans

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from lib.domain.extraction import Candidate, Hints
 from lib.kie.findings import Findings
 from lib.kie.invoices.accounts import find_accounts
@@ -50,11 +52,33 @@ INVOICE_FIELDS = frozenset(
         "line_items",
     }
 )
+# What is read off the blocks of parties, and needed for no other field.
+_OF_PARTIES = frozenset(
+    {
+        "vendor_name",
+        "vendor_address",
+        "vendor_tax_id",
+        "vendor_registration_id",
+        "vendor_phone",
+        "vendor_email",
+        "vendor_website",
+        "customer_name",
+        "customer_address",
+        "customer_tax_id",
+        "shipping_address",
+        "payment_terms",
+        "payment_reference",
+        "iban",
+        "bic",
+    }
+)
 _MOST_CANDIDATES = 8
 
 
-def find_invoice_fields(mentions: Mentions, hints: Hints) -> Findings:
-    """Everything that an invoice's pages show of `INVOICE_FIELDS`.
+def find_invoice_fields(
+    mentions: Mentions, hints: Hints, wanted: Collection[str] = INVOICE_FIELDS
+) -> Findings:
+    """Everything that an invoice's pages show of `INVOICE_FIELDS`, parties only where wanted.
 
     The currency is given only where a label names it; else it is read off the signs beside the
     amounts afterwards.
@@ -64,13 +88,10 @@ def find_invoice_fields(mentions: Mentions, hints: Hints) -> Findings:
     items = LineItems(mentions.layout, mentions, labels)
     reading = Reading(mentions.layout, mentions, labels, pairs, items.covered)
     tax_lines = find_tax_lines(reading)
-    names_and_addresses, parties = find_parties(reading)
-    found = {
-        **find_references(reading),
-        **find_sums(reading, tax_lines),
-        **names_and_addresses,
-        **find_accounts(reading, parties),
-    }
+    found = {**find_references(reading), **find_sums(reading, tax_lines)}
+    if not _OF_PARTIES.isdisjoint(wanted):
+        names_and_addresses, parties = find_parties(reading)
+        found |= {**names_and_addresses, **find_accounts(reading, parties)}
     tables = {"line_items": items.rows, "tax_lines": tax_rows(reading, tax_lines)}
     return Findings(
         {name: ranked for name, candidates in found.items() if (ranked := _ranked(candidates))},

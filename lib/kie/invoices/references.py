@@ -1,4 +1,4 @@
-"""Numbers and dates by which an invoice is known: its own, the order's, the customer's."""
+"""By what an invoice is known: its numbers and dates, the order's, the customer's; its currency."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from lib.kie.invoices.labels import FieldLabel
 from lib.kie.invoices.reading import Found, Reading
 from lib.kie.layout import Cell, Span
 from lib.kie.lexicon import LabelKind
+from lib.values.currencies import find_symbols
 from lib.values.identifiers import find_ibans, find_phones, find_tax_ids
 
 _TITLE_SCORE = 0.8
@@ -42,7 +43,7 @@ _OTHER_DATE = frozenset({"not_issue_date", "delivery_note"})
 
 
 def find_references(reading: Reading) -> Found:
-    """Candidates for the numbers and dates."""
+    """Candidates for the numbers, the dates and the labelled currency."""
     return {
         "document_number": _document_numbers(reading),
         "issue_date": _issue_dates(reading),
@@ -50,6 +51,7 @@ def find_references(reading: Reading) -> Found:
         "delivery_date": _labelled_dates(reading, "delivery_date"),
         "purchase_order": _labelled_numbers(reading, "purchase_order"),
         "customer_id": [*_labelled_numbers(reading, "customer_id"), *_numbered_customers(reading)],
+        "currency": _currencies(reading),
     }
 
 
@@ -248,3 +250,22 @@ def _is_date_of_title(date: Span) -> bool:
     """Whether a line dates what is named above: "Facture n° 12" / "du 01/09/2026"."""
     before, behind = date.cell.text[: date.start], date.cell.text[date.end :]
     return bool(_SINCE.fullmatch(before)) and not any(map(str.isalnum, behind))
+
+
+def _currencies(reading: Reading) -> list[Candidate]:
+    """The currency that a label names; a column's may differ from line to line."""
+    hits = [
+        hit
+        for hit in reading.pairs.hits("currency", _currency_spans)
+        if reading.outside_table(hit.label.cell)
+    ]
+    return list(as_candidates(reading.mentions, hits))
+
+
+def _currency_spans(cell: Cell) -> list[Span]:
+    spans = []
+    for symbol in find_symbols(cell.text):
+        start = cell.text.find(symbol)
+        if start >= 0:
+            spans.append(Span(cell, start, start + len(symbol)))
+    return spans

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from lib.domain.extraction import Hints
 from lib.kie.findings import Findings
 from lib.kie.mentions import Mentions
@@ -46,10 +48,17 @@ RECEIPT_FIELDS = frozenset(
 )
 
 
+# Read together, by the network, and needed for no other field.
+_HEAD = frozenset({"vendor_name", "vendor_address"})
+
+
 def find_receipt_fields(
-    mentions: Mentions, hints: Hints, head: HeadReader | None = None
+    mentions: Mentions,
+    hints: Hints,
+    wanted: Collection[str] = RECEIPT_FIELDS,
+    head: HeadReader | None = None,
 ) -> Findings:
-    """Everything that a receipt's pages show of `RECEIPT_FIELDS`.
+    """Everything that a receipt's pages show of `RECEIPT_FIELDS`, its head only where it is wanted.
 
     The currency is not looked for: it is read off the signs beside the amounts afterwards.
     The head is read by the network of this package unless another reader is given.
@@ -60,7 +69,9 @@ def find_receipt_fields(
     ladders = find_ladders(mentions, amounts)
     total = find_total(mentions, amounts, ladders)
     taxes = find_tax_lines(mentions, amounts, items.row_indexes)
-    names, addresses = find_vendor(mentions, head or shipped_head())
+    names, addresses = (
+        ((), ()) if _HEAD.isdisjoint(wanted) else find_vendor(mentions, head or shipped_head())
+    )
     dates = find_issue_date(mentions, hints)
     found = {
         "vendor_name": names,
