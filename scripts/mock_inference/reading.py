@@ -70,10 +70,19 @@ class Reader(Protocol):
         ...
 
 
+@dataclass
+class _Picture:
+    """What is on it, once it has been read; the lock is held by who reads it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    page: Page | None = None
+
+
 class DocumentReader:
     """Reads pages into values. Safe to share between threads; its models load at first use.
 
     What it has read lately it says again at once: under load it is no model's work that is wanted.
+    A picture is read once whatever is asked about it, and by however many at the same time.
     """
 
     def __init__(self, tasks_folder: Path) -> None:
@@ -81,6 +90,7 @@ class DocumentReader:
         self._extractor: Extractor = CpuExtractorLater()
         self._lock = threading.Lock()
         self._values: dict[str, Values] = {}
+        self._pictures: dict[bytes, _Picture] = {}
 
     @cached_property
     def _engine(self) -> tuple[ProcessLoader, OcrPool]:
@@ -91,7 +101,7 @@ class DocumentReader:
         images = [image_bytes(uri) for uri in uris]
 
         def pages() -> list[Page]:
-            read = (_read(image, *self._started()) for image in images)
+            read = (self._page(image) for image in images)
             return [replace(page, number=n) for n, page in enumerate(read, start=1)]
 
         return self._remembered(images, names, pages)
@@ -114,6 +124,18 @@ class DocumentReader:
     def _started(self) -> tuple[ProcessLoader, OcrPool]:
         with self._lock:
             return self._engine
+
+    def _page(self, image: bytes) -> Page:
+        """The page on a picture: who asks while another has it read waits for that."""
+        key = hashlib.sha256(image).digest()
+        with self._lock:
+            if key not in self._pictures and len(self._pictures) >= _REMEMBERED:
+                self._pictures.pop(next(iter(self._pictures)))
+            picture = self._pictures.setdefault(key, _Picture())
+        with picture.lock:
+            if picture.page is None:
+                picture.page = _read(image, *self._started())
+            return picture.page
 
     def _remembered(
         self, contents: Sequence[bytes], names: frozenset[str], pages: Callable[[], Sequence[Page]]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -160,3 +163,18 @@ def test_a_script_of_faults() -> None:
     for wrong in ("nonsense", "503*x", "503::2"):
         with pytest.raises(ValueError):
             Script(wrong)
+
+
+@pytest.mark.slow
+def test_a_picture_is_read_once_whatever_is_asked_and_by_however_many() -> None:
+    drawn = (ROOT / "tests" / "e2e" / "small_receipt.png").read_bytes()
+    uri = f"data:image/png;base64,{base64.b64encode(drawn).decode()}"
+    with closing(DocumentReader(ROOT / "configs" / "tasks")) as reader:
+        with ThreadPoolExecutor(2) as both:
+            asked = [both.submit(reader.images, [uri], frozenset({n})) for n in ("total", "tax")]
+            assert asked[0].result().fields == asked[1].result().fields
+        # Whoever reads is gone: what is asked for now is of the page that was read.
+        reader.close()
+        found = reader.images([uri, uri], frozenset({"total", "vendor_name"})).fields
+    assert found["total"].value == Decimal("12.50")
+    assert {value.page for value in found.values()} <= {1, 2}
