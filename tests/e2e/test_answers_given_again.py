@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from server_process import RECEIPT, ServerProcess
+from server_process import SMALL, ServerProcess
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_day")]
 _DECIDED_BY_THE_DOCUMENT = ("result", "fields", "checks", "pages", "review_reasons", "model")
 
 
 def _send(server: ServerProcess, request_id: str) -> dict[str, Any]:
-    with RECEIPT.open("rb") as file:
+    with SMALL.open("rb") as file:
         answer = server.client.post(
             "/v1/extract", files={"file": file}, data={"request_id": request_id}
         )
@@ -25,14 +25,14 @@ def _send(server: ServerProcess, request_id: str) -> dict[str, Any]:
 def test_a_photo_is_answered_again_until_its_extraction_is_erased(
     start: Callable[..., ServerProcess],
 ) -> None:
-    server = start(RESULT_CACHE_HOURS="24")
+    server = start(RESULT_CACHE_HOURS="24", OCR_WORKERS="1")
     server.wait_ready()
     first = _send(server, "photo-1")
     assert "cached_from" not in first
     server.process.kill()
     server.process.wait()
 
-    server = start(RESULT_CACHE_HOURS="24")
+    server = start(RESULT_CACHE_HOURS="24", OCR_WORKERS="1")
     server.wait_ready()
     again = _send(server, "photo-2")
     assert again["cached_from"] == "photo-1"

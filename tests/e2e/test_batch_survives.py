@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server_process import OCR, ROOT, SCAN, ServerProcess, environment, eventually
+from server_process import OCR, ROOT, SMALL, ServerProcess, environment, eventually
 
 pytestmark = pytest.mark.slow
 Start = Callable[..., ServerProcess]
@@ -36,14 +36,14 @@ def test_a_batch_goes_on_after_a_kill_and_each_document_is_kept_once(
     first.wait_ready()
     (worker,) = first.ocr_workers()
     worker.suspend()  # so that the last document is still to be read, however late the kill comes
-    names = [f"{n}.xml" for n in range(DOCUMENTS - 1)] + [SCAN.name]
+    names = [f"{n}.xml" for n in range(DOCUMENTS - 1)] + [SMALL.name]
     files = [
         (
             "files",
             (
                 name,
-                SCAN.read_bytes()
-                if name == SCAN.name
+                SMALL.read_bytes()
+                if name == SMALL.name
                 else EINVOICE + b"<!-- %s -->" % name.encode(),
             ),
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
-from server_process import PATIENCE_S, RECEIPT, ServerProcess, eventually
+from server_process import PATIENCE_S, SMALL, ServerProcess, eventually
 
 pytestmark = pytest.mark.slow
 Start = Callable[..., ServerProcess]
@@ -20,7 +20,7 @@ ONE = {"OCR_WORKERS": "1"}
 
 
 def _accept(server: ServerProcess, **fields: str) -> str:
-    with RECEIPT.open("rb") as file:
+    with SMALL.open("rb") as file:
         answer = server.client.post("/v1/extract_async", files={"file": file}, data=fields)
     assert answer.status_code == 202, answer.text
     return str(answer.headers["location"])
@@ -142,7 +142,7 @@ def test_a_request_that_takes_too_long_goes_on_as_a_job(start: Start, tmp_path: 
     server.wait_ready()
     (worker,) = server.ocr_workers()
     worker.suspend()
-    with RECEIPT.open("rb") as file:
+    with SMALL.open("rb") as file:
         answer = server.client.post("/v1/extract", files={"file": file})
     assert answer.status_code == 202, answer.text
     worker.resume()

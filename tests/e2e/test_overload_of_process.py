@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import httpx
 import pytest
-from server_process import OCR, PATIENCE_S, RECEIPT, ServerProcess, environment, eventually
+from server_process import OCR, PATIENCE_S, SMALL, ServerProcess, environment, eventually
 
 pytestmark = pytest.mark.slow
 Start = Callable[..., ServerProcess]
@@ -31,7 +31,7 @@ def _key(server: ServerProcess) -> dict[str, str]:
 def _send(server: ServerProcess, key: dict[str, str]) -> httpx.Response:
     return httpx.post(
         f"{server.url}/v1/extract",
-        files={"file": RECEIPT.read_bytes()},
+        files={"file": SMALL.read_bytes()},
         headers=key,
         timeout=4 * PATIENCE_S,
     )

@@ -17,7 +17,7 @@ import psutil
 import psycopg
 import pytest
 from peers import Peer
-from server_process import OCR, RECEIPT, ROOT, ServerProcess, environment, eventually
+from server_process import OCR, ROOT, SMALL, ServerProcess, environment, eventually
 from test_workers import WorkerProcess
 from typer.testing import CliRunner
 
@@ -26,7 +26,7 @@ from apps.api_cpu.cli import app as cli
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 INVOICE = (ROOT / "samples" / "invoice_xrechnung.xml").read_bytes()
-SCAN = RECEIPT.read_bytes()
+PHOTO = SMALL.read_bytes()
 SETTINGS = {
     "API_KEY_PEPPER": "planted-pepper-Kq7",
     "METRICS_TOKEN": "planted-metrics-token-Kq7",
@@ -262,7 +262,7 @@ def test_a_server_and_a_worker_whose_upstreams_fail_tell_nothing(
         client = Client(server, search)
         try:
             _use_everything(client, headers)
-            failed = client.send("POST", "/v1/extract", files={"file": SCAN}, headers=headers)
+            failed = client.send("POST", "/v1/extract", files={"file": PHOTO}, headers=headers)
             assert failed.status_code in {502, 503}, failed.text
             _send_secrets_where_they_do_not_belong(client, headers)
             announced = client.send(

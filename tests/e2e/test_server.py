@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from server_process import OCR, PATIENCE_S, RECEIPT, SCAN, ServerProcess, environment, eventually
+from server_process import OCR, PATIENCE_S, RECEIPT, SMALL, ServerProcess, environment, eventually
 
 from apps.api_cpu.extractions.schemas import ExtractResponse
 
@@ -32,12 +32,12 @@ def _send(server: ServerProcess, path: Path, **fields: str) -> httpx.Response:
 
 
 def _in_background(server: ServerProcess, **fields: str) -> tuple[threading.Thread, list[Any]]:
-    """Send the scan without waiting; returns when the server works on it."""
+    """Send a document without waiting; returns when the server works on it."""
     outcome: list[Any] = []
 
     def send() -> None:
         try:
-            outcome.append(_send(server, SCAN, **fields))
+            outcome.append(_send(server, SMALL, **fields))
         except httpx.HTTPError as error:
             outcome.append(error)
 
@@ -51,7 +51,8 @@ def _in_background(server: ServerProcess, **fields: str) -> tuple[threading.Thre
 
 
 def test_a_photo_is_read_kept_and_found_again_after_a_restart(start: Start) -> None:
-    server = start()
+    # As many as a machine of two cores has.
+    server = start(OCR_WORKERS="2", FIELD_READERS="2")
     answer = _send(server, RECEIPT, request_id="photo-1")
     assert answer.status_code == 200, answer.text
     body = answer.json()
@@ -95,9 +96,9 @@ def test_an_id_whose_server_was_killed_is_free_after_the_lease(start: Start) -> 
     thread.join()
     assert isinstance(outcome[0], httpx.HTTPError)
     assert other.client.get("/v1/extracts/cut-off").status_code == 404
-    assert _send(other, RECEIPT, request_id="cut-off").status_code == 409
+    assert _send(other, SMALL, request_id="cut-off").status_code == 409
     _end_lease(server, "cut-off")
-    assert _send(other, RECEIPT, request_id="cut-off").status_code == 200
+    assert _send(other, SMALL, request_id="cut-off").status_code == 200
 
 
 def test_sigterm_finishes_what_runs(start: Start) -> None:
@@ -128,7 +129,7 @@ def test_a_client_that_leaves_disturbs_nobody(start: Start) -> None:
     eventually(
         lambda: server.client.get("/v1/extracts/left").status_code == 400, "the kept failure"
     )
-    assert _send(server, RECEIPT).status_code == 200
+    assert _send(server, SMALL).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -204,7 +205,7 @@ def test_wrong_settings_stop_the_start_with_one_line(
 def test_files_are_read_without_a_server(tmp_path: Path) -> None:
     bad = tmp_path / "bad.pdf"
     bad.write_text("not a PDF")
-    files = [str(RECEIPT), str(bad), str(tmp_path / "missing.pdf")]
+    files = [str(SMALL), str(bad), str(tmp_path / "missing.pdf")]
     ended = subprocess.run(
         [OCR, "extract", *files, "--json", "-j", "1"],
         env=environment(tmp_path),
@@ -223,7 +224,7 @@ def test_files_are_read_without_a_server(tmp_path: Path) -> None:
 @pytest.mark.parametrize("output", ["--csv", "--table"])
 def test_other_outputs(tmp_path: Path, output: str) -> None:
     ended = subprocess.run(
-        [OCR, "extract", str(RECEIPT), output],
+        [OCR, "extract", str(SMALL), output],
         env=environment(tmp_path),
         capture_output=True,
         text=True,
@@ -237,7 +238,7 @@ def test_other_outputs(tmp_path: Path, output: str) -> None:
 def test_invoices_are_written_as_einvoices(tmp_path: Path) -> None:
     folder = tmp_path / "einvoices"
     ended = subprocess.run(
-        [OCR, "extract", str(XRECHNUNG), str(RECEIPT), "--cii", "--out", str(folder), "-j", "1"],
+        [OCR, "extract", str(XRECHNUNG), str(SMALL), "--cii", "--out", str(folder), "-j", "1"],
         env=environment(tmp_path),
         capture_output=True,
         text=True,

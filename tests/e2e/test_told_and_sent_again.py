@@ -18,8 +18,7 @@ import pytest
 from server_process import (
     OCR,
     PATIENCE_S,
-    RECEIPT,
-    SCAN,
+    SMALL,
     ServerProcess,
     environment,
     eventually,
@@ -72,7 +71,7 @@ def test_a_receiver_that_was_down_is_told_and_can_verify(
     url = f"http://127.0.0.1:{int(receiver.stdout.readline())}/hook"
     server = start(WEBHOOK_ALLOW_PRIVATE="1")
     server.wait_ready()
-    with RECEIPT.open("rb") as file:
+    with SMALL.open("rb") as file:
         accepted = server.client.post(
             "/v1/extract_async", files={"file": file}, data={"callback_url": url}
         )
@@ -103,7 +102,7 @@ def test_a_key_whose_server_was_killed_is_answered_by_the_next(
     (worker,) = server.ocr_workers()
     worker.suspend()  # so that it is still being read when its server is killed
     headers = {"Idempotency-Key": "order-4711", "X-Request-ID": "order-4711"}
-    document = SCAN.read_bytes()
+    document = SMALL.read_bytes()
 
     def send(to: ServerProcess) -> httpx.Response:
         return to.client.post("/v1/extract", files={"file": document}, headers=headers)

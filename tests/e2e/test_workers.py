@@ -20,6 +20,7 @@ from server_process import (
     OCR,
     PATIENCE_S,
     ROOT,
+    SMALL,
     ServerProcess,
     end_whole,
     environment,
@@ -30,7 +31,6 @@ from server_process import (
 pytestmark = pytest.mark.slow
 
 INVOICE = next((ROOT / "samples").glob("*.xml"))
-SCAN = ROOT / "samples" / "invoice_scan.pdf"
 
 
 class WorkerProcess:
@@ -109,7 +109,7 @@ def _begun(server: ServerProcess, worker: WorkerProcess) -> str:
     (reading,) = eventually(lambda: ocr_workers_of(worker.process.pid), "an OCR worker")
     reading.suspend()
     worker.suspended.append(reading)
-    job_id = _submit(server, SCAN)
+    job_id = _submit(server, SMALL)
     eventually(lambda: _job(server, job_id)["status"] == "running", "a start")
     return job_id
 
