@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -29,6 +30,9 @@ _SLOW_TIMEOUT_S = 900
 _FIRST = ("e2e", "faults", "contract")
 
 
+# How a file says that all of its tests are slow.
+_ALL_SLOW = re.compile(r"^pytestmark = \[?pytest\.mark\.slow\b", re.MULTILINE)
+
 # Nothing of what is imported and collected is garbage: to look for some in it takes a sixth of the
 # collection, and in what is left of it a part of every test.
 gc.disable()
@@ -38,6 +42,18 @@ gc.disable()
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are cores: a test that waits uses none."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What has slow tests only is not imported in order to be left out: browsers, S3."""
+    wanted = config.option.markexpr
+    if "not slow" not in wanted or " or " in wanted:
+        return None
+    files = [collection_path]
+    if collection_path.is_dir():
+        files = list(collection_path.rglob("test_*.py"))
+    is_slow = [_ALL_SLOW.search(file.read_text("utf-8")) for file in files if file.suffix == ".py"]
+    return True if is_slow and all(is_slow) else None
 
 
 def pytest_collection_finish() -> None:

@@ -8,9 +8,9 @@ import sys
 import pytest
 from server_process import ROOT
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
-@pytest.mark.slow
-@pytest.mark.timeout(1500)
+
 @pytest.mark.parametrize("backend", ["local", "redis"])
 def test_nothing_is_lost_or_doubled_in_a_storm(
     request: pytest.FixtureRequest, backend: str
