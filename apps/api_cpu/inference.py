@@ -9,7 +9,7 @@ from apps.api_cpu.settings import CONFIGS, Settings
 from lib.inference.addresses import AddressBook
 from lib.inference.async_client import ClientSettings
 from lib.inference.blocking_client import BlockingInferenceClient
-from lib.inference.client import Circuit, InferenceClient, Snapshot
+from lib.inference.client import InferenceClient, Snapshot
 from lib.inference.exchange import Timeouts
 from lib.inference.secret import Secret
 from lib.kie.extractor import Extractor
@@ -75,8 +75,6 @@ def _connections(settings: Settings) -> int:
 def serves(client: InferenceClient, model: str) -> bool:
     """Whether some server is well and, as far as it says, has the model. Reads only memory."""
     return any(
-        server.ready
-        and server.circuit is Circuit.CLOSED
-        and (not server.models or model in server.models)
+        server.is_well and (not server.models or model in server.models)
         for server in client.snapshot().upstreams
     )

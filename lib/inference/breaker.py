@@ -32,6 +32,7 @@ class Breaker:
         self._opened_at: float | None = None
         self._trial_under_way = False
         self._seen_down = False
+        self._is_back = False
 
     @property
     def circuit(self) -> Circuit:
@@ -46,6 +47,11 @@ class Breaker:
     def admits(self) -> bool:
         """Whether a request may be sent now."""
         return self._opened_at is None or (not self._trial_under_way and self.opens_in_s() <= 0)
+
+    @property
+    def is_back(self) -> bool:
+        """Whether it was away, is in good health again, and was not tried since."""
+        return self._is_back
 
     def opens_in_s(self) -> float:
         """Seconds until a request is tried again; 0 when that is now."""
@@ -67,6 +73,7 @@ class Breaker:
             self._failures = 0
             self._opened_at = None
             self._pause_s = 0.0
+            self._is_back = False
         elif good is False:
             self._fail(trial)
 
@@ -77,16 +84,19 @@ class Breaker:
         """
         if not good:
             self._seen_down = True
+            self._is_back = False
             self._fail(trial=False)
         elif self._seen_down:
             self._seen_down = False
             self._pause_s = 0.0
+            self._is_back = self._opened_at is not None
             if self._opened_at is None:
                 self._failures = 0
 
     def _fail(self, trial: bool) -> None:
         self._failures += 1
         if trial:
+            self._is_back = False
             doubled = max(self._pause_s * 2, self._policy.first_pause_s)
             self._pause_s = min(doubled, self._policy.longest_pause_s)
             self._opened_at = self._clock()

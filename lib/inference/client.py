@@ -80,7 +80,8 @@ class UpstreamState:
     """One inference server as the client sees it. For operators: an address is not for callers.
 
     `ready` is None before the first probe. `models` are those that it named at the last probe.
-    Counts are since the client knows the address.
+    Counts are since the client knows the address. `is_back`: it was away, is in good health again,
+    and was not asked since.
     """
 
     address: str
@@ -90,6 +91,14 @@ class UpstreamState:
     outstanding: int
     requests: int
     failures: int
+    is_back: bool = False
+
+    @property
+    def is_well(self) -> bool:
+        """Whether an answer can be expected. One that is back is believed before it is asked, or
+        who asks only those that are ready would never ask it.
+        """
+        return bool(self.ready) and (self.circuit is Circuit.CLOSED or self.is_back)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +121,8 @@ class Snapshot:
 
     @property
     def ready(self) -> bool:
-        """Whether some upstream answers and is asked."""
-        return any(up.ready and up.circuit is Circuit.CLOSED for up in self.upstreams)
+        """Whether some upstream can be expected to answer."""
+        return any(up.is_well for up in self.upstreams)
 
 
 class InferenceClient(Protocol):

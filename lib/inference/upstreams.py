@@ -90,6 +90,7 @@ class Upstream:
             outstanding=self.outstanding,
             requests=self._requests,
             failures=self._failures,
+            is_back=self.breaker.is_back,
         )
 
 

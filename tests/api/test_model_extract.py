@@ -36,6 +36,7 @@ from lib.pipelines.extract import Stations
 from lib.pipelines.field_reading import ModelStation
 from lib.pipelines.rules import RulesHere
 from lib.pipelines.tasks import load_tasks
+from scripts.service_processes import free_port
 
 INVOICE = (ROOT / "samples" / "invoice_digital.pdf").read_bytes()
 ONCE = ClientSettings(retry=RetryPolicy(max_attempts=1))
@@ -338,6 +339,25 @@ def test_health_tells_whether_the_model_answers_without_asking_it(
     finally:
         own.close()
     assert eventually(lambda: health(served)["status"] == "degraded")
+
+
+def test_a_model_that_comes_later_is_ready_before_anybody_asks_it(
+    place: Callable[..., ModelPlace],
+) -> None:
+    port = free_port()
+    client = ClientSettings(probe_every_s=0.05, probe_down_every_s=0.01)
+    served = place(url=f"http://127.0.0.1:{port}", client=client)
+    refused = served.extract()
+    while refused.json()["error"]["details"]["reason"] != "all_down":
+        refused = served.extract()
+    assert not health(served)["inference"]["ready"]
+    own = MockProcess(port=port)
+    try:
+        # Who sends nothing to a server that is not ready would wait for ever.
+        assert eventually(lambda: health(served)["inference"]["ready"])
+        assert served.extract().status_code == 200
+    finally:
+        own.close()
 
 
 def health(served: ModelPlace) -> dict[str, Any]:

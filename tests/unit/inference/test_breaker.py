@@ -91,6 +91,34 @@ def test_probes_open_it_and_a_server_that_is_back_is_tried_at_once(breaker: Brea
     assert breaker.circuit is Circuit.HALF_OPEN
 
 
+def test_a_server_that_is_back_is_known_as_such_until_it_was_tried(
+    breaker: Breaker, clock: Clock
+) -> None:
+    for _ in range(3):
+        breaker.probed(good=False)
+    clock.now += 1
+    assert breaker.circuit is Circuit.HALF_OPEN
+    assert not breaker.is_back, "its pause is over, and it is away still"
+    breaker.probed(good=True)
+    assert breaker.is_back
+    fail(breaker)
+    assert not breaker.is_back
+    clock.now += 1
+    breaker.end(trial=breaker.begin(), good=True)
+    assert not breaker.is_back, "it is well, and no longer on its way"
+    breaker.probed(good=True)
+    fail(breaker, 3)
+    clock.now += 1
+    breaker.probed(good=True)
+    assert not breaker.is_back, "it was never away: it fails at its work"
+
+
+def test_a_server_that_went_again_is_not_back(breaker: Breaker) -> None:
+    for good in (False, False, False, True, False):
+        breaker.probed(good=good)
+    assert not breaker.is_back
+
+
 def test_good_health_does_not_excuse_failing_work(breaker: Breaker) -> None:
     for _ in range(3):
         breaker.probed(good=True)
