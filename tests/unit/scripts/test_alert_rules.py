@@ -13,6 +13,7 @@ import yaml
 
 DOCS = Path(__file__).parents[3] / "docs"
 RULES = DOCS / "grafana" / "alerts.yaml"
+TOLD = Path(__file__).with_name("alert_rules.yaml")
 _DURATION = re.compile(r"(\d+(ms|[smhdwy]))+")
 
 
@@ -53,10 +54,25 @@ def test_every_promise_has_its_metric_and_its_alert() -> None:
         assert re.search(r"`Ocr\w+`", alerts), anchor
 
 
-def test_prometheus_itself_takes_them_where_it_is_installed() -> None:
+def test_no_alert_waits_for_a_state_that_a_circuit_leaves_again_and_again() -> None:
+    # It is open for half a minute at most, then half open: for good where nobody asks.
+    asking = [rule for rule in _rules() if "ocr_upstream_circuit_state" in rule["expr"]]
+    assert asking
+    for rule in asking:
+        states = re.findall(r"(\w*)\(ocr_upstream_circuit_state\{[^}]*\}(\[\d+m\])?", rule["expr"])
+        assert states
+        assert "for" not in rule or all(
+            over == "max_over_time" and window for over, window in states
+        )
+        assert "ocr_upstream_ready" in rule["expr"], "one that nobody asks is never open again"
+
+
+@pytest.mark.parametrize("what", [("check", RULES), ("test", TOLD)], ids=["check", "test"])
+def test_prometheus_itself_takes_them_where_it_is_installed(what: tuple[str, Path]) -> None:
     promtool = shutil.which("promtool")
     if promtool is not None:
+        action, file = what
         found = subprocess.run(
-            [promtool, "check", "rules", RULES], capture_output=True, text=True, check=False
+            [promtool, action, "rules", file], capture_output=True, text=True, check=False
         )
         assert found.returncode == 0, found.stdout + found.stderr
