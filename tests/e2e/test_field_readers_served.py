@@ -54,6 +54,15 @@ def test_idle_readers_that_are_killed_and_stopped_cost_no_document(start: Start)
         eventually(lambda: third.status() == psutil.STATUS_ZOMBIE, "the end of the reader")
 
 
+def test_a_document_has_the_time_of_its_setting(start: Start) -> None:
+    server = start(**SETTINGS | {"FIELDS_TIMEOUT_S": "0.001"})
+    server.wait_ready()
+    _reader(server)
+    refused = _send(server)
+    assert refused.status_code == 422, refused.text
+    assert refused.json()["error"]["code"] == "unreadable_document"
+
+
 def test_a_server_without_readers_reads_by_itself(start: Start) -> None:
     server = start(**SETTINGS | {"FIELD_READERS": "0"})
     server.wait_ready()
