@@ -29,6 +29,7 @@ def build_ocr_workers(settings: Settings) -> OcrPool:
             engine=engine,
             workers=settings.worker_count,
             waiting=waiting,
+            worker_memory_mb=settings.worker_memory_mb,
             page_seconds=settings.ocr_page_timeout_s,
         )
     )

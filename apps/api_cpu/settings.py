@@ -428,6 +428,12 @@ class Settings(BaseSettings):
     ocr_workers: int | None = Field(
         ge=1, le=256, description="OCR worker processes. Default: the machine's cores."
     )
+    worker_memory_mb: int = Field(
+        ge=100,
+        le=1_000_000,
+        description="MiB of resident memory after a page above which an OCR worker is replaced; it "
+        "has about 190 once it has loaded. docs/operations.md says what to set on a small host.",
+    )
     field_readers: int | None = Field(
         ge=0,
         le=64,

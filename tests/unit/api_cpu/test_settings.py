@@ -51,6 +51,11 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "value", "part"),
     [
         ("OCR_WORKER", "2", "did you mean OCR_WORKERS?"),
+        (
+            "WORKER_MEMORY_MB",
+            "50",
+            "WORKER_MEMORY_MB: Input should be greater than or equal to 100",
+        ),
         ("LOG_LEVLE", "INFO", "did you mean LOG_LEVEL?"),
         ("API_KEY_PEPER", "x", "did you mean API_KEY_PEPPER?"),
         ("SYNC_DEADLINE", "1", "did you mean SYNC_DEADLINE_S?"),

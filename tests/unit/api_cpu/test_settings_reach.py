@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -87,3 +88,13 @@ def test_pages_are_read_by_the_runtime_and_in_the_time_that_are_set(given: _Give
             pool.read(BLANK, Deadline.after(100))
         # No word on how it is answered: in so short a time a worker may not even have taken it.
         assert pool.stats.restarts > 0
+
+
+def test_a_worker_that_has_more_memory_than_is_set_is_replaced(given: _Given) -> None:
+    # Less than any has that has loaded its models.
+    with build_ocr_workers(given(OCR_WORKERS="1", WORKER_MEMORY_MB="100")) as pool:
+        pool.read(BLANK, Deadline.after(100))
+        end = time.monotonic() + 100
+        while pool.stats.recycled == 0:
+            assert time.monotonic() < end
+            time.sleep(0.02)
