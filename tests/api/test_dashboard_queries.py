@@ -27,18 +27,22 @@ DOCS = Path(__file__).parents[2] / "docs"
 _OF_A_TARGET = {"instance", "job"}
 _SELECTOR = re.compile(r"\b((?:ocr|process)_\w+|up\b)(?:\{([^}]*)\})?(\[)?")
 _PART = re.compile(r"_(bucket|count|sum)$")
+# No two numbers of one part are the same: each has to be found under its own name.
 _POOL = PoolStats(
-    workers=2, loaded=1, busy=1, waiting=0, recycled=1, restarts=1, resident=(1 << 20,)
+    workers=9, loaded=5, busy=2, waiting=6, recycled=7, restarts=8, resident=(1 << 20,)
+)
+_READERS = PoolStats(
+    workers=19, loaded=15, busy=12, waiting=16, recycled=17, restarts=18, resident=(1 << 21,)
 )
 _MODELS = Snapshot(
-    upstreams=(UpstreamState("http://gpu:8001", Circuit.OPEN, False, (), 0, 5, 4),),
-    calls=2,
-    errors={"inference_unavailable": 1},
-    retries={"busy": 2},
-    retries_refused=1,
-    canceled=0,
-    prompt_tokens=10,
-    completion_tokens=5,
+    upstreams=(UpstreamState("http://gpu:8001", Circuit.OPEN, True, (), 3, 5, 4),),
+    calls=21,
+    errors={"inference_unavailable": 22},
+    retries={"busy": 23},
+    retries_refused=24,
+    canceled=25,
+    prompt_tokens=26,
+    completion_tokens=27,
     addresses_stale=False,
 )
 
@@ -85,20 +89,26 @@ def _let_everything_happen(client: TestClient) -> str:
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory, new_databases: Path) -> dict[str, Family]:
-    """All metrics, with the labels that they have."""
+def scraped(tmp_path_factory: pytest.TempPathFactory, new_databases: Path) -> str:
+    """What `/metrics` answers then."""
     folder = tmp_path_factory.mktemp("shown") / "data"
     shutil.copytree(new_databases, folder)
     settings = load_settings(data_root=folder, ocr_workers=1, webhook_allow_private=True)
     reader = replace(
         fake_reader(FakePipeline()),
         workers=lambda: _POOL,
-        field_readers=lambda: _POOL,
+        field_readers=lambda: _READERS,
         upstreams=lambda: _MODELS,
     )
     app = create_app(settings, lambda _: reader)
     with TestClient(app, "http://localhost", client=("127.0.0.1", 5000)) as client:
-        return _families(_let_everything_happen(client))
+        return _let_everything_happen(client)
+
+
+@pytest.fixture(scope="module")
+def shown(scraped: str) -> dict[str, Family]:
+    """All metrics, with the labels that they have."""
+    return _families(scraped)
 
 
 def _documented() -> Iterator[tuple[str, list[str], set[str]]]:
@@ -200,3 +210,51 @@ def test_histograms_are_grouped_by_their_bounds() -> None:
 def test_what_the_model_server_does_is_told(shown: dict[str, Family]) -> None:
     states: dict[str, Any] = shown["ocr_upstream_circuit_state"].labels
     assert states == {"upstream": {"gpu:8001"}, "state": {"open", "closed", "half_open"}}
+
+
+OF_PARTS = """
+ocr_engine_workers{state="busy"} 2.0
+ocr_engine_workers{state="idle"} 3.0
+ocr_engine_workers{state="starting"} 4.0
+ocr_engine_worker_memory_bytes{worker="0"} 1.048576e+06
+ocr_engine_pages_waiting 6.0
+ocr_engine_workers_recycled_total 7.0
+ocr_engine_worker_restarts_total 8.0
+ocr_field_readers{state="busy"} 12.0
+ocr_field_readers{state="idle"} 3.0
+ocr_field_readers{state="starting"} 4.0
+ocr_field_reader_memory_bytes{worker="0"} 2.097152e+06
+ocr_field_readers_awaited 16.0
+ocr_field_readers_recycled_total 17.0
+ocr_field_reader_restarts_total 18.0
+ocr_upstream_ready{upstream="gpu:8001"} 1.0
+ocr_upstream_requests_running{upstream="gpu:8001"} 3.0
+ocr_upstream_failures_total{upstream="gpu:8001"} 4.0
+ocr_upstream_requests_total{upstream="gpu:8001"} 5.0
+ocr_upstream_circuit_state{state="open",upstream="gpu:8001"} 1.0
+ocr_upstream_circuit_state{state="closed",upstream="gpu:8001"} 0.0
+ocr_upstream_circuit_state{state="half_open",upstream="gpu:8001"} 0.0
+ocr_upstream_calls_total 21.0
+ocr_upstream_errors_total{code="inference_unavailable"} 22.0
+ocr_upstream_retries_total{reason="busy"} 23.0
+ocr_upstream_retries_refused_total 24.0
+ocr_upstream_tokens_total{type="input"} 26.0
+ocr_upstream_tokens_total{type="output"} 27.0
+ocr_job_item_retries_total{code="storage_unavailable"} 1.0
+ocr_result_cache_total{outcome="hit"} 1.0
+ocr_documents_needing_review_total 1.0
+ocr_review_reasons_total{reason="missing"} 1.0
+ocr_review_reasons_total{reason="total_is_sum"} 1.0
+ocr_fields_needing_review_total{field="total"} 1.0
+ocr_http_request_seconds_count{route="/v1/extract"} 2.0
+ocr_jobs_ended_total{kind="extract",status="succeeded"} 1.0
+ocr_storage_ready 1.0
+ocr_requests_running 0.0
+ocr_requests_waiting 0.0
+ocr_answers_without_artifact_total 0.0
+"""
+
+
+@pytest.mark.parametrize("sample", OF_PARTS.split("\n")[1:-1])
+def test_each_number_is_under_its_own_name(scraped: str, sample: str) -> None:
+    assert sample in scraped.splitlines()
