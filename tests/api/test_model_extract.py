@@ -160,6 +160,24 @@ def test_the_models_values_come_with_places_engine_and_cost(
     assert inference["prompt_tokens"] > 0
 
 
+def test_what_a_document_cost_is_kept_at_the_price_of_its_card(
+    place: Callable[..., ModelPlace],
+) -> None:
+    own = MockProcess("--model", "acme/reader", MOCK_LATENCY_S="1")
+    try:
+        served = place("acme/reader", url=own.url)
+        answer = served.extract()
+        inference = served.artifact(answer)["inference"]
+    finally:
+        own.close()
+    assert answer.status_code == 200, answer.text
+    price = next(card.price_per_hour for card in CARDS.cards if card.generic)
+    assert inference["price_per_hour_usd"] == price > 0
+    assert inference["gpu_seconds"] >= 1
+    assert inference["cost_usd"] >= round(price / 3600, 6)
+    assert inference["cost_usd"] == pytest.approx(inference["gpu_seconds"] * price / 3600, abs=2e-6)
+
+
 @pytest.mark.parametrize(
     ("fault", "status", "code"),
     [
