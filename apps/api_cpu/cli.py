@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from lib.errors import Error
+
 # The server's first answer must not wait for what only an evaluation imports.
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("apps.api_cpu.serve", "serve_command"),
@@ -43,6 +45,14 @@ class _Commands(TyperGroup):
         command = get_command(found)
         command.name = cmd_name
         return command
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Error as error:
+            from apps.api_cpu import console  # noqa: PLC0415 (with the settings: few commands fail)
+
+            raise console.stopped(error, code=1) from None
 
 
 app = typer.Typer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import typer
@@ -39,6 +40,14 @@ def settings_or_exit(**overrides: Any) -> Settings:
         return load_settings(**overrides)
     except SettingsError as error:
         raise stopped(str(error)) from None
+
+
+def key_in(variable: str) -> str:
+    """The API key in an environment variable, empty without one; exit 2 for what is none."""
+    key = os.environ.get(variable, "")
+    if not (key.isascii() and key.isprintable()):
+        raise stopped(f"the environment variable {variable} holds no API key")
+    return key
 
 
 def stopped(reason: str | Error, code: int = USAGE_ERROR) -> typer.Exit:

@@ -91,6 +91,11 @@ def _whole(digits: str) -> int:
     return number
 
 
+def file_name(name: str) -> str:
+    """A name as the system has it, as text: what is no UTF-8 in it is replaced."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds; `moment` must be aware of its zone and in UTC."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

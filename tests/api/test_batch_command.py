@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from apps.api_cpu.batches.folder_readers import ServerFolderReader, document_of
 from apps.api_cpu.batches.server_client import BatchServer
 from apps.api_cpu.batches.state import BatchState
 from apps.api_cpu.cli import app as cli
+from apps.api_cpu.evals.server_reader import ServerReader
 from lib.errors import Error
 
 PDF = b"%PDF-1.7 "
@@ -124,12 +127,23 @@ def test_a_server_that_refuses_ends_it(network: _Counted, folder: Path, tmp_path
 
 @pytest.mark.parametrize(
     "arguments",
-    [["none"], [".", "-o", "x.pdf"], [".", "--glob", "*.none"], [".", "--task", "none"]],
+    [
+        ["none"],
+        [".", "-o", "x.pdf"],
+        [".", "-o", "none/x.csv"],
+        [".", "--glob", "*.none"],
+        [".", "--glob", "**x"],
+        [".", "--glob", "/*"],
+        [".", "--glob", ""],
+        [".", "--task", "none"],
+        [".", "--server", "http://127.0.0.1:9"],
+    ],
 )
 def test_what_cannot_begin_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("API_KEY", "no key, since a header cannot carry \xe4")
     (tmp_path / "a.pdf").write_bytes(PDF)
     assert CliRunner().invoke(cli, ["batch", *arguments]).exit_code == 2
 
@@ -152,6 +166,43 @@ def test_results_are_under_the_names_of_the_folder(
         ("deep/more.zip/sub/y.pdf", "ok"),
     ]
     assert rows[0]["total"] == "19.90"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
+@pytest.mark.parametrize("form", ["csv", "jsonl", "xlsx"])
+def test_a_name_that_is_no_text_costs_nobody_the_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    path = folder / os.fsdecode(b"bad\xff.pdf")
+    path.write_bytes(PDF)
+    state = BatchState(tmp_path / f"out.{form}.state")
+    item = {"file": "x", "ok": False, "result": None, "error": None, "needs_review": False}
+    names = ("request_id", "input_ref", "artifact_rel", "timings_ms")
+    state.note_done(document_of(path, "x", "auto").key, [item | dict.fromkeys(names)])
+    arguments = ["batch", "scans", "-o", f"out.{form}", "--server", "http://127.0.0.1:9"]
+    found = CliRunner().invoke(cli, arguments)
+    assert "1 failed; written to" in found.output
+    if form != "xlsx":
+        assert "bad\ufffd.pdf" in (tmp_path / f"out.{form}").read_text()
+
+
+def test_an_address_that_is_none_is_a_server_that_is_away() -> None:
+    for ask in (lambda: BatchServer("::", None, 0.0), lambda: ServerReader("::", "auto")):
+        with pytest.raises(Error, match="inference_unavailable"):
+            ask()
+
+
+def test_results_that_cannot_be_written_are_one_line(
+    network: _Counted, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _run(network, folder, BatchState(tmp_path / "scans.csv.state"))
+    (tmp_path / "scans.csv.part").mkdir()
+    found = CliRunner().invoke(cli, ["batch", "scans", "--server", "http://127.0.0.1:9"])
+    assert (found.exit_code, "error: scans.csv cannot be written" in found.output) == (1, True)
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -205,7 +205,8 @@ def test_wrong_settings_stop_the_start_with_one_line(
 def test_files_are_read_without_a_server(tmp_path: Path) -> None:
     bad = tmp_path / "bad.pdf"
     bad.write_text("not a PDF")
-    files = [str(SMALL), str(bad), str(tmp_path / "missing.pdf")]
+    # What is no UTF-8 in a name is replaced where it is shown.
+    files = [str(SMALL), str(bad), str(tmp_path / "missing\udcff.pdf")]
     ended = subprocess.run(
         [OCR, "extract", *files, "--json", "-j", "1"],
         env=environment(tmp_path),
@@ -215,7 +216,7 @@ def test_files_are_read_without_a_server(tmp_path: Path) -> None:
     )
     assert ended.returncode == 1, "two of them failed"
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
-    assert [line["file"] for line in lines] == files
+    assert [line["file"] for line in lines] == [*files[:2], str(tmp_path / "missing\ufffd.pdf")]
     assert lines[0]["result"]["total"] > 0
     assert lines[1]["error"]["code"] == "unsupported_media_type"
     assert lines[2]["error"]["code"] == "not_found"

@@ -15,8 +15,9 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from apps.api_cpu.archive.indexes import Indexes
@@ -92,11 +93,26 @@ class ErasureService:
         return _view(erasure)
 
     def go_on(self) -> int:
-        """One batch of what was interrupted or came back; how many were completed."""
-        unfinished = self._index.unfinished(_BATCH)
-        for erasure in unfinished:
-            self._complete(erasure)
-        return len(unfinished) + self._redact_all()
+        """One batch of what was interrupted or came back; how many were completed.
+
+        What cannot be completed now holds up nothing else. Raises `storage_unavailable` then.
+        """
+        done, failures = 0, []
+        for duty in self._duties():
+            try:
+                duty()
+            except Error as failure:
+                failures.append(failure)
+            done += 1
+        if failures:
+            raise failures[0]
+        return done
+
+    def _duties(self) -> Iterator[Callable[[], None]]:
+        for erasure in self._index.unfinished(_BATCH):
+            yield partial(self._complete, erasure)
+        for rel in self._index.still_repeated(_BATCH):
+            yield partial(self._redact, rel)
 
     def _complete(self, erasure: Erasure) -> None:
         moment = datetime.fromtimestamp(erasure.erased_at, UTC)
@@ -113,8 +129,9 @@ class ErasureService:
             self._forget_document(erasure, artifact)
         for erase in self._others:
             erase(erasure.request_id)
-        while self._redact_all():
-            pass
+        while rels := self._index.still_repeated(_BATCH, erasure.request_id):
+            for rel in rels:
+                self._redact(rel)
         for entry in self._artifacts.about(erasure.request_id, erasure.owner_key_id):
             if entry.kind in _ABOUT_ONE and entry.artifact_rel != erasure.artifact_rel:
                 self._store.delete(entry.artifact_rel)
@@ -139,12 +156,6 @@ class ErasureService:
                 self._vendors.unconfirm(erasure.owner_key_id, correction["fields"])
             self._store.delete(key)
         self._corrections.forget(erasure.request_id)
-
-    def _redact_all(self) -> int:
-        rels = self._index.still_repeated(_BATCH)
-        for rel in rels:
-            self._redact(rel)
-        return len(rels)
 
     def _redact(self, rel: str) -> None:
         """Write an artifact again without what was erased, then delete it."""

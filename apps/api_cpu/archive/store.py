@@ -55,14 +55,16 @@ class ErasureIndex:
         """Those that a crash or an unavailable store interrupted, the oldest first."""
         return self._all(erasures.c.done_at.is_(None), limit)
 
-    def still_repeated(self, limit: int) -> Sequence[str]:
-        """Artifacts of runs and evaluations that still hold an erased extraction."""
+    def still_repeated(self, limit: int, request_id: str | None = None) -> Sequence[str]:
+        """Artifacts of runs and evaluations that still hold an erased extraction, or that one."""
         query = (
             select(artifact_items.c.artifact_rel)
             .join(erasures, erasures.c.request_id == artifact_items.c.request_id)
             .distinct()
             .limit(limit)
         )
+        if request_id is not None:
+            query = query.where(artifact_items.c.request_id == request_id)
         with reading(self._engine) as connection:
             return list(connection.scalars(query))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, and_, delete, func, or_, select
 
+from apps.api_cpu.artifacts.store import is_key
 from apps.api_cpu.db.engine import insert_new, insert_new_row, reading, writing
 from apps.api_cpu.db.tables import artifact_items, artifacts, erasures
 
@@ -186,6 +187,7 @@ def entry_of(key: str, artifact: Mapping[str, Any]) -> ArtifactEntry:
     about = artifact.get("input") or {}
     stem = name.removesuffix(".json")
     error = artifact.get("error") or {}
+    ref = about.get("input_ref") or about.get("image_ref")
     return ArtifactEntry(
         artifact_rel=key,
         kind=kind,
@@ -197,7 +199,8 @@ def entry_of(key: str, artifact: Mapping[str, Any]) -> ArtifactEntry:
         status=artifact.get("status"),
         error_code=error.get("code"),
         sha256=about.get("sha256"),
-        input_ref=about.get("input_ref") or about.get("image_ref"),
+        # A refused request may have named anything.
+        input_ref=ref if ref is not None and is_key(ref) else None,
         items=tuple(_items(artifact)),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -35,6 +34,7 @@ from apps.api_cpu.runs.formats import Format
 from apps.api_cpu.runs.rows import ITEMS
 from apps.api_cpu.settings import CONFIGS
 from apps.api_cpu.stations import build_reader
+from apps.api_cpu.wire import file_name
 from lib.domain.task import Task
 from lib.errors import Error
 from lib.loading.archives import ArchiveLimits
@@ -91,14 +91,16 @@ def batch_command(  # noqa: PLR0913, PLR0917 (a parameter for each option)
             options["concurrency"] = str(parallel)
         with _reader(tasks, task, server, api_key_env, options, patience, parallel) as reader:
             _read(reader, documents, state)
+        items = list(_items(documents, state))
+        _write(results, items, tasks.get(task))
+    except OSError:
+        raise console.stopped(f"{results} cannot be written", code=1) from None
     except Error as error:
         raise console.stopped(
             f"{error.message} What has been read is kept; the same command goes on.", code=1
         ) from None
     except KeyboardInterrupt:
         raise console.stopped("interrupted; the same command goes on", code=_INTERRUPTED) from None
-    items = list(_items(documents, state))
-    _write(results, items, tasks.get(task))
     if _report(results, items):
         raise typer.Exit(1)
 
@@ -106,14 +108,21 @@ def batch_command(  # noqa: PLR0913, PLR0917 (a parameter for each option)
 def _documents(folder: Path, glob: str, task_id: str, results: Path) -> list[Document]:
     if not folder.is_dir():
         raise console.stopped("there is no such folder")
+    if not results.parent.is_dir():
+        raise console.stopped(f"{results.parent} is no folder to write to")
+    try:
+        paths = sorted(folder.glob(glob))
+    except (ValueError, NotImplementedError):
+        raise console.stopped("--glob is not a pattern of files below the folder") from None
     ours = {results.resolve(), results.with_name(f"{results.name}.state").resolve()}
     found = []
-    for path in sorted(folder.glob(glob)):
+    for path in paths:
         name = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in name.parts)
         if path.is_file() and not hidden and path.resolve() not in ours:
             try:
-                found.append(document_of(path, name.as_posix(), task_id))
+                shown = file_name(name.as_posix())
+                found.append(document_of(path, shown, task_id))
             except OSError:
                 raise console.stopped(f"{name} cannot be read", code=1) from None
     if not found:
@@ -132,7 +141,7 @@ def _reader(
     parallel: int | None,
 ) -> Iterator[FolderReader]:
     if server is not None:
-        with BatchServer(server, os.environ.get(api_key_env), patience_s) as asked:
+        with BatchServer(server, console.key_in(api_key_env), patience_s) as asked:
             yield ServerFolderReader(asked, options)
         return
     if task_id not in tasks:

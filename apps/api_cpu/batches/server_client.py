@@ -32,11 +32,17 @@ class BatchServer:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`patience_s`: for how long it may be away; `transport` replaces the network."""
+        """`patience_s`: for how long it may be away; `transport` replaces the network.
+
+        Raises `inference_unavailable` for a `url` that is none.
+        """
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._client = httpx.Client(
-            base_url=url, headers=headers, timeout=httpx.Timeout(60.0), transport=transport
-        )
+        try:
+            self._client = httpx.Client(
+                base_url=url, headers=headers, timeout=httpx.Timeout(60.0), transport=transport
+            )
+        except httpx.InvalidURL:
+            raise _away() from None
         self._patience_s = patience_s
         self._sleep = sleep
         self._clock = clock

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from apps.api_cpu.artifacts.store import is_key, no_such_artifact
 from apps.api_cpu.batches.schemas import BatchItem
 from apps.api_cpu.errors import invalid, not_found
 from apps.api_cpu.extractions.admission import timed_out
+from apps.api_cpu.wire import file_name
 from lib.domain.deadline import Deadline
 from lib.errors import Error, Kind
 
@@ -65,7 +67,10 @@ class ServerFolder:
                 found.append(path)
         if not found:
             raise invalid("images_dir", "no file matches")
-        return [Source(_shown(path.relative_to(base)), path=path) for path in sorted(found)[:limit]]
+        return [
+            Source(file_name(path.relative_to(base).as_posix()), path=path)
+            for path in sorted(found)[:limit]
+        ]
 
     def read(self, path: Path) -> bytes:
         """A document that `documents` found. Raises `payload_too_large`, `not_found`."""
@@ -159,14 +164,15 @@ def _after_any(reached: set[int], pattern: Sequence[str]) -> set[int]:
     return found
 
 
-def _shown(path: Path) -> str:
-    """A name as text: what is no UTF-8 in it is replaced."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "replace")
-
-
 def stored_inputs(items: Sequence[BatchItem]) -> list[Source]:
     """The named inputs; whether they are there, and whose, shows when they are read."""
-    return [Source(item.filename or item.image_ref, image_ref=item.image_ref) for item in items]
+    return [_named(item.filename or item.image_ref, item.image_ref) for item in items]
+
+
+def _named(file: str, image_ref: str) -> Source:
+    if is_key(image_ref):
+        return Source(file, image_ref=image_ref)
+    return Source(file, error=no_such_artifact())
 
 
 def not_persisted() -> Error:

@@ -16,20 +16,22 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
     Text,
     TypeDecorator,
 )
+from sqlalchemy import String as _String
 
 # PostgreSQL keeps no NUL, and neither keeps half of a surrogate pair.
 _NOT_KEPT = re.compile("[\x00\ud800-\udfff]")
 
 
-class FreeText(TypeDecorator[str]):
-    """Text that comes from outside: what a database cannot hold becomes U+FFFD."""
+class String(TypeDecorator[str]):
+    """Text, which may come from outside, ids that are looked for included: what a database cannot
+    hold becomes U+FFFD, which no id has.
+    """
 
-    impl = String
+    impl = _String
     cache_ok = True
 
     def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
@@ -105,9 +107,9 @@ documents = Table(
     Column("owner_key_id", String(12), nullable=False),
     Column("created_at", Float, nullable=False),
     Column("sha256", String(64), nullable=False),
-    Column("number", FreeText(200)),
-    Column("vendor", FreeText(200)),
-    Column("vendor_tax_id", FreeText(200)),
+    Column("number", String(200)),
+    Column("vendor", String(200)),
+    Column("vendor_tax_id", String(200)),
     Column("issue_date", String(10)),
     Column("total", String(64)),
     Column("signature", LargeBinary),
@@ -128,8 +130,8 @@ vendors = Table(
     metadata,
     Column("vendor_id", String(36), primary_key=True),
     Column("owner_key_id", String(12), nullable=False),
-    Column("name", FreeText(500), nullable=False),
-    Column("address", FreeText(1000), nullable=False),
+    Column("name", String(500), nullable=False),
+    Column("address", String(1000), nullable=False),
     Column("numbers", JSON, nullable=False),
     Column("currency", String(3)),
     Column("date_order", String(3)),
@@ -221,7 +223,7 @@ jobs = Table(
     Column("canceled", Integer, nullable=False),
     Column("needs_review", Integer, nullable=False),
     Column("stage", String(12), nullable=False),
-    Column("current", FreeText(255)),
+    Column("current", String(255)),
     Column("finisher", String(36)),
     Column("finish_after", Float, nullable=False),
     Column("result_rel", String(200)),
@@ -239,7 +241,7 @@ job_items = Table(
     Column("number", Integer, primary_key=True),
     Column("owner_key_id", String(12), nullable=False),
     Column("status", String(10), nullable=False),
-    Column("file", FreeText(255)),
+    Column("file", String(255)),
     Column("input_ref", String(200)),
     Column("request_id", String(128), nullable=False),
     Column("error", Text),

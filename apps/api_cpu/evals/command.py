@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -78,7 +77,7 @@ def eval_command(
 def _api_key(variable: str | None) -> str | None:
     if variable is None:
         return None
-    key = os.environ.get(variable)
+    key = console.key_in(variable)
     if not key:
         raise console.stopped(f"the environment variable {variable} is not set")
     return key

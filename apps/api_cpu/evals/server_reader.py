@@ -34,15 +34,21 @@ class ServerReader:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`url` is the server's root; `transport` replaces the network."""
+        """`url` is the server's root; `transport` replaces the network.
+
+        Raises `inference_unavailable` for a `url` that is none.
+        """
         headers = {"Prefer": "wait"}
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"
         self._task_id = task_id
         self._sleep = sleep
-        self._client = httpx.Client(
-            base_url=url, headers=headers, timeout=timeout_s, transport=transport
-        )
+        try:
+            self._client = httpx.Client(
+                base_url=url, headers=headers, timeout=timeout_s, transport=transport
+            )
+        except httpx.InvalidURL:
+            raise _away() from None
 
     def __enter__(self) -> ServerReader:
         return self
@@ -81,9 +87,11 @@ class ServerReader:
         except httpx.TimeoutException:
             return httpx.Response(httpx.codes.GATEWAY_TIMEOUT)
         except (httpx.HTTPError, httpx.InvalidURL):
-            raise Error(
-                "inference_unavailable", Kind.UNAVAILABLE, "The server does not answer."
-            ) from None
+            raise _away() from None
+
+
+def _away() -> Error:
+    return Error("inference_unavailable", Kind.UNAVAILABLE, "The server does not answer.")
 
 
 def _pause(response: httpx.Response) -> float:

@@ -22,7 +22,7 @@ from apps.api_cpu.extractions.einvoice_files import EInvoiceFiles
 from apps.api_cpu.extractions.response import CSV_COLUMNS, csv_rows, shown
 from apps.api_cpu.extractions.tables import tables
 from apps.api_cpu.stations import build_reader
-from apps.api_cpu.wire import dump
+from apps.api_cpu.wire import dump, file_name
 from lib.domain.deadline import Deadline
 from lib.domain.extraction import Hints
 from lib.domain.task import Task
@@ -184,19 +184,20 @@ def _read(
     *,
     compare: bool,
 ) -> Outcome:
+    name = file_name(str(path))
     try:
         data = path.read_bytes()
     except IsADirectoryError:
         error = Error("not_found", Kind.NOT_FOUND, "This is a folder; name the files in it.")
-        return {"file": str(path), **_failure(error)}
+        return {"file": name, **_failure(error)}
     except OSError:
         error = Error("not_found", Kind.NOT_FOUND, "The file cannot be read.")
-        return {"file": str(path), **_failure(error)}
+        return {"file": name, **_failure(error)}
     try:
         extraction = extract(data, task, stations, hints, deadline, pages, compare=compare)
     except Error as error:
-        return {"file": str(path), **_failure(error)}
-    return {"file": str(path), **shown(extraction), "timings_ms": dict(extraction.timings_ms)}
+        return {"file": name, **_failure(error)}
+    return {"file": name, **shown(extraction), "timings_ms": dict(extraction.timings_ms)}
 
 
 def _exported(outcome: Outcome, einvoices: EInvoiceFiles) -> Outcome:

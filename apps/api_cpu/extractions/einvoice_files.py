@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.api_cpu import console
+from apps.api_cpu.wire import file_name
 from lib.domain.task import DocumentType
 from lib.einvoice.writer import Syntax, WrittenInvoice, write_einvoice
 from lib.pipelines.field_reading import EINVOICE
@@ -35,7 +36,8 @@ class EInvoiceFiles:
             if len(files) > 1:
                 raise console.stopped("several e-invoices are written with --out FOLDER")
             return
-        twice = [name for name, count in Counter(path.name for path in files).items() if count > 1]
+        names = Counter(file_name(path.name) for path in files)
+        twice = [name for name, count in names.items() if count > 1]
         if twice:
             raise console.stopped(f"two of the files are named {twice[0]}")
         try:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from apps.api_cpu import logs
+from apps.api_cpu.artifacts.store import store_unavailable
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.extractions.draft import Draft
 from apps.api_cpu.extractions.service import ExtractionService, Order
@@ -160,8 +161,10 @@ class ExtractFinisher:
             if "error" in stored.body:
                 return Ended(Status.CANCELED, draft.artifact_rel, stored.body["error"])
             return Ended(Status.CANCELED, draft.artifact_rel)
-        error = self._extractions.fail(draft, canceled())
-        return Ended(Status.CANCELED, error.details.get("artifact_rel"))
+        rel = self._extractions.fail(draft, canceled()).details.get("artifact_rel")
+        if rel is None and not draft.id_is_taken:
+            raise store_unavailable()  # it is written before the job ends
+        return Ended(Status.CANCELED, rel)
 
 
 def canceled() -> Error:

@@ -188,13 +188,14 @@ class Runner:
         error = self._extractions.fail(draft, exc)
         if draft.id_is_taken or "artifact_rel" in error.details:
             return error
-        recorded = self._recorded(draft)
-        if recorded is not None:
-            return recorded
         unwritten = Error(
             "storage_unavailable", Kind.UNAVAILABLE, "The failure was not kept.", retryable=True
         )
-        return self._later(claim, unwritten) or error
+        try:
+            recorded = self._recorded(draft)
+        except Error:  # a store that does not say what it has is no death of this worker
+            recorded = None
+        return recorded or self._later(claim, unwritten) or error
 
     def _read(self, claim: Claim, draft: Draft) -> Outcome:
         deadline = Deadline.after(self._limits.deadline_s)

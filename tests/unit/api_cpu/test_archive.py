@@ -13,7 +13,7 @@ from apps.api_cpu.archive.build import Archive, build_archive
 from apps.api_cpu.archive.indexes import Indexes
 from apps.api_cpu.archive.reindex import Reindexed
 from apps.api_cpu.archive.retention import Retention
-from apps.api_cpu.archive.store import ErasureIndex
+from apps.api_cpu.archive.store import Erasure, ErasureIndex
 from apps.api_cpu.artifacts.index import ArtifactFilter, ArtifactIndex, ArtifactKind
 from apps.api_cpu.artifacts.indexed import IndexedStore
 from apps.api_cpu.artifacts.service import ArtifactService
@@ -227,6 +227,40 @@ def test_a_run_that_is_written_after_the_erasure_is_redacted_too(place: Place) -
     assert place.archive.erasures.go_on() == 1
     left = place.store.get(place.listed()[0])
     assert b'"vendor_name":"a"' not in left
+
+
+def test_what_cannot_be_erased_now_holds_up_nothing_else(place: Place) -> None:
+    for name in ("bad", "good", "other"):
+        place.extract(name)
+    damaged = place.run("april", "bad", "other")
+    place.run("march", "good")
+    (place.raw._folder / damaged).write_text("cut o")
+    for name in ("bad", "good"):
+        place.indexes.erasures.begin(
+            Erasure(name, "ann", f"extracts/2026-11-20/{name}.json", "ann", 1.0)
+        )
+    with pytest.raises(Error, match="storage_unavailable"):
+        place.archive.erasures.go_on()
+    assert [each.request_id for each in place.indexes.erasures.unfinished(9)] == ["bad"]
+    assert not place.store.exists("extracts/2026-11-20/good.json")
+    place.extract("late")
+    place.run("may", "late")
+    place.archive.erasures.erase("late", ANN)
+
+
+def test_whatever_a_refused_request_named_its_artifact_is_in_the_index(place: Place) -> None:
+    for number, ref in enumerate(("inputs/2026-11-20/a\x00b.pdf", "x" * 300)):
+        rel = place.extract(f"odd-{number}", status=404, input={"image_ref": ref})
+        place.indexes.artifacts.forget(rel)
+        assert place.archive.reindexer.run(None, _ignore).noted == 1
+        assert rel in place.listed()
+
+
+def test_what_no_database_can_hold_is_looked_for_and_not_found(place: Place) -> None:
+    for name in ("\x00", "a\x00b", "\ud800"):
+        assert place.indexes.extracts.find(name) is None
+        assert place.indexes.runs.find(name) is None
+        assert place.indexes.artifacts.all_about(name) == []
 
 
 def test_a_backup_that_is_full_says_how_to_go_on(place: Place) -> None:

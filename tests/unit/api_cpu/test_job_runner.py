@@ -12,6 +12,7 @@ from apps.api_cpu.auth.roles import Caller, Role
 from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.extractions.draft import Draft
 from apps.api_cpu.extractions.service import Order, Stored
+from apps.api_cpu.jobs.extract_job import ExtractFinisher
 from apps.api_cpu.jobs.finishing import Ended, Finishing
 from apps.api_cpu.jobs.leases import WORKER_DIED, WorkerLeases
 from apps.api_cpu.jobs.presence import Presence
@@ -45,6 +46,7 @@ class Reader:
         self.drafts: list[Draft] = []
         self.kept: Stored | None = None
         self.can_keep = True
+        self.can_look = True
 
     def extract(self, draft: Draft, order: Order, deadline: Deadline) -> dict[str, Any]:
         self.drafts.append(draft)
@@ -64,6 +66,8 @@ class Reader:
         return Error(exc.code, exc.kind, exc.message, details, retryable=exc.retryable)
 
     def recorded(self, draft: Draft) -> Stored | None:
+        if not self.can_look:
+            raise Error("storage_unavailable", ErrorKind.UNAVAILABLE, "Away.", retryable=True)
         return self.kept
 
 
@@ -256,6 +260,17 @@ def test_a_failure_that_cannot_be_kept_is_tried_again(place: Place) -> None:
     assert place.job.status is Status.FAILED
 
 
+def test_a_store_that_keeps_and_tells_nothing_is_no_death_of_the_worker(place: Place) -> None:
+    place.submit()
+    place.reader.will = [Error("empty_document", ErrorKind.UNPROCESSABLE, "Empty.")] * 2
+    place.reader.can_keep = place.reader.can_look = False
+    assert place.runner.run_next()
+    assert (place.job.stage, place.item.deaths) == ("retrying", 0)
+    place.now += 101
+    assert place.runner.run_next()
+    assert (place.job.status, place.item.deaths) == ("failed", 0)
+
+
 def test_work_that_is_interrupted_is_handed_back_and_not_in_vain(place: Place) -> None:
     def interrupted(draft: Draft) -> None:
         place.runner.interrupt()
@@ -278,6 +293,18 @@ def test_a_cancel_stops_the_work_and_ends_the_job(place: Place) -> None:
     place.reader.will = [canceled]
     assert place.runner.run_next()
     assert (place.job.status, place.job.canceled) == ("canceled", 1)
+
+
+def test_a_canceled_document_has_its_artifact_before_its_job_ends(place: Place) -> None:
+    place.submit()
+    place.store.request_cancel("j1", place.now)
+    finisher = ExtractFinisher(place.reader)  # type: ignore[arg-type]
+    place.reader.can_keep = False
+    with pytest.raises(Error, match="storage_unavailable"):
+        finisher.finish(place.job, lambda: [place.item])
+    place.reader.can_keep = True
+    ended = finisher.finish(place.job, lambda: [place.item])
+    assert (ended.status, ended.result_rel) == ("canceled", "extracts/2023-11-14/r1.json")
 
 
 def test_an_item_that_was_lost_meanwhile_changes_nothing(place: Place) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from apps.api_cpu.auth.command import keys_commands
+from apps.api_cpu.cli import app
 
 
 def test_key_ids_are_shown_whole_on_a_narrow_terminal(
@@ -21,3 +24,18 @@ def test_key_ids_are_shown_whole_on_a_narrow_terminal(
     listed = run(keys_commands, ["list"])
     assert listed.exit_code == 0
     assert key_id in listed.stdout
+
+
+def test_a_database_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA_ROOT", str(tmp_path))
+    monkeypatch.setenv("API_KEY_PEPPER", "a pepper for these tests only")
+    run = CliRunner().invoke
+    assert run(app, ["keys", "create", "--name", "till \udcff"]).exit_code == 0
+    with closing(sqlite3.connect(tmp_path / "auth.sqlite3")) as database:
+        database.execute("alter table api_keys rename to lost")
+    for command in ("create", "list"):
+        ended = run(app, ["keys", command])
+        assert (ended.exit_code, ended.output.strip()) == (
+            1,
+            "error: The database is not available.",
+        )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lib.domain.extraction import RawExtraction
@@ -167,6 +167,8 @@ def known(values: Mapping[str, Any]) -> dict[str, Any]:
 def test_any_invoice_is_valid_and_comes_back(
     values: dict[str, Any], syntax: Syntax, kind: DocumentType
 ) -> None:
+    # A credit note in negative amounts is written in positive ones, and does not come back so.
+    assume(kind is DocumentType.INVOICE or values["total"] >= 0)
     written = write(values, syntax, kind)
 
     assert schema_errors(written.xml) == []
