@@ -107,8 +107,9 @@ class CorrectionService:
         self._answers.forget_document(extraction.owner_key_id, extraction.input["sha256"])
         self._store.put(artifact_rel, dump(artifact))
         self._index.add(correction_id, request_id, artifact_rel)
-        self._count(extraction, fields)
         self._remember(extraction, fields)
+        self._undo_if_erased(artifact, caller)
+        self._count(extraction, fields)
         return _shown(artifact)
 
     def all(self, request_id: str, caller: Caller) -> dict[str, Any]:
@@ -157,6 +158,15 @@ class CorrectionService:
     def _read(self, key: str) -> dict[str, Any]:
         artifact: dict[str, Any] = load_artifact(self._store, key)
         return artifact
+
+    def _undo_if_erased(self, artifact: Mapping[str, Any], caller: Caller) -> None:
+        """An erasure that came between did not see this correction. Raises `not_found` then."""
+        entry = self._extracts.find(artifact["request_id"])
+        if entry is not None and entry.erased_at is not None:
+            self._vendors.unconfirm(artifact["owner_key_id"], artifact["fields"])
+            self._index.forget_one(artifact["correction_id"])
+            self._store.delete(artifact["artifact_rel"])
+            require_visible(entry, caller)
 
     def _count(self, extraction: _Extraction, fields: Mapping[str, Any]) -> None:
         with self._counting:

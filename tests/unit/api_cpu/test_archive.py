@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from apps.api_cpu.artifacts.indexed import IndexedStore
 from apps.api_cpu.artifacts.service import ArtifactService
 from apps.api_cpu.artifacts.stores.local import LocalArtifactStore
 from apps.api_cpu.auth.roles import Caller, Role
+from apps.api_cpu.corrections.service import CorrectionService
 from apps.api_cpu.corrections.store import CorrectionIndex
 from apps.api_cpu.db.engine import Durability, Schema, open_database
 from apps.api_cpu.debug.service import DebugService
@@ -26,11 +28,15 @@ from apps.api_cpu.extractions.store import ExtractIndex
 from apps.api_cpu.inputs.content import Content
 from apps.api_cpu.inputs.service import KEPT, InputStore
 from apps.api_cpu.inputs.store import InputIndex
+from apps.api_cpu.result_cache.service import CacheLimits, ResultCache
+from apps.api_cpu.result_cache.store import CachedAnswerIndex
 from apps.api_cpu.runs.store import RunIndex
+from apps.api_cpu.settings import CONFIGS
 from apps.api_cpu.vendors.service import VendorService
 from apps.api_cpu.vendors.store import VendorStore
 from apps.api_cpu.wire import dump
 from lib.errors import Error, Kind
+from lib.pipelines.tasks import load_tasks
 
 ANN = Caller("ann", Role.CLIENT)
 TODAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -38,9 +44,15 @@ PDF = b"%PDF-1.7 a document"
 
 
 class Unreliable(LocalArtifactStore):
-    """A store that fails at its n-th delete from now."""
+    """A store that fails at its n-th delete from now, and has something happen before a write."""
 
     deletes_left: int | None = None
+    before_correction: Callable[[], object] = staticmethod(lambda: None)
+
+    def put(self, key: str, data: bytes) -> None:
+        if key.startswith("corrections/"):
+            self.before_correction()
+        super().put(key, data)
 
     def delete(self, key: str) -> None:
         if self.deletes_left == 0:
@@ -56,7 +68,7 @@ class Place:
     """A store with its indexes, on a database that may be lost."""
 
     def __init__(self, folder: Path, location: Path | SecretStr) -> None:
-        engine = open_database(location, Schema.INDEX, Durability.CRASH)
+        self.engine = engine = open_database(location, Schema.INDEX, Durability.CRASH)
         vendors = open_database(folder / "vendors.sqlite3", Schema.VENDORS, Durability.CRASH)
         self.indexes = Indexes(
             ArtifactIndex(engine),
@@ -246,6 +258,26 @@ def test_what_cannot_be_erased_now_holds_up_nothing_else(place: Place) -> None:
     place.extract("late")
     place.run("may", "late")
     place.archive.erasures.erase("late", ANN)
+
+
+def test_a_correction_that_is_written_during_the_erasure_goes_too(place: Place) -> None:
+    response = {"task_id": "receipt_fields_v1", "result": {}, "fields": {}}
+    place.extract("a", response=response, input={"sha256": "0" * 64})
+    cached = CachedAnswerIndex(place.engine)
+    corrections = CorrectionService(
+        place.store,
+        place.indexes.extracts,
+        place.indexes.corrections,
+        load_tasks(CONFIGS / "tasks"),
+        place.vendors,
+        ResultCache(cached, place.store, CacheLimits(0.0, 1), "", lambda: ""),
+    )
+    place.raw.before_correction = lambda: place.archive.erasures.erase("a", ANN)
+    with pytest.raises(Error, match="erased"):
+        corrections.add("a", {"vendor_name": "Corner Shop"}, None, ANN)
+    assert [rel.split("/")[0] for rel in place.listed()] == ["erasures"]
+    assert place.indexes.corrections.of("a") == []
+    assert place.vendors.all("ann") == []
 
 
 def test_whatever_a_refused_request_named_its_artifact_is_in_the_index(place: Place) -> None:
