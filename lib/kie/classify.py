@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ RECEIPT_WEIGHTS = {
     "customer named": -0.6,
     "both parties named": -2.0,
     "customer addressed": -2.0,
+    "person addressed": -4.0,
     "delivery or order": -1.0,
     "invoice named": -0.7,
     "credit note titled": -3.0,
@@ -44,6 +46,12 @@ _LEADING = 2  # characters before a title in its line
 _FULL_PAGE = 45  # letter heights across: paper rolls have some 15 to 30, letters 35 to 80
 _ADDRESS_ROWS, _ADDRESS_LETTERS = 2, 4
 _TWO_PLACES = 2  # lines with a post code: the seller's and the buyer's
+_LINES_OF_PERSON = 4  # rows from somebody's name down to the town
+# How letters address a person.
+_PERSON = re.compile(
+    r"(?:Herrn?|Frau|Mr|Mrs|Ms|M(?=\.)|Mme|Mlle|Monsieur|Madame|Sig|Sig\.ra|Sr|Sra|Dhr|Mevr|Pan|Pani)"
+    r"\b\.?(?=$| [^\W\d])"
+)
 _PARTIES = frozenset({"vendor_name", "customer_name"})
 _TITLE_ROWS = 0.5  # a document's title stands in its upper half
 
@@ -115,6 +123,7 @@ def _features(
         "invoice named": bool(types & {"invoice", "credit_note"}) and not receipt_named,
         "credit note titled": "credit_note" in title,
         "customer addressed": _addresses_customer(mentions),
+        "person addressed": _addresses_person(mentions.layout),
         "two addresses": full and _places(mentions.layout) >= _TWO_PLACES,
         "several pages": len(mentions.layout.pages) > 1,
         "many words": words > 250,
@@ -149,6 +158,23 @@ def _addresses_customer(mentions: Mentions) -> bool:
                     and not any(a.is_money for a in mentions.amounts(other))
                 ]
                 if len(under) == _ADDRESS_ROWS:
+                    return True
+    return False
+
+
+def _addresses_person(layout: Layout) -> bool:
+    """Whether a person's name and address stand below the sender's: nobody writes so to a till.
+
+    Not the first address of a page: shops call themselves "Mr X" too.
+    """
+    cells = layout.pages[0].cells
+    towns = [cell for cell in cells if is_postal_line(cell.text)]
+    for person in cells:
+        if towns and towns[0].row < person.row and _PERSON.match(person.text):
+            height = layout.page_of(person).letter_height
+            for town in towns:
+                aligned = abs(town.box.x0 - person.box.x0) < height
+                if aligned and 0 < town.row - person.row <= _LINES_OF_PERSON:
                     return True
     return False
 

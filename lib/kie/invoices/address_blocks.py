@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from lib.kie.invoices.reading import Reading
 from lib.kie.layout import Cell, Span
@@ -30,7 +31,7 @@ _SEPARATORS = re.compile(r"\s+[|•●·∙*■▪.–—-]\s+|\s*[|•●·]\s*
 _STRONG_SEPARATORS = re.compile(r"\s*[|•●·]\s*|\s{2,}")
 _POSTAL_INSIDE = re.compile(r"\d{4,6} [^\W\d_]{3,}")
 _HOUSE_NUMBER = re.compile(r"^\d+\b|[ .]\d{1,4} ?[a-zA-Z]?$")
-_HOUSE_NUMBER_AT_END = re.compile(r"[^\W\d_]{3,}.*?[ .,]\d{1,4} ?[a-zA-Z]?,?$")
+_HOUSE_NUMBER_AT_END = re.compile(r"[^\W\d_]{3,}.*?[ .,]\d{1,4} ?[a-zA-Z]?[,.·–-]?$")
 _CODE_SIGN = re.compile(r"(?:[A-Z]\. ?){2,3}\d")  # "C.P. 26546"
 _COUNTRY = 20  # letters of its name
 _SPLIT_GAP = 2.5  # letter heights
@@ -42,6 +43,7 @@ _OWN_NUMBERS = frozenset(
         "vendor_email", "vendor_website", "customer_id",
     }
 )  # fmt: skip
+_REGISTERS = frozenset({"vendor_registration_id", "vendor_tax_id", "customer_tax_id"})
 _PARTY_FIELDS = frozenset(
     {"vendor_name", "vendor_address", "customer_name", "customer_address", "shipping_address"}
 )
@@ -231,11 +233,15 @@ def _block_above(reading: Reading, cell: Cell, taken: set[int]) -> AddressBlock 
     """The lines that end at a line with a post code; of several such lines the last one ends it."""
     if len(cell.line.words) > _LONGEST_LINE or not is_postal_line(_value(reading, cell).text):
         return None
+    if any(label.field in _REGISTERS for label in reading.labels.opening(cell)):
+        return None  # "HRB 1187 AG Fulda" is no Dutch post code
     below = _run(reading, cell, 1, _GAP_BELOW, _LINES_BELOW)
     if any(is_postal_line(other.text) for other in below[:2]):
         return None
     above = _run(reading, cell, -1, _GAP_ABOVE, _LINES_ABOVE)
-    lines = [line for line in [*reversed(above), cell] if line.index not in taken]
+    # What another block has begun with ends this one: a sender's line over the buyer's.
+    free = list(takewhile(lambda line: line.index not in taken, above))
+    lines = [*reversed(free), cell]
     if len(lines) > 1 or cell.column:
         return AddressBlock(tuple(lines), cell, tuple(below))
     return None

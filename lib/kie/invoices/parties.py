@@ -55,6 +55,7 @@ _TOP, _BOTTOM, _FOOT = 0.2, 0.85, 0.75  # of the page's height
 _LARGE = 1.25  # of the page's letter height
 _SMALL_WORDS = 2
 _NAME_PERSON_STREET_TOWN = 4  # lines of a block with somebody's name below the company's
+_NUMBER_DIGITS = 4
 _MOST_NAMES = 50  # of one role that are compared with the rest of the document
 _WINDOW_GAP, _WINDOW_INDENT = 6.0, 8.0  # letter heights
 _BARS = re.compile(r"[\s,]*[|•●·∙■▪][\s,]*")
@@ -150,6 +151,8 @@ def _party(
     if block.below and is_country(reading, block.below[0]):
         spans.append(block.below[0].span)
     spans = [span for span in spans if any(map(str.isalnum, span.text))]
+    if len(spans) > 2 and _is_a_number(spans[0].text):
+        spans = spans[1:]  # "OR: 8841" above the name
     nameless = spans and is_street_line(reading, spans[0]) and block.postal in lines[1:2]
     name = spans[0] if len(spans) > 1 and not nameless else None
     if name and len(spans) > 2 and _is_legal_name(reading, name, spans[1]):
@@ -161,6 +164,12 @@ def _party(
     return Party(
         role, score, name, tuple(spans[1:] if name else spans), (*block.lines, *block.below), text
     )
+
+
+def _is_a_number(text: str) -> bool:
+    """Whether a line is more digits than letters, at least four of them."""
+    digits = sum(map(str.isdigit, text))
+    return digits >= _NUMBER_DIGITS and digits > sum(map(str.isalpha, text))
 
 
 def _is_legal_name(reading: Reading, first: Span, second: Span) -> bool:

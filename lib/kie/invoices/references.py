@@ -14,6 +14,11 @@ from lib.kie.lexicon import LabelKind
 from lib.values.currencies import find_symbols
 from lib.values.identifiers import find_ibans, find_phones, find_tax_ids
 
+_LIKE_A_DATE = re.compile(
+    r"[^\W\d_]+(?: [^\W\d_]+){0,2} ?(?:n[°ºro]|nr|num|núm|nummer|number|numéro|№|#)\.? ?:? ?"
+    r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,3})$",
+    re.IGNORECASE,
+)
 _TITLE_SCORE = 0.8
 _TITLE_DATE_SCORE = 0.8
 _LONE_DATE_SCORE = 0.5  # a date without a label, near the top of the first page
@@ -110,7 +115,25 @@ def _document_numbers(reading: Reading) -> list[Candidate]:
     labelled = [*_labelled_numbers(reading, "document_number"), *_bare_numbers(reading)]
     for candidate in sorted([*titled, *labelled], key=lambda c: -c.score):
         found.setdefault(candidate.raw, candidate)
-    return list(found.values())
+    return list(found.values()) or _numbers_like_dates(reading)
+
+
+def _numbers_like_dates(reading: Reading) -> list[Candidate]:
+    """Numbers by year, month and count behind a title with a number sign: "Facture N° 2024-09-03".
+
+    Only where another date is printed that can be the document's.
+    """
+    dates = {mention.span.text for mention in reading.mentions.all_dates}
+    found = []
+    for cell in reading.layout.pages[0].cells if reading.layout.pages else ():
+        for mention in reading.mentions.labels(cell):
+            named = mention.match.document_types or "document_number" in mention.match.fields
+            match = _LIKE_A_DATE.match(cell.text, mention.span.start)
+            if named and match and dates - {match[1]}:
+                number = Span(cell, match.start(1), match.end(1))
+                text = mention.span.text
+                found.append(reading.mentions.candidate([number], _BARE, text))
+    return found
 
 
 def _bare_numbers(reading: Reading) -> list[Candidate]:

@@ -20,8 +20,17 @@ from lib.kie.receipts.identity import (
 from lib.kie.receipts.items import find_items
 from lib.kie.receipts.ladder import find_ladders
 from lib.kie.receipts.sums import find_parts, find_payments
-from lib.kie.receipts.taxes import find_tax_lines, other_than_taxes, sole_tax, tax_rows
+from lib.kie.receipts.taxes import (
+    find_tax_lines,
+    other_than_taxes,
+    parts_in_row,
+    sole_tax,
+    tax_rows,
+    with_taxes_of_sum,
+)
 from lib.kie.receipts.total import find_total, summary_rows
+
+_IN_SUM_ROW = 0.5  # score of a base and a tax that no label names
 
 RECEIPT_FIELDS = frozenset(
     {
@@ -69,6 +78,8 @@ def find_receipt_fields(
     ladders = find_ladders(mentions, amounts)
     total = find_total(mentions, amounts, ladders)
     taxes = find_tax_lines(mentions, amounts, items.row_indexes)
+    if total:
+        taxes = with_taxes_of_sum(taxes, ladders, mentions, total[0])
     names, addresses = (
         ((), ()) if _HEAD.isdisjoint(wanted) else find_vendor(mentions, head or shipped_head())
     )
@@ -94,6 +105,10 @@ def find_receipt_fields(
     }
     if "tax_total" not in found and (only := sole_tax(mentions, taxes)):
         found["tax_total"] = only
+    if total and (parts := parts_in_row(mentions, total[0], items.row_indexes)):
+        for name, amount in zip(("subtotal", "tax_total"), parts, strict=True):
+            if name not in found:
+                found[name] = (mentions.candidate([amount.span], _IN_SUM_ROW),)
     tables = {
         "payments": find_payments(mentions, amounts, items.row_indexes),
         "tax_lines": tax_rows(mentions, taxes),

@@ -22,6 +22,21 @@ _OWNER = re.compile(
     re.IGNORECASE,
 )
 
+# A chain's number of the shop above its street: "STORE 0417", "Filiale 118 Kasse 2".
+_STORE_NUMBER = re.compile(
+    r"\W*(?:store|filiale|filiaal|magasin|tienda|negozio|loja|sklep|butik|магазин)\W{0,3}"
+    r"(?:(?:no|nr|num|number|n)\b\W{0,3})?\d{1,6}"
+    r"(?:\W{1,3}(?:reg|register|till|terminal|pos|kasse|kassa|caisse|caja|cassa|касса)\W{0,3}\d{1,4})?\W*",
+    re.IGNORECASE,
+)
+
+# What praises the shop between its name and its address: since when, or a motto in quotes.
+_MOTTO = re.compile(
+    r".*\b(?:since|seit|depuis|desde|dal|sinds|od|sejak|est\.?|established)\s(?:19|20)\d\d\W*"
+    r"|[\"“„«][^\"“”„«»]+\s[^\"“”„«»]+[\"”“»]",
+    re.IGNORECASE,
+)
+
 
 def find_vendor(
     mentions: Mentions, head: HeadReader
@@ -58,7 +73,7 @@ def _candidates(
 def _without_owners(
     pieces: Sequence[Piece], ranked: RunShares, *, is_name: bool
 ) -> list[tuple[Run, float]]:
-    """The best runs without lines that introduce the shop's owner, best first.
+    """The best runs without lines that introduce the owner, number or praise the shop, best first.
 
     What a name or an address had of the belief with such a line goes to the one without it.
     """
@@ -70,9 +85,9 @@ def _without_owners(
 
 
 def _shop_above(pieces: Sequence[Piece], run: Run) -> Run:
-    """The name up to its owner's line, or the piece above that line where nothing is left."""
+    """The name up to its owner's line or a motto, or the piece above where nothing is left."""
     last = run.last
-    while last > 0 and _OWNER.match(pieces[last].text):
+    while last > 0 and (_OWNER.match(pieces[last].text) or _MOTTO.fullmatch(pieces[last].text)):
         last -= 1
     if pieces[last].is_stop or pieces[last].is_notice:
         return run  # nothing above that could be a name
@@ -80,7 +95,12 @@ def _shop_above(pieces: Sequence[Piece], run: Run) -> Run:
 
 
 def _address_below(pieces: Sequence[Piece], run: Run) -> Run:
+    """The address below the owner's line, a motto and the number of the shop."""
     first = run.first
-    while first < run.last and _OWNER.match(pieces[first].text):
+    while first < run.last and _is_above_addresses(pieces[first].text):
         first += 1
     return Run(first, run.last)
+
+
+def _is_above_addresses(text: str) -> bool:
+    return any((_OWNER.match(text), _STORE_NUMBER.fullmatch(text), _MOTTO.fullmatch(text.strip())))

@@ -12,7 +12,8 @@ from lib.kie.classify import named_types
 from lib.kie.layout import Cell, Span
 from lib.kie.mentions import DateMention, LabelMention, Mentions
 from lib.kie.ranking import ranked, weigh
-from lib.values.identifiers import IdentifierMatch, find_phones, find_tax_ids
+from lib.kie.receipts.phones import PHONE_NAMES, printed_phones, with_area_code
+from lib.values.identifiers import IdentifierMatch, find_tax_ids
 
 # Set by hand: receipts rarely show more than two dates, so labels and the time of day decide.
 DATE_WEIGHTS = {
@@ -83,7 +84,6 @@ _SHORT_LABEL = re.compile(r"(?:^|[\s(])(?:[PT]\)?|[Pp]h|[Tt]f|H/P)[.:]?\s*$")
 _FAX_LABEL = re.compile(r"(?:^|[\s(])(?:F|[Ff]x|FX)[.:]?\s*$")
 _AREA_CODE = re.compile(r"\(0?\d{2,4}\)|^\+|^0\d{1,4}[\s\-/]|^\d{3}[-. ]\d{3}[-. ]\d{4}$")
 _HEAD_SHARE = 0.45
-_PHONE_NAMES = frozenset({"vendor_phone", "contact"})
 _BESIDE_PHONES = frozenset({"contact_details", "street", "legal_form"})
 
 
@@ -149,21 +149,23 @@ def find_vendor_phone(mentions: Mentions) -> tuple[Candidate, ...]:
     taken = [d.span for d in mentions.all_dates]
     taken += [a.span for a in mentions.all_amounts if a.is_money and a.match.decimals == 2]
     found = []
-    for order, (cell, match) in enumerate(_identifiers(mentions, find_phones)):
-        span = _behind_a_code(Span(cell, match.start, match.end))
+    for order, (span, match) in enumerate(printed_phones(mentions)):
         if _overlaps(span, taken) or not 7 <= sum(map(str.isdigit, span.text)) <= 15:
             continue
         names = _names_before(mentions, span)
         if _NO_PHONE_GROUPS.fullmatch(span.text) and "vendor_phone" not in names:
             continue
-        before, rest = cell.text[: span.start], cell.text[: span.start] + cell.text[span.end :]
+        before, rest = (
+            span.cell.text[: span.start],
+            span.cell.text[: span.start] + span.cell.text[span.end :],
+        )
         groups = re.findall(r"\d+", span.text)
-        labelled = bool(names & _PHONE_NAMES) or bool(_SHORT_LABEL.search(before))
+        labelled = bool(names & PHONE_NAMES) or bool(_SHORT_LABEL.search(before))
         other = bool(names - _BESIDE_PHONES) or bool(_FAX_LABEL.search(before))
         features = {
             "label": float(labelled),
             "label of another number": float(other and not labelled),
-            "head": float(_depth(mentions, cell) < _HEAD_SHARE),
+            "head": float(_depth(mentions, span.cell) < _HEAD_SHARE),
             "order": float(min(order, 8)),
             "grouped": float(1 < len(groups) <= 5 and max(map(len, groups)) <= 8),
             "area code": float(bool(_AREA_CODE.search(span.text))),
@@ -172,27 +174,9 @@ def find_vendor_phone(mentions: Mentions) -> tuple[Candidate, ...]:
             "alone in its line": float(sum(map(str.isalpha, rest)) < 3),
             "confirmed": float(match.valid),
         }
-        spans = _with_area_code(mentions, span)
+        spans = with_area_code(mentions, span)
         found.append((weigh(features, PHONE_WEIGHTS), mentions.candidate(spans, 0.0)))
     return _ranked(found, NO_PHONE)
-
-
-def _behind_a_code(span: Span) -> Span:
-    """Without a number that stands before an area code in brackets: "#204 (705) 745-3381"."""
-    match = re.match(r"[\d\s\-]{2,}(?=\(\d{3}\))", span.text)
-    return Span(span.cell, span.start + match.end(), span.end) if match else span
-
-
-def _with_area_code(mentions: Mentions, span: Span) -> list[Span]:
-    """The number, and the area code in brackets that was read as a cell of its own before it."""
-    row = mentions.layout.row_of(span.cell)
-    if span.start == 0 and span.cell.column and "(" not in span.text:
-        left = row.cells[span.cell.column - 1]
-        match = re.search(r"\(\d{2,4}\)$", left.text)
-        gap = span.cell.box.x0 - left.box.x1
-        if match and gap < 1.5 * span.cell.box.height:
-            return [Span(left, match.start(), match.end()), span]
-    return [span]
 
 
 def find_vendor_tax_id(mentions: Mentions) -> tuple[Candidate, ...]:

@@ -58,8 +58,13 @@ def find_parts(
     gross amounts in rows that name a tax.
     """
     limit, total_row = _total(mentions, amounts, total)
-    elsewhere = {Role.TAX: other_than_taxes, Role.SUBTOTAL: _below(mentions, amounts, total_row)}
+    elsewhere = {
+        Role.TAX: other_than_taxes,
+        Role.SUBTOTAL: _below(mentions, amounts, total_row),
+        Role.TIP: _suggested(mentions, amounts),
+    }
     proven = _proven(ladders_to(ladders, limit), items) if limit is not None else {}
+    proven |= _given_back(amounts, limit, total_row)
     found: dict[str, tuple[Candidate, ...]] = {}
     for name, role in _FIELDS.items():
         fitting = [
@@ -105,6 +110,38 @@ def _proven(chain: Sequence[Ladder], items: frozenset[int]) -> dict[LabelledAmou
         for (_, step), role in zip(ladder.steps, ladder.roles, strict=True):
             roles[step] = None if role is Role.TAX and len(taxes) > 1 else role
     return roles
+
+
+def _suggested(mentions: Mentions, amounts: Sequence[LabelledAmount]) -> frozenset[Span]:
+    """Tips that are offered to choose from: a rate before each, under a heading for them all."""
+    return frozenset(
+        amount.mention.span
+        for amount in amounts
+        if amount.head is Role.TIP
+        and amount.from_above
+        and any(a.match.percent for a in mentions.row_amounts(amount.row))
+    )
+
+
+def _given_back(
+    amounts: Sequence[LabelledAmount], total: Decimal | None, total_row: int
+) -> dict[LabelledAmount, Role | None]:
+    """A "balance" behind the payment that is what was paid above the total: the change."""
+    if total is None:
+        return {}
+    paid = [
+        a
+        for a in amounts
+        if a.head is Role.PAID and a.row.index >= total_row and a.mention.value > total
+    ]
+    return {
+        a: Role.CHANGE
+        for a in amounts
+        for payment in paid
+        if a.head is Role.TOTAL
+        and a.row.index > payment.row.index
+        and a.mention.value == payment.mention.value - total != total
+    }
 
 
 def _is_called(amount: LabelledAmount, role: Role) -> bool:

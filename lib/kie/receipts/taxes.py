@@ -12,11 +12,13 @@ from lib.kie.layout import Row, Span
 from lib.kie.lexicon import LabelMatch
 from lib.kie.mentions import AmountMention, Mentions
 from lib.kie.receipts.amounts import LabelledAmount, Role
+from lib.kie.receipts.ladder import Ladder, ladders_to
 
 _BASE_NAMES = frozenset({"subtotal", "base"})
 _TAX_NAMES = frozenset({"tax_total", "tax", "tax_amount"})
 _GROSS_NAMES = frozenset({"total", "gross_amount"})
 _TABLE_ROWS = 6
+_SUM_ROW = 3  # amounts: net, tax, gross
 _HIGHEST_RATE = 35  # no country's general consumption tax is higher
 _FIT = Decimal(
     "0.015"
@@ -25,12 +27,16 @@ _FIT = Decimal(
 
 @dataclass(frozen=True, eq=False)
 class TaxLine:
-    """A rate with the amounts of its row. `row` is the layout's; a line may lack base or rate."""
+    """A rate with the amounts of its row. `row` is the layout's; a line may lack base or rate.
+
+    `in_sum`: the sum that leads to the total holds this tax beside others.
+    """
 
     row: Row
     rate: Span | None
     base: AmountMention | None
     tax: AmountMention
+    in_sum: bool = False
 
 
 def other_than_taxes(mentions: Mentions, lines: Sequence[TaxLine]) -> frozenset[Span]:
@@ -67,6 +73,33 @@ def find_tax_lines(
     return tuple(unique)
 
 
+def with_taxes_of_sum(
+    lines: Sequence[TaxLine],
+    ladders: Sequence[Ladder],
+    mentions: Mentions,
+    total: Candidate,
+) -> tuple[TaxLine, ...]:
+    """The lines, and the taxes without a rate where two or more lead from a sum to the total.
+
+    "State tax 2.63" over "Local tax 0.32": the whole tax is their sum, which stands nowhere.
+    """
+    value = next(
+        (up.last.mention.value for up in ladders if up.last.mention.span.words == total.words), None
+    )
+    chain = ladders_to(ladders, value) if value is not None else ()
+    rows = {line.row.index for line in lines}
+    named = [
+        step
+        for ladder in chain
+        for _, step in ladder.steps
+        if step.head is Role.TAX and step.mention.value > 0 and not ladder.labels_are_low
+    ]
+    if len(named) < 2 or len({step.row.index for step in named}) < len(named):
+        return tuple(lines)
+    new = [TaxLine(s.row, None, None, s.mention, True) for s in named if s.row.index not in rows]
+    return tuple(sorted((*lines, *new), key=lambda line: line.row.index))
+
+
 def _is_other_half(mentions: Mentions, first: TaxLine, second: TaxLine) -> bool:
     """Whether a tax of the same rate and amount is another one, named otherwise right below."""
     names = [
@@ -82,15 +115,14 @@ def _is_other_half(mentions: Mentions, first: TaxLine, second: TaxLine) -> bool:
 
 
 def tax_rows(mentions: Mentions, lines: Sequence[TaxLine]) -> tuple[Mapping[str, Candidate], ...]:
-    """The lines with a rate as rows of `tax_lines`."""
+    """The lines with a rate, and the taxes of the sum without one, as rows of `tax_lines`."""
     rows: list[Mapping[str, Candidate]] = []
     for line in lines:
-        if line.rate is None:
+        if line.rate is None and not line.in_sum:
             continue
-        row = {
-            "rate": mentions.candidate([line.rate], 0.7),
-            "amount": mentions.candidate([line.tax.span], 0.7),
-        }
+        row = {"amount": mentions.candidate([line.tax.span], 0.7)}
+        if line.rate is not None:
+            row["rate"] = mentions.candidate([line.rate], 0.7)
         if line.base is not None:
             row["base"] = mentions.candidate([line.base.span], 0.7)
         rows.append(row)
@@ -100,9 +132,30 @@ def tax_rows(mentions: Mentions, lines: Sequence[TaxLine]) -> tuple[Mapping[str,
 def sole_tax(mentions: Mentions, lines: Sequence[TaxLine]) -> tuple[Candidate, ...]:
     """The tax of the only line that is not 0, or of the last where it is the sum of the others."""
     taxes = [line.tax for line in lines if line.tax.value]
+    if any(line.in_sum for line in lines):
+        return ()
     if not taxes or (len(taxes) > 1 and sum(t.value for t in taxes[:-1]) != taxes[-1].value):
         return ()
     return (mentions.candidate([taxes[-1].span], 0.5),)
+
+
+def parts_in_row(
+    mentions: Mentions, total: Candidate, items: frozenset[int]
+) -> tuple[AmountMention, AmountMention] | None:
+    """Base and tax where a row prints both beside the total that they add up to.
+
+    The last row of a table of taxes, mostly without a word: "84.54  14.79  99.33".
+    """
+    value = next((a.value for a in mentions.all_amounts if a.span.words == total.words), None)
+    for row in mentions.layout.rows:
+        money = [a for a in mentions.row_amounts(row) if a.is_exact and not a.match.percent]
+        if value is None or row.index in items or len(money) != _SUM_ROW:
+            continue
+        for base, tax, gross in permutations(money):
+            small = 0 < tax.value < base.value * _HIGHEST_RATE / 100
+            if small and gross.value == value == base.value + tax.value:
+                return base, tax
+    return None
 
 
 def _beside_rates(
@@ -132,11 +185,24 @@ def _beside_rates(
         if goes_on and base is not None and tax.value > 0 and _is_share(rates[0], base, tax):
             lines.append(TaxLine(row, rates[0].span, base, tax))
             continue
-        named = _names_tax(roles.get(row.index, set()))
+        named = _names_tax(roles.get(row.index, set())) or (
+            base is not None
+            and tax.value > 0
+            and _is_share(rates[0], base, tax)
+            and _is_under_heading(mentions, row)
+        )
         if not named and not _proves_itself(rates[0], base, tax, money):
             continue
         lines.append(TaxLine(row, rates[0].span, base, tax))
     return lines
+
+
+def _is_under_heading(mentions: Mentions, row: Row) -> bool:
+    """Whether the row above heads a small table of taxes: it names the tax and no amount."""
+    above = mentions.layout.rows[row.index - 1] if row.index else None
+    if above is None or any(a.is_money for a in mentions.row_amounts(above)):
+        return False
+    return any(_column_kind(label.match) == "tax" for label in mentions.row_labels(above))
 
 
 def _names_tax(roles: Set[Role]) -> bool:
