@@ -132,14 +132,17 @@ def test_an_address_begins_below_the_number_of_the_shop_and_its_motto(line: str)
 
 def test_a_motto_in_quotes_is_no_name() -> None:
     found = receipt("""
-         Gino's Pizza
-      "A slice of Naples"
-        617-555-0162
-     88 Salem St, Boston
+      Gino's Pizza
+  "Home of the big burger"
+  617-555-0162
+ 88 Salem St, Boston
  1 LG CHEESE          14.50
  TOTAL                14.50
+ CASH TEND            20.00
+ CHG                   5.50
 """)
     assert found["vendor_name"] == "Gino's Pizza"
+    assert str(found["change"]) == "5.50"
 
 
 def test_words_for_streets_say_where_the_day_comes_first() -> None:
