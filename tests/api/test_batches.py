@@ -123,6 +123,7 @@ def test_a_name_that_is_too_long_keeps_its_end(place: Place, folder: Path) -> No
         ({"items": []}, 422, "validation_error"),
         ({"images_dir": "march", "items": [{"image_ref": "x"}]}, 422, "validation_error"),
         ({"images_dir": "none"}, 404, "not_found"),
+        ({"images_dir": "0" * 500}, 404, "not_found"),
         ({"images_dir": ".."}, 404, "not_found"),
         ({"images_dir": "/etc"}, 404, "not_found"),
         ({"images_dir": "artifacts"}, 404, "not_found"),

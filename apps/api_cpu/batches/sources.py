@@ -56,7 +56,7 @@ class ServerFolder:
         is none, when nothing matches, and for too many files; `inference_timeout`.
         """
         base = self._inside(folder)
-        if base is None or not base.is_dir():
+        if base is None or not _is_folder(base):
             raise not_found()
         wanted = _pattern(pattern)
         found: list[Path] = []
@@ -134,6 +134,14 @@ class ServerFolder:
             return False
         hidden = any(part.startswith(".") for part in real.relative_to(self._root).parts)
         return not hidden and ".sqlite3" not in real.name and not self._is_private(real)
+
+
+def _is_folder(path: Path) -> bool:
+    """`Path.is_dir` raises for a name that is too long, or below a folder that cannot be read."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _pattern(text: str) -> tuple[str, ...]:
