@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import signal
@@ -10,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,7 +27,7 @@ _GREETING = {"redis": b"PING\r\n", "rabbitmq": b"AMQP\x00\x00\x09\x01"}
 
 
 class Peer:
-    """One service in a process group of its own, on one port and one folder for all its lives."""
+    """One service in a session of its own, on one port and one folder for all its lives."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -58,16 +58,18 @@ class Peer:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to all of its processes: SIGSTOP, SIGCONT."""
-        assert self._process is not None
-        os.killpg(self._process.pid, number)
+        _signal(self._processes(), number)
 
     def kill(self) -> None:
         """End it as a power cut would."""
-        self.signal(signal.SIGKILL)
         assert self._process is not None
+        # PostgreSQL's children lead groups of their own. One that stands still makes no new ones.
+        _signal(self._processes()[:1], signal.SIGSTOP)
+        processes = self._processes()
+        _signal(processes, signal.SIGKILL)
         self._process.wait()
-        # Its children die beside it: one that lives for a moment longer has its port and its locks.
-        while _lives(self._process.pid):
+        # One that lives for a moment longer has its port and its locks.
+        while any(map(_lives, processes)):
             time.sleep(0.01)
         self._process = None
 
@@ -92,6 +94,15 @@ class Peer:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return self.url.rpartition("/")[0] + f"/{name}"
 
+    def _processes(self) -> list[psutil.Process]:
+        """It and its descendants, where it has not ended."""
+        assert self._process is not None
+        try:
+            first = psutil.Process(self._process.pid)
+            return [first, *first.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
     def _serves(self) -> bool:
         if self.name == "postgres":
             try:
@@ -107,13 +118,18 @@ class Peer:
             return False
 
 
-def _lives(group: int) -> bool:
-    """Whether any process of a group does; what is dead and was not waited for does not."""
-    for process in psutil.process_iter():
-        with suppress(psutil.NoSuchProcess, ProcessLookupError):
-            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
-                return True
-    return False
+def _signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+def _lives(process: psutil.Process) -> bool:
+    """What is dead and was not waited for does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def script(*arguments: str) -> str:
