@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -45,22 +46,16 @@ def test_idle_readers_that_are_killed_and_stopped_cost_no_document(start: Start)
     second = _reader(server)
     assert second.pid != first.pid
     second.send_signal(signal.SIGSTOP)
-    # It never had the document, which is not blamed: another reads it.
+    # It never had the document, which is not blamed: another reads it, once the time that is set
+    # is over, which is half of what it is by default.
+    began = time.monotonic()
     assert _send(server).json()["result"] == before["result"]
+    assert 30 <= time.monotonic() - began < 60
     third = _reader(server)
     assert third.pid != second.pid
     server.stop()
     with suppress(psutil.NoSuchProcess):  # collected, or by whom the server left it to
         eventually(lambda: third.status() == psutil.STATUS_ZOMBIE, "the end of the reader")
-
-
-def test_a_document_has_the_time_of_its_setting(start: Start) -> None:
-    server = start(**SETTINGS | {"FIELDS_TIMEOUT_S": "0.001"})
-    server.wait_ready()
-    _reader(server)
-    refused = _send(server)
-    assert refused.status_code == 422, refused.text
-    assert refused.json()["error"]["code"] == "unreadable_document"
 
 
 def test_a_server_without_readers_reads_by_itself(start: Start) -> None:
