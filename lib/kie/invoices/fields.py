@@ -17,41 +17,6 @@ from lib.kie.invoices.sums import find_sums
 from lib.kie.invoices.taxes import find_tax_lines, tax_rows
 from lib.kie.mentions import Mentions
 
-INVOICE_FIELDS = frozenset(
-    {
-        "document_number",
-        "issue_date",
-        "due_date",
-        "delivery_date",
-        "purchase_order",
-        "vendor_name",
-        "vendor_address",
-        "vendor_tax_id",
-        "vendor_registration_id",
-        "vendor_phone",
-        "vendor_email",
-        "vendor_website",
-        "customer_name",
-        "customer_address",
-        "customer_tax_id",
-        "customer_id",
-        "shipping_address",
-        "currency",
-        "subtotal",
-        "discount_total",
-        "shipping",
-        "tax_total",
-        "total",
-        "amount_paid",
-        "amount_due",
-        "payment_terms",
-        "payment_reference",
-        "iban",
-        "bic",
-        "tax_lines",
-        "line_items",
-    }
-)
 # What is read off the blocks of parties, and needed for no other field.
 _OF_PARTIES = frozenset(
     {
@@ -72,6 +37,24 @@ _OF_PARTIES = frozenset(
         "bic",
     }
 )
+INVOICE_FIELDS = _OF_PARTIES | {
+    "document_number",
+    "issue_date",
+    "due_date",
+    "delivery_date",
+    "purchase_order",
+    "customer_id",
+    "currency",
+    "subtotal",
+    "discount_total",
+    "shipping",
+    "tax_total",
+    "total",
+    "amount_paid",
+    "amount_due",
+    "tax_lines",
+    "line_items",
+}
 _MOST_CANDIDATES = 8
 
 
