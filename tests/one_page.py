@@ -48,6 +48,10 @@ class OnePageLoader:
     """`DocumentLoader` of such documents."""
 
     def open(
-        self, data: bytes, deadline: Deadline, cancellation: Cancellation | None = None
+        self,
+        data: bytes,
+        deadline: Deadline,
+        cancellation: Cancellation | None = None,
+        owner: str | None = None,
     ) -> OnePage:
         return OnePage()

@@ -249,6 +249,12 @@ class Settings(BaseSettings):
         description="Seconds that opening a document, or one page of it, may take; then it is "
         "unreadable. 20 s of processor time are the limit besides.",
     )
+    decoder_documents: int = Field(
+        ge=1,
+        le=1000,
+        description="Documents of one key that a decoder process opens before it is replaced; "
+        "1: each document gets a process of its own, which costs about 10 ms.",
+    )
     ocr_page_timeout_s: float = Field(
         gt=0,
         le=3600,

@@ -26,6 +26,8 @@ from lib.processes.child import PoolStats
 
 # Field readers start after so long, though the OCR workers may have no rest.
 _START_PATIENCE_S = 60.0
+# Decoders that wait for another document of their key: decision 0035.
+_MOST_KEPT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,5 +134,7 @@ def build_document_loader(settings: Settings) -> ProcessLoader:
             max_pages=settings.max_pages,
             wall_seconds=settings.loading_timeout_s,
             max_processes=settings.concurrency + settings.job_threads,
+            documents_per_process=settings.decoder_documents,
+            kept_processes=min(_MOST_KEPT, settings.concurrency),
         )
     )

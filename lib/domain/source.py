@@ -49,7 +49,7 @@ class EInvoice:
 
 
 class OpenDocument(Protocol):
-    """A document held open in a decoder process; a context manager that ends the process."""
+    """A document held open in a decoder process; a context manager that closes it."""
 
     @property
     def mime_type(self) -> str:
@@ -79,7 +79,7 @@ class OpenDocument(Protocol):
         ...
 
     def close(self) -> None:
-        """End the decoder process."""
+        """Let the decoder process go."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -91,10 +91,15 @@ class DocumentLoader(Protocol):
     """Opens untrusted bytes under limits; a failure is an `Error` with a code of the contract."""
 
     def open(
-        self, data: bytes, deadline: Deadline, cancellation: Cancellation | None = None
+        self,
+        data: bytes,
+        deadline: Deadline,
+        cancellation: Cancellation | None = None,
+        owner: str | None = None,
     ) -> OpenDocument:
         """Judge the bytes by their magic and open them.
 
+        What has read documents of an `owner` may read others of the same owner, and of nobody else.
         Once `cancellation` is set the decoder is ended, and what waits for it raises `Canceled`.
         """
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import socket
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -26,6 +27,8 @@ except ImportError:  # Windows has no resource limits; the wall clock still hold
 else:
     _HAS_LIMITS = True
 
+# getrusage(2): kilobytes, but bytes on macOS.
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 # Names that Factur-X, ZUGFeRD and XRechnung give to the XML inside a PDF. Order-X is no invoice.
 _EINVOICE_NAMES = frozenset({"factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml"})
 
@@ -48,7 +51,8 @@ def serve(connection: socket.socket, limits: LoadingLimits) -> None:
     """Answer requests until the other side hangs up.
 
     `open` (media type in the head, document in the body) comes first, then `page` and `image`, each
-    with a `number`. Every answer is the result or an `error`.
+    with a `number`. Every answer is the result or an `error`. After `close`, which has no answer,
+    another document may come; who has grown large ends instead.
     """
     _limit_memory(limits)
     channel = wire.Channel(connection)
@@ -57,8 +61,15 @@ def serve(connection: socket.socket, limits: LoadingLimits) -> None:
         while True:
             head, body = channel.receive(until=None, max_body=limits.max_bytes)
             _limit_processor_time(limits)
+            if head["request"] == "close":
+                decoder = _Decoder(limits)
+                if _has_had_more_than(limits.kept_bytes):
+                    return
+                continue
             answer, pixels = _answer(decoder.handler(head["request"]), head, bytes(body))
             channel.send(answer, pixels, until=None)
+            # They would stay until the next request.
+            del body, answer, pixels
 
 
 _Answer = tuple[dict[str, Any], bytes | bytearray]
@@ -66,7 +77,7 @@ _Handler = Callable[[dict[str, Any], bytes], _Answer]
 
 
 class _Decoder:
-    """The one document of this process."""
+    """The document that this process has now."""
 
     def __init__(self, limits: LoadingLimits) -> None:
         self._limits = limits
@@ -158,6 +169,14 @@ def _limit_memory(limits: LoadingLimits) -> None:
     # macOS refuses an address space limit below what is mapped already.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+
+
+def _has_had_more_than(resident_bytes: int) -> bool:
+    """Whether so much of its memory was ever in use. Of a fork, that begins with its fork."""
+    if not _HAS_LIMITS:
+        return False
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * _MAXRSS_UNIT > resident_bytes
 
 
 def _limit_processor_time(limits: LoadingLimits) -> None:

@@ -15,6 +15,9 @@ class LoadingLimits:
     request, `wall_seconds` the time that one request may take even when the deadline is later.
     `render_dpi` is for PDF pages that are drawn; a scan is rendered at its own resolution, at most
     `max_scan_dpi`.
+
+    A process reads up to `documents_per_process` of one owner, one after the other, unless it has
+    ever had more than `kept_bytes` resident; at most `kept_processes` wait for the next one.
     """
 
     max_bytes: int = 20_000_000
@@ -31,3 +34,6 @@ class LoadingLimits:
     cpu_seconds: int = 20
     wall_seconds: float = 60.0
     max_processes: int = 8
+    documents_per_process: int = 1
+    kept_processes: int = 2
+    kept_bytes: int = 100_000_000

@@ -76,6 +76,19 @@ class Channel:
             raise Malformed
         return head, body
 
+    def has_news(self) -> bool:
+        """Whether there is something to receive, or the other side has ended; does not wait."""
+        self._socket.settimeout(0)
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            return True
+        finally:
+            self._socket.settimeout(None)
+        return True
+
     def close(self) -> None:
         """End the conversation; the other side sees `Closed`."""
         self._socket.close()

@@ -77,9 +77,9 @@ def extract(  # noqa: PLR0913 - the last four are what most callers leave out
     """
     exact: Extraction | None = None
     watch = stopwatch or Stopwatch()
-    cancellation = asking.cancellation if asking is not None else None
+    asking = asking or Asking()
     with watch.station("load"):
-        document = stations.loader.open(data, deadline, cancellation)
+        document = stations.loader.open(data, deadline, asking.cancellation, asking.owner)
     with document:
         if document.einvoice is not None:
             exact = _from_einvoice(document, document.einvoice, task, hints, watch)
@@ -88,9 +88,9 @@ def extract(  # noqa: PLR0913 - the last four are what most callers leave out
             task = task.for_document(exact.reading.document_type)
         numbers = select_pages(page_selection, document.page_count)
         with watch.station("ocr"):
-            pages = read_pages(document, numbers, stations.ocr, deadline, cancellation)
+            pages = read_pages(document, numbers, stations.ocr, deadline, asking.cancellation)
         interpreted, warnings = within_limit(pages)
-        sight = Sight(DocumentImages(document, deadline), deadline, asking or Asking())
+        sight = Sight(DocumentImages(document, deadline), deadline, asking)
         still_wanted(sight)
         # The pages beside an XML only confirm it: no model is asked for that.
         model = stations.model if exact is None else None

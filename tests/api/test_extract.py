@@ -217,6 +217,15 @@ def test_a_persisted_input_can_be_named_again(locked: Place) -> None:
     assert kept.status_code == 404, "documents themselves are not shown"
 
 
+def test_documents_of_two_keys_have_two_owners(locked: Place) -> None:
+    owner, stranger = locked.headers(), locked.headers()
+    for headers in (owner, stranger, owner):
+        locked.client.post("/v1/extract", json={"image_base64": B64}, headers=headers)
+    first, second, third = (call["asking"].owner for call in locked.pipeline.calls)
+    assert first == third != second
+    assert first == locked.client.get("/v1/me", headers=owner).json()["key_id"]
+
+
 def test_an_unreadable_input_is_kept_too_when_asked_for(place: Place) -> None:
     body = {"image_base64": _b64(b"unsupported"), "persist_inputs": True, "request_id": "r-4"}
     answer = place.client.post("/v1/extract", json=body)

@@ -16,7 +16,12 @@ from lib.loading.loader import build_loader
 
 def _strict_reader(settings: Settings) -> Reader:
     reader = build_reader(settings)
-    loader = build_loader(LoadingLimits(cpu_seconds=2, memory_bytes=700_000_000))
+    limits = LoadingLimits(
+        cpu_seconds=2,
+        memory_bytes=700_000_000,
+        documents_per_process=settings.decoder_documents,
+    )
+    loader = build_loader(limits)
 
     def close() -> None:
         loader.close()

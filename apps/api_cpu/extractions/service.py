@@ -374,6 +374,7 @@ def _asking(draft: Draft, options: ExtractRequest) -> Asking:
         temperature=options.debug.temperature if options.debug else None,
         cancellation=draft.cancellation,
         request_id=draft.request_id,
+        owner=draft.caller.key_id,
     )
 
 

@@ -72,7 +72,8 @@ class PageService:
         page = _page(artifact, wanted.number)
         rotation = page["rotation"] if page else 0
         deadline = Deadline.after(_PATIENCE_S)
-        with self._loader.open(data, deadline) as document:
+        owner = artifact["owner_key_id"]
+        with self._loader.open(data, deadline, owner=owner) as document:
             if wanted.number > document.page_count:
                 raise not_found()
             size = _shown(page, wanted.width) if page else None

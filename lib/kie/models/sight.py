@@ -16,7 +16,7 @@ from lib.domain.tracing import NO_SPAN, Span
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What a caller may want of a model, and where its calls are noted.
+    """Whose document it is, what they may want of a model, and where its calls are noted.
 
     `model` is a served name other than the usual one, `temperature` one other than the card's.
     `span` is what its calls are parts of. `meanwhile` is what this thread does while a model that
@@ -28,6 +28,7 @@ class Asking:
     temperature: float | None = None
     cancellation: Cancellation | None = None
     request_id: str | None = None
+    owner: str | None = None
     span: Span = NO_SPAN
     meanwhile: Callable[[], object] | None = None
 

@@ -109,7 +109,7 @@ def test_wrong_options_stop_with_one_line(ask, arguments, message):
 class ScriptedLoader:
     """Every document is an e-invoice whose total is 19.90, except the one that cannot be opened."""
 
-    def open(self, data, deadline, cancellation=None):
+    def open(self, data, deadline, cancellation=None, owner=None):
         if data == b"b":
             raise Error("unreadable_document", Kind.UNPROCESSABLE, "")
         return ScriptedDocument()

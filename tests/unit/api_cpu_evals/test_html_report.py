@@ -56,7 +56,7 @@ class Loader:
         self.broken = broken
         self.opened = []
 
-    def open(self, data, deadline, cancellation=None):
+    def open(self, data, deadline, cancellation=None, owner=None):
         self.opened.append(data)
         if self.broken:
             raise Error("unreadable_document", Kind.UNPROCESSABLE, "")

@@ -15,6 +15,7 @@ from lib.domain.geometry import Polygon
 from lib.domain.source import EInvoice, SourcePage, TextLayer
 from lib.domain.task import DocumentType
 from lib.errors import Error
+from lib.kie.models.sight import Asking
 from lib.pipelines.extract import Stations, extract, select_pages
 from lib.pipelines.rules import RulesHere
 from lib.pipelines.stopwatch import Stopwatch
@@ -68,10 +69,16 @@ class Opened:
 @dataclass
 class Loader:
     document: Opened
+    owner: str | None = None
 
     def open(
-        self, data: bytes, deadline: Deadline, cancellation: Cancellation | None = None
+        self,
+        data: bytes,
+        deadline: Deadline,
+        cancellation: Cancellation | None = None,
+        owner: str | None = None,
     ) -> Opened:
+        self.owner = owner
         return self.document
 
 
@@ -111,6 +118,14 @@ def test_only_the_chosen_pages_are_read_and_the_document_is_closed() -> None:
     assert extraction.page_count == 3
     assert extraction.task_id == "invoice_fields_v1"
     assert document.closed
+
+
+def test_the_document_is_opened_for_its_owner() -> None:
+    document = Opened()
+    chosen = stations(document, Found(raw(DocumentType.INVOICE)))
+    extract(b"%PDF", TASKS["auto"], chosen, HINTS, Deadline.after(60), asking=Asking(owner="key-1"))
+    assert isinstance(chosen.loader, Loader)
+    assert chosen.loader.owner == "key-1"
 
 
 def test_an_einvoice_is_answered_from_its_xml_and_no_page_is_read() -> None:
