@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any
 
@@ -48,6 +49,13 @@ def key_in(variable: str) -> str:
     if not (key.isascii() and key.isprintable()):
         raise stopped(f"the environment variable {variable} holds no API key")
     return key
+
+
+def finite(number: float) -> float:
+    """For options: refuses what is no number, which no bound does."""
+    if not math.isfinite(number):
+        raise typer.BadParameter("must be a number")
+    return number
 
 
 def stopped(reason: str | Error, code: int = USAGE_ERROR) -> typer.Exit:

@@ -16,12 +16,15 @@ from loguru import logger
 
 from apps.api_cpu.request_context import RequestContext
 from apps.api_cpu.wire import dump, timestamp
+from lib.errors import Error
 
 if TYPE_CHECKING:
     from loguru import Message, Record
 
 _TRACEBACK = "Traceback (most recent call last):"
 API_KEY_SHAPE = re.compile(r"ocr_[0-9a-f]{12}_[A-Za-z0-9_-]{20,}")
+# What stops a start is one of these, and the server has said why.
+_SAID = f"{Error.__module__}.{Error.__qualname__}"
 _RAISED = re.compile(r"^((?:\w+\.)*\w+)(?::|$)", re.MULTILINE)
 # Whatever is logged on behalf of a request or a job says whose it is.
 _working_for: ContextVar[RequestContext | None] = ContextVar("working_for", default=None)
@@ -151,6 +154,8 @@ class _Forward(logging.Handler):
         message = record.getMessage()
         if message.startswith(_TRACEBACK):  # uvicorn's, of a start that failed
             fields |= _frames_of(message)
+            if fields["exception"] == _SAID:
+                return
             message = "unexpected exception"
         # asyncio's further lines are reprs of what failed, with the texts of exceptions.
         message = message.partition("\n")[0]

@@ -202,6 +202,16 @@ def test_wrong_settings_stop_the_start_with_one_line(
     assert len(ended.stderr.strip().splitlines()) == 1
 
 
+def test_a_database_that_cannot_be_opened_stops_the_start_and_is_named(tmp_path: Path) -> None:
+    (tmp_path / "jobs.sqlite3").mkdir()
+    ended = subprocess.run(
+        [OCR, "serve"], env=environment(tmp_path), capture_output=True, text=True, check=False
+    )
+    assert ended.returncode != 0
+    assert f"The database of jobs cannot be opened: {tmp_path / 'jobs.sqlite3'}" in ended.stderr
+    assert "traceback" not in ended.stderr.lower()
+
+
 def test_files_are_read_without_a_server(tmp_path: Path) -> None:
     bad = tmp_path / "bad.pdf"
     bad.write_text("not a PDF")

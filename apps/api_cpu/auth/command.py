@@ -64,7 +64,13 @@ def revoke(key_id: KeyId) -> None:
 def rotate(
     key_id: KeyId,
     grace_hours: Annotated[
-        float, typer.Option(min=0, max=8760, help="Hours for which the old secret still works.")
+        float,
+        typer.Option(
+            min=0,
+            max=8760,
+            callback=console.finite,
+            help="Hours for which the old secret still works.",
+        ),
     ] = 0,
 ) -> None:
     """Give a key a new secret and show it, this once. Its id and what it owns stay."""

@@ -125,14 +125,19 @@ Location = Path | SecretStr
 def open_database(location: Location, schema: Schema, durability: Durability) -> Engine:
     """An engine on the database, at the newest version of `schema`; a file is made if missing.
 
-    Raises `storage_unavailable` when it cannot be opened or migrated.
+    Raises `storage_unavailable`, which names it, when it cannot be opened or migrated.
     """
-    with _translated():
+    try:
         if isinstance(location, Path):
             engine = _on_file(location, durability)
         else:
             engine = _on_server(location, durability)
         _migrate(engine, schema)
+    except (SQLAlchemyError, sqlite3.Error, OSError, Error):
+        # Nothing of an address, any part of which may be a secret.
+        which = location if isinstance(location, Path) else "the PostgreSQL server"
+        said = f"The database of {schema.value} cannot be opened: {which}"
+        raise Error("storage_unavailable", Kind.UNAVAILABLE, said, retryable=True) from None
     return engine
 
 
@@ -254,7 +259,7 @@ def _is_server(connection: Connection | Engine) -> bool:
 
 
 def _on_file(path: Path, durability: Durability) -> Engine:
-    _make_folder(path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         f"sqlite+files:///{path}",
         connect_args={"timeout": _BUSY_TIMEOUT_S},
@@ -296,13 +301,6 @@ def _on_server(url: SecretStr, durability: Durability) -> Engine:
         # An insert says whether it inserted; without it, it does on SQLite only.
         execution_options={"preserve_rowcount": True},
     )
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        raise _unavailable() from None
 
 
 def _take_write_lock(connection: Connection, wait_s: float) -> None:

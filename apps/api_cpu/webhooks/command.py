@@ -70,7 +70,10 @@ def secret(
     ] = LOCAL_ADMIN.key_id,
     rotate: Annotated[bool, typer.Option("--rotate", help="Make a new one first.")] = False,
     grace_hours: Annotated[
-        float, typer.Option(min=0, max=8760, help="Hours for which the old one signs too.")
+        float,
+        typer.Option(
+            min=0, max=8760, callback=console.finite, help="Hours for which the old one signs too."
+        ),
     ] = 24,
 ) -> None:
     """Show the secret that signs the webhooks of a key; its receiver needs it, nobody else."""

@@ -105,9 +105,10 @@ def find_receipt_fields(
     }
     if "tax_total" not in found and (only := sole_tax(mentions, taxes)):
         found["tax_total"] = only
-    if total and (parts := parts_in_row(mentions, total[0], items.row_indexes)):
+    missing = {"subtotal", "tax_total"} - found.keys()
+    if missing and total and (parts := parts_in_row(mentions, total[0], items.row_indexes)):
         for name, amount in zip(("subtotal", "tax_total"), parts, strict=True):
-            if name not in found:
+            if name in missing:
                 found[name] = (mentions.candidate([amount.span], _IN_SUM_ROW),)
     tables = {
         "payments": find_payments(mentions, amounts, items.row_indexes),

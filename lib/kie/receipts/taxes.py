@@ -147,9 +147,10 @@ def parts_in_row(
     The last row of a table of taxes, mostly without a word: "84.54  14.79  99.33".
     """
     value = next((a.value for a in mentions.all_amounts if a.span.words == total.words), None)
-    for row in mentions.layout.rows:
+    rows = () if value is None else mentions.layout.rows
+    for row in rows:
         money = [a for a in mentions.row_amounts(row) if a.is_exact and not a.match.percent]
-        if value is None or row.index in items or len(money) != _SUM_ROW:
+        if row.index in items or len(money) != _SUM_ROW:
             continue
         for base, tax, gross in permutations(money):
             small = 0 < tax.value < base.value * _HIGHEST_RATE / 100

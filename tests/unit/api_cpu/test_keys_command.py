@@ -26,6 +26,31 @@ def test_key_ids_are_shown_whole_on_a_narrow_terminal(
     assert key_id in listed.stdout
 
 
+def test_hours_that_are_no_number_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA_ROOT", str(tmp_path))
+    monkeypatch.setenv("API_KEY_PEPPER", "a pepper for these tests only")
+    for command in (["keys", "rotate", "0123456789ab"], ["webhooks", "secret", "--rotate"]):
+        for hours in ("nan", "inf"):
+            ended = CliRunner().invoke(app, [*command, "--grace-hours", hours])
+            assert ended.exit_code == 2
+            assert "Invalid value for '--grace-hours'" in ended.output
+
+
+def test_a_database_that_cannot_be_opened_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA_ROOT", str(tmp_path))
+    monkeypatch.setenv("API_KEY_PEPPER", "a pepper for these tests only")
+    (tmp_path / "auth.sqlite3").mkdir()
+    ended = CliRunner().invoke(app, ["keys", "list"])
+    assert (ended.exit_code, ended.output.strip()) == (
+        1,
+        f"error: The database of keys cannot be opened: {tmp_path / 'auth.sqlite3'}",
+    )
+
+
 def test_a_database_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATA_ROOT", str(tmp_path))
     monkeypatch.setenv("API_KEY_PEPPER", "a pepper for these tests only")
