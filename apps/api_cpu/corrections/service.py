@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from apps.api_cpu import logs
-from apps.api_cpu.artifacts.reading import load_artifact
+from apps.api_cpu.artifacts.reading import load_artifact, load_artifact_if_any
 from apps.api_cpu.artifacts.store import ArtifactStore, correction_key
 from apps.api_cpu.auth.roles import Caller
 from apps.api_cpu.corrections.store import CorrectionIndex
@@ -105,8 +105,13 @@ class CorrectionService:
         }
         # What a person found wrong is not given again, also where the vendor is not in it.
         self._answers.forget_document(extraction.owner_key_id, extraction.input["sha256"])
-        self._store.put(artifact_rel, dump(artifact))
+        # Noted before it is written: wherever this ends, an erasure knows what to delete.
         self._index.add(correction_id, request_id, artifact_rel)
+        try:
+            self._store.put(artifact_rel, dump(artifact))
+        except Error:
+            self._index.forget_one(correction_id)
+            raise
         self._remember(extraction, fields)
         self._undo_if_erased(artifact, caller)
         self._count(extraction, fields)
@@ -115,7 +120,7 @@ class CorrectionService:
     def all(self, request_id: str, caller: Caller) -> dict[str, Any]:
         """The corrections of an extraction, and its result with all of them applied."""
         extraction = self._extraction(request_id, caller)
-        corrections = [self._read(key) for key in self._index.of(request_id)]
+        corrections = self._written(request_id)
         result = dict(extraction.result)
         for correction in corrections:
             result |= correction["fields"]
@@ -129,9 +134,15 @@ class CorrectionService:
         """The fields that corrections name, as the latest of them says; empty without any."""
         self._extraction(request_id, caller)
         fields: dict[str, Any] = {}
-        for key in self._index.of(request_id):
-            fields |= self._read(key)["fields"]
+        for correction in self._written(request_id):
+            fields |= correction["fields"]
         return fields
+
+    def _written(self, request_id: str) -> list[dict[str, Any]]:
+        """The corrections that are noted, without one that was never written."""
+        keys = self._index.of(request_id)
+        found = (load_artifact_if_any(self._store, key) for key in keys)
+        return [correction for correction in found if correction is not None]
 
     def _extraction(self, request_id: str, caller: Caller) -> _Extraction:
         entry = require_visible(self._extracts.find(request_id), caller)

@@ -17,7 +17,7 @@ class CorrectionIndex:
         self._engine = engine
 
     def add(self, correction_id: str, request_id: str, artifact_rel: str) -> None:
-        """Note a correction whose artifact has been written; noting it again changes nothing."""
+        """Note a correction that is written next, or has been; twice is the same as once."""
         statement = upsert(self._engine, corrections).values(
             correction_id=correction_id, request_id=request_id, artifact_rel=artifact_rel
         )
@@ -40,7 +40,7 @@ class CorrectionIndex:
             connection.execute(delete(corrections).where(corrections.c.request_id == request_id))
 
     def forget_one(self, correction_id: str) -> None:
-        """Drop the row of a correction whose artifact was purged."""
+        """Drop the row of a correction whose artifact was purged, or could not be written."""
         row = corrections.c.correction_id == correction_id
         with writing(self._engine) as connection:
             connection.execute(delete(corrections).where(row))

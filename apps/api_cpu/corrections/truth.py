@@ -62,7 +62,9 @@ class CorrectedDocuments:
         after = ("", "")
         while entries := self._artifacts.in_order(wanted, after, _BATCH):
             for entry in entries:
-                keys = self._corrections.of(entry.request_id or "")
+                noted = self._corrections.of(entry.request_id or "")
+                written = self._artifacts.known(noted)
+                keys = [key for key in noted if key in written]
                 if keys and keys[-1] == entry.artifact_rel:
                     found = self._document(entry.request_id or "", keys)
                     if found is not None:

@@ -48,11 +48,14 @@ class Unreliable(LocalArtifactStore):
 
     deletes_left: int | None = None
     before_correction: Callable[[], object] = staticmethod(lambda: None)
+    after_correction: Callable[[], object] = staticmethod(lambda: None)
 
     def put(self, key: str, data: bytes) -> None:
         if key.startswith("corrections/"):
             self.before_correction()
         super().put(key, data)
+        if key.startswith("corrections/"):
+            self.after_correction()
 
     def delete(self, key: str) -> None:
         if self.deletes_left == 0:
@@ -260,11 +263,12 @@ def test_what_cannot_be_erased_now_holds_up_nothing_else(place: Place) -> None:
     place.archive.erasures.erase("late", ANN)
 
 
-def test_a_correction_that_is_written_during_the_erasure_goes_too(place: Place) -> None:
+def _corrections(place: Place) -> CorrectionService:
+    """With an extraction `a` that may be corrected."""
     response = {"task_id": "receipt_fields_v1", "result": {}, "fields": {}}
     place.extract("a", response=response, input={"sha256": "0" * 64})
     cached = CachedAnswerIndex(place.engine)
-    corrections = CorrectionService(
+    return CorrectionService(
         place.store,
         place.indexes.extracts,
         place.indexes.corrections,
@@ -272,6 +276,43 @@ def test_a_correction_that_is_written_during_the_erasure_goes_too(place: Place) 
         place.vendors,
         ResultCache(cached, place.store, CacheLimits(0.0, 1), "", lambda: ""),
     )
+
+
+def _killed() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("moment", ["before_correction", "after_correction"])
+def test_an_erasure_finds_a_correction_whose_writer_was_killed(place: Place, moment: str) -> None:
+    corrections = _corrections(place)
+    corrections.add("a", {"vendor_name": "Corner Shop"}, None, ANN)
+    setattr(place.raw, moment, _killed)
+    with pytest.raises(KeyboardInterrupt):
+        corrections.add("a", {"vendor_name": "Coroner Shop"}, None, ANN)
+    setattr(place.raw, moment, lambda: None)
+    fields = corrections.corrected_fields("a", ANN)
+    written = "Corner Shop" if moment == "before_correction" else "Coroner Shop"
+    assert fields == {"vendor_name": written}
+    assert len(corrections.all("a", ANN)["corrections"]) == 1 + (moment == "after_correction")
+    place.archive.erasures.erase("a", ANN)
+    kept = [path for path in place.raw._folder.rglob("*.json") if "erasures" not in path.parts]
+    assert kept == []
+
+
+def test_a_correction_that_cannot_be_written_is_not_noted(place: Place) -> None:
+    corrections = _corrections(place)
+
+    def fail() -> None:
+        raise Error("storage_unavailable", Kind.UNAVAILABLE, "The artifact store is not available.")
+
+    place.raw.before_correction = fail
+    with pytest.raises(Error, match="storage_unavailable"):
+        corrections.add("a", {"vendor_name": "Corner Shop"}, None, ANN)
+    assert place.indexes.corrections.of("a") == []
+
+
+def test_a_correction_that_is_written_during_the_erasure_goes_too(place: Place) -> None:
+    corrections = _corrections(place)
     place.raw.before_correction = lambda: place.archive.erasures.erase("a", ANN)
     with pytest.raises(Error, match="erased"):
         corrections.add("a", {"vendor_name": "Corner Shop"}, None, ANN)
