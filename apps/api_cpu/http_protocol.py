@@ -5,6 +5,7 @@ more connections than there is room for.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import cast
 
 import h11
@@ -21,6 +22,46 @@ from apps.api_cpu.request_context import (
 )
 from apps.api_cpu.security_headers import SECURITY_HEADERS
 from lib.errors import Error, Kind
+
+# As h11 has it by itself.
+_MOST_OF_HEAD = 16 * 1024
+
+
+class _WholeAnswers(h11.Connection):
+    """The server's side of a connection, where a head waits for the beginning of its body.
+
+    uvicorn writes the one and then the other: the first would wake a client for an answer that has
+    not come, and who is to write the rest would then wait for a processor.
+    """
+
+    def __init__(
+        self,
+        most_of_head: int,
+        loop: asyncio.AbstractEventLoop,
+        write: Callable[[bytes], None],
+    ) -> None:
+        """`write` sends a head alone whose body has not begun by the loop's next turn."""
+        super().__init__(h11.SERVER, most_of_head)
+        self._loop = loop
+        self._write = write
+        self._head: list[bytes] = []
+
+    def send_with_data_passthrough(self, event: h11.Event) -> list[bytes] | None:
+        """What is to be written for an event, in pieces; for a head nothing yet."""
+        pieces = super().send_with_data_passthrough(event)
+        if pieces is None:
+            return None
+        if isinstance(event, h11.Response):
+            self._head = pieces
+            self._loop.call_soon(self._send_head)
+            return []
+        pieces[:0], self._head = self._head, []
+        return pieces
+
+    def _send_head(self) -> None:
+        if self._head:
+            self._write(b"".join(self._head))
+            self._head = []
 
 
 class EnvelopeProtocol(H11Protocol):
@@ -48,6 +89,9 @@ class EnvelopeProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request, but not for long."""
         super().connection_made(transport)
+        self.conn = _WholeAnswers(
+            self.config.h11_max_incomplete_event_size or _MOST_OF_HEAD, self.loop, transport.write
+        )
         if len(self.connections) > self.most_connections:
             self._refuse()
         else:

@@ -1,7 +1,10 @@
-"""A connection is not held by a client that is slow: to ask, to end its body, to read."""
+"""A connection is not held by a client that is slow: to ask, to end its body, to read. An answer
+is written at once, a stream as it comes.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -11,7 +14,8 @@ from contextlib import contextmanager
 
 import pytest
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.server import ServerState
 
 from apps.api_cpu.http_protocol import EnvelopeProtocol
 
@@ -188,3 +192,68 @@ def _answers(address: tuple[str, int]) -> bool:
     with socket.create_connection(address, timeout=_PATIENCE_S) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         return connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+class _Connection(asyncio.Transport):
+    """One request of a client that reads at once; what it is sent, as it is written."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__()
+        self.pieces: list[bytes] = []
+        self.begun = asyncio.Event()
+        self._state = ServerState()
+        config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None)
+        self._protocol = EnvelopeProtocol(config, self._state, {}, asyncio.get_running_loop())
+        self._protocol.connection_made(self)
+        self._protocol.data_received(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+
+    async def answered(self) -> None:
+        await asyncio.gather(*self._state.tasks)
+        self._protocol.connection_lost(None)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if data:
+            self.pieces.append(bytes(data))
+            self.begun.set()
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+def test_an_answer_is_written_with_its_head() -> None:
+    async def written() -> list[bytes]:
+        connection = _Connection(_app)
+        await connection.answered()
+        return connection.pieces
+
+    (answer,) = asyncio.run(written())
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.endswith(b"\r\n\r\ndone")
+
+
+def test_a_stream_is_written_as_it_comes() -> None:
+    async def written() -> list[bytes]:
+        goes_on = asyncio.Event()
+
+        async def stream(_scope: Scope, _receive: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await goes_on.wait()
+            await send({"type": "http.response.body", "body": b"one", "more_body": True})
+            await send({"type": "http.response.body", "body": b"two", "more_body": False})
+
+        connection = _Connection(stream)
+        await connection.begun.wait()
+        goes_on.set()
+        await connection.answered()
+        return connection.pieces
+
+    head, *body = asyncio.run(written())
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert head.endswith(b"\r\n\r\n")
+    assert body == [b"3\r\none\r\n", b"3\r\ntwo\r\n", b"0\r\n\r\n"]
