@@ -105,7 +105,7 @@ def _sum_message(settled: Settled, found: SumFound, result: Decimal) -> str:
 def _lines_sum_to_subtotal(settled: Settled) -> Verdict:
     """Names only the lines where they fail against a total that is confirmed otherwise."""
     rule = "lines_sum_to_subtotal"
-    totals = settled.totals()
+    totals = settled.totals
     cells = [
         f"line_items[{i}].amount"
         for i, row in enumerate(settled.tables.get("line_items", ()))
@@ -180,7 +180,7 @@ def _tax_is_base_times_rate(settled: Settled) -> Verdict:
     messages: list[str] = []
     wrong: list[str] = []
     cells: list[str] = []
-    count = settled.totals().line_count
+    count = settled.totals.line_count
     for index, row in enumerate(settled.rows("tax_lines")):
         if not {"rate", "base", "amount"} <= row.keys():
             continue
@@ -207,7 +207,7 @@ def _tax_lines_sum_to_tax_total(settled: Settled) -> Verdict:
     amounts = [row["amount"] for row in settled.rows("tax_lines") if "amount" in row]
     tax = settled.amount("tax_total")
     fields = ("tax_total", *(f"tax_lines[{i}].amount" for i in range(len(amounts))))
-    if tax is None or settled.totals().tax_amounts is None:
+    if tax is None or settled.totals.tax_amounts is None:
         return _skipped(
             rule, fields, "no tax_total" if tax is None else "no tax lines with amounts"
         )
@@ -239,7 +239,7 @@ def _amount_due_is_total_minus_paid(settled: Settled) -> Verdict:
 
 def _change_is_paid_minus_total(settled: Settled) -> Verdict:
     rule = "change_is_paid_minus_total"
-    values, payments = settled.amounts(), settled.totals().payments
+    values, payments = settled.amounts(), settled.totals.payments
     cells = [f"payments[{i}].amount" for i in range(len(settled.tables.get("payments", ())))]
     if payments is None or "change" not in values or "total" not in values:
         absent = [n for n in ("total", "change") if n not in values] + (

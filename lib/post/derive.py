@@ -42,7 +42,7 @@ def _option(value: Decimal) -> Option:
 
 def _totals(settled: Settled) -> list[Decimal]:
     """Subtotal + tax; payments - change; tax bases + tax amounts."""
-    values, totals = settled.amounts(), settled.totals()
+    values, totals = settled.amounts(), settled.totals
     ways: list[Decimal] = []
     if "subtotal" in values and values.get("tax_total"):
         ways.append(values["subtotal"] + values["tax_total"])
@@ -55,7 +55,7 @@ def _totals(settled: Settled) -> list[Decimal]:
 
 def _subtotals(settled: Settled) -> list[Decimal]:
     """Total - tax; the sum of two lines or more; the sum of the tax bases."""
-    values, totals = settled.amounts(), settled.totals()
+    values, totals = settled.amounts(), settled.totals
     ways: list[Decimal] = []
     if "total" in values and values.get("tax_total"):
         ways.append(values["total"] - values["tax_total"])
@@ -68,7 +68,7 @@ def _subtotals(settled: Settled) -> list[Decimal]:
 
 def _taxes(settled: Settled) -> list[Decimal]:
     """The sum of the tax lines, twice where they explain the total; else also total - subtotal."""
-    values, totals = settled.amounts(), settled.totals()
+    values, totals = settled.amounts(), settled.totals
     ways: list[Decimal] = []
     if totals.tax_amounts is not None:
         ways.append(totals.tax_amounts)

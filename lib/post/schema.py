@@ -57,11 +57,22 @@ def _is_object(_: object, instance: object) -> bool:
     return isinstance(instance, Mapping)
 
 
+def _properties(validator: Any, properties: Any, instance: Any, schema: Any) -> Any:
+    """As JSON Schema says, but it does not go into a null where one may be: most values are."""
+    if isinstance(instance, Mapping):
+        properties = {
+            name: rule
+            for name, rule in properties.items()
+            if instance.get(name) is not None or "null" not in rule["type"]
+        }
+    return Draft202012Validator.VALIDATORS["properties"](validator, properties, instance, schema)
+
+
 _RESULT_TYPES = Draft202012Validator.TYPE_CHECKER.redefine_many(
     {"number": _is_number, "array": _is_array, "object": _is_object}
 )
 _ResultValidator: Any = extend(  # type: ignore[no-untyped-call]  # jsonschema gives it no types
-    Draft202012Validator, type_checker=_RESULT_TYPES
+    Draft202012Validator, {"properties": _properties}, type_checker=_RESULT_TYPES
 )
 
 

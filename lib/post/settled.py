@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cached_property
 
 from lib.domain.task import Task
 from lib.post.arithmetic import TableTotals
@@ -15,7 +16,7 @@ ISSUE_MARGIN = timedelta(days=7)
 """How far after the day of receipt a document may be dated: invoices are dated a little ahead."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # with room for its totals
 class Settled:
     """What was chosen: per field, and per table row and column."""
 
@@ -45,8 +46,9 @@ class Settled:
         """The chosen numbers of each row of a table."""
         return [numbers(row) for row in self.tables.get(table, ())]
 
+    @cached_property
     def totals(self) -> TableTotals:
-        """The sums over the tables."""
+        """The sums over the tables, which several rules ask for."""
         return table_totals(self.tables)
 
 
