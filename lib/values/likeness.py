@@ -26,6 +26,8 @@ SIZE = BANDS * _ROWS
 _SHINGLE = 6
 _FEWEST_SHINGLES = 40
 _MOST_CHARACTERS = 20_000
+# Shingles: their tables stay in the processor's cache. All at once take three times as long.
+_AT_ONCE = 256
 _PRIME = np.uint64((1 << 61) - 1)
 # What recognisers take for one another.
 _LOOKALIKES = str.maketrans("oilszbg", "0115286")
@@ -57,7 +59,10 @@ def signature(words: Iterable[str]) -> Signature | None:
     if len(shingles) < _FEWEST_SHINGLES:
         return None
     hashes = np.fromiter((crc32(s.encode()) for s in shingles), np.uint64, len(shingles))
-    lowest: NDArray[np.uint64] = ((hashes[:, None] * _A + _B) % _PRIME).min(axis=0)
+    parts = (hashes[first : first + _AT_ONCE] for first in range(0, len(hashes), _AT_ONCE))
+    lowest: NDArray[np.uint64] = np.min(
+        [((part[:, None] * _A + _B) % _PRIME).min(axis=0) for part in parts], axis=0
+    )
     return (lowest & _LOW_32_BITS).astype(np.uint32)
 
 

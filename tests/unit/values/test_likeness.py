@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import random
 import string
+from zlib import crc32
 
 import pytest
 
 from lib.values.likeness import BANDS, band_keys, folded, likeness, pack, signature, unpack
 
 STORED = "daf01b400612c41e8ebe645030e27596"
+STORED_LONG = 1131087687
 
 
 def text(seed: int, length: int = 400) -> str:
@@ -56,6 +58,9 @@ def test_a_signature_is_stored_and_stays_the_same() -> None:
     assert (unpack(pack(found)) == found).all()
     # Signatures in databases must stay comparable with those of later versions.
     assert pack(found).hex()[:32] == STORED
+    of_many_parts = signature([text(1, 5000)])
+    assert of_many_parts is not None
+    assert crc32(pack(of_many_parts)) == STORED_LONG
 
 
 def test_bands_are_shared_beside_the_same_context_only() -> None:
