@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import socket
+import ssl
 import threading
 import traceback
 from dataclasses import replace
 
 import anyio
 import pytest
+import trustme
 from bad_upstream import (
+    GOOD_BODY,
     BadServer,
     answer,
     bad_server,
@@ -38,6 +43,8 @@ from lib.inference.wire import ChatRequest, Message
 pytestmark = pytest.mark.timeout(60)
 
 KEY = "very-secret-key"
+# More than the buffers of a connection hold.
+LARGE = 64 << 20
 REQUEST = ChatRequest(model="m", messages=(Message(role="user", content="total?"),))
 SETTINGS = ClientSettings(
     timeouts=Timeouts(connect_s=30, read_s=30, write_s=30, pool_s=30),
@@ -201,6 +208,70 @@ def test_no_more_connections_than_allowed() -> None:
         assert server.connections == 1
 
 
+def test_what_lay_there_before_the_request_is_no_answer_to_it() -> None:
+    told = threading.Event()
+    other, mine = (GOOD_BODY.replace(b"fine", text) for text in (b"another's", b"mine"))
+
+    def twice(connection: socket.socket, over: threading.Event) -> None:
+        answer()(connection, over)
+        assert told.wait(30)
+        answer(other)(connection, over)
+
+    async def asking(address: str) -> str:
+        client = AsyncInferenceClient(AddressBook(address), Secret(KEY), SETTINGS)
+        await client.complete(REQUEST, Deadline.after(50))
+        told.set()
+        await anyio.sleep(0.3)
+        given = await client.complete(REQUEST, Deadline.after(50))
+        await client.close()
+        return given.text
+
+    with bad_server(twice, answer(mine)) as server:
+        assert anyio.run(asking, server.address) == "mine"
+
+
+def test_a_body_that_nobody_takes_is_not_sent_on_after_the_end() -> None:
+    large = ChatRequest(model="m", messages=(Message(role="user", content="x" * LARGE),))
+
+    async def asking(address: str) -> str:
+        client = AsyncInferenceClient(AddressBook(address), Secret(KEY), SETTINGS)
+        with pytest.raises(Error) as failed:
+            await client.complete(large, Deadline.after(0.5))
+        await client.close()
+        return failed.value.code
+
+    taken = 0
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert anyio.run(asking, address) == "inference_timeout"
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(ConnectionResetError):
+            connection.settimeout(30)
+            while chunk := connection.recv(1 << 20):
+                taken += len(chunk)
+    assert taken < LARGE
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection, contextlib.suppress(OSError):
+                    context.wrap_socket(connection, server_side=True)
+
+        threading.Thread(target=greet, daemon=True).start()
+        with pytest.raises(Error) as failed:
+            ask(f"https://localhost:{listener.getsockname()[1]}")
+    assert failed.value.details["attempts"] == ["connect"] * 3
+
+
 def test_a_new_connection_that_breaks_is_not_stale() -> None:
     once_only = ClientSettings(retry=RetryPolicy(max_attempts=1))
     with bad_server(then_reset()) as server, pytest.raises(Error) as failed:
@@ -297,6 +368,17 @@ def test_what_is_sent() -> None:
         assert b"accept-encoding: identity" in head
         assert b"authorization: bearer very-secret-key" in head
         assert b"x-request-id: r-1" in head
+        names = [line.split(b":")[0] for line in head.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]]
+        assert sorted(names) == [
+            b"accept",
+            b"accept-encoding",
+            b"authorization",
+            b"content-length",
+            b"content-type",
+            b"host",
+            b"user-agent",
+            b"x-request-id",
+        ]
 
 
 def test_the_key_shows_nowhere(caplog: pytest.LogCaptureFixture) -> None:
