@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -11,6 +12,8 @@ MAX_DEPTH = 64
 
 MAX_DIGITS = 64
 """Of a number, its exponent's value included: a 5,000-digit integer is no amount."""
+
+_HOLDERS = (dict, list)
 
 
 def parse(text: str | bytes) -> Any:
@@ -21,7 +24,7 @@ def parse(text: str | bytes) -> Any:
     numbers, a repeated member, a lone surrogate, and nesting beyond `MAX_DEPTH`.
     """
     try:
-        decoded = text.decode() if isinstance(text, bytes) else text
+        decoded = text.decode() if isinstance(text, bytes) else _encodable(text)
         found = _DECODER.decode(decoded)
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
@@ -29,32 +32,47 @@ def parse(text: str | bytes) -> Any:
         raise ValueError("nested too deeply") from None
     except json.JSONDecodeError as wrong:
         raise ValueError(f"not JSON: {wrong.msg} at character {wrong.pos}") from None
-    _check(found)
+    _check_depth(found)
+    if "\\u" in decoded:  # only an escape is one half of a pair by now
+        _check_surrogates(found)
     return found
 
 
-def _check(found: Any) -> None:
-    """Depth and surrogates, without recursion."""
-    waiting = [(found, 0)]
+def _check_depth(found: Any) -> None:
+    """Without recursion, all of one depth at once: an answer has a thousand values."""
+    level = [found]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner for value in level if isinstance(value, _HOLDERS) for inner in _within(value)
+        ]
+        if not level:
+            return
+    if any(isinstance(value, _HOLDERS) for value in level):
+        raise ValueError("nested too deeply")
+
+
+def _check_surrogates(found: Any) -> None:
+    waiting = [found]
     while waiting:
-        value, depth = waiting.pop()
+        value = waiting.pop()
         if isinstance(value, str):
             _encodable(value)
-        elif isinstance(value, dict | list):
-            if depth >= MAX_DEPTH:
-                raise ValueError("nested too deeply")
+        elif isinstance(value, _HOLDERS):
             if isinstance(value, dict):
-                for name in value:
-                    _encodable(name)
-            inner = value.values() if isinstance(value, dict) else value
-            waiting.extend((item, depth + 1) for item in inner)
+                waiting.extend(value)
+            waiting.extend(_within(value))
 
 
-def _encodable(value: str) -> None:
+def _within(holder: Any) -> Iterable[Any]:
+    return holder.values() if isinstance(holder, dict) else holder
+
+
+def _encodable(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
         raise ValueError("half of a surrogate pair") from None
+    return value
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

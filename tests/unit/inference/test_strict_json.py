@@ -36,6 +36,8 @@ def test_a_raw_control_character_in_a_string_is_accepted() -> None:
         '{"total": 1, "total": 2}',
         '{"name": "\\ud800"}',
         '{"\\udc00": 1}',
+        '{"name": "\ud800"}',
+        '[["\\udc00"]]',
         b'{"name": "\xff"}',
         b"\xff\xfe{\x00}\x00",
     ],
