@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from apps.api_cpu.settings import CONFIGS, Settings
 from lib.inference.addresses import AddressBook
-from lib.inference.async_client import ClientSettings
-from lib.inference.blocking_client import BlockingInferenceClient
 from lib.inference.client import InferenceClient, Snapshot
-from lib.inference.exchange import Timeouts
 from lib.inference.secret import Secret
 from lib.kie.extractor import Extractor
 from lib.kie.models.card_files import load_cards
 from lib.kie.models.model_extractor import ModelReader
 from lib.pipelines.field_reading import ModelStation
+
+if TYPE_CHECKING:
+    from lib.inference.blocking_client import BlockingInferenceClient
 
 _MOCK_MODEL = "mock-chat"
 _FEWEST_CONNECTIONS = 64
@@ -52,6 +53,11 @@ def build_inference(settings: Settings, rules: Extractor) -> Inference | None:
 
 def build_client(settings: Settings) -> BlockingInferenceClient:
     """The client with its thread; it probes the servers from now on."""
+    # With httpcore, which a start without a model need not wait for.
+    from lib.inference.async_client import ClientSettings  # noqa: PLC0415
+    from lib.inference.blocking_client import BlockingInferenceClient  # noqa: PLC0415
+    from lib.inference.exchange import Timeouts  # noqa: PLC0415
+
     timeouts = Timeouts(
         connect_s=settings.vllm_connect_timeout_s,
         read_s=settings.vllm_read_timeout_s,
