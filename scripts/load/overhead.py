@@ -136,8 +136,9 @@ def _parts(reply: Reply, server: Server) -> dict[str, float]:
     """
     rel = str(reply.json()["artifact_rel"])
     artifact = json.loads(server.artifact(rel).read_bytes())
-    timings: dict[str, float] = dict(artifact["response"]["timings_ms"])
-    call = sum(each["duration_ms"] for each in artifact["inference"]["calls"])
+    timings = {name: spent / 1000 for name, spent in artifact["timings_us"].items()}
+    timings["total"] = float(artifact["response"]["timings_ms"]["total"])
+    call = artifact["inference"]["gpu_seconds"] * 1000
     timings["store"] = float(reply.json()["timings_ms"].get("store", 0))  # type: ignore[attr-defined]
     timings["call"] = call
     timings["for_model"] = timings.get("model", 0) - call

@@ -115,6 +115,7 @@ def _artifact(
         "model": read.model,
         "attempts": _attempts(draft, error),
         "timings_ms": draft.timings_ms(),
+        "timings_us": draft.stopwatch.timings_us,
         "ocr_words": read.words,
         "inference": _inference(draft.journal),
         RAW_MODEL_TEXT: draft.journal.raw_text,
@@ -186,7 +187,7 @@ def _inference(journal: Journal) -> dict[str, Any] | None:
         ],
         "prompt_tokens": sum(call.prompt_tokens for call in journal.calls),
         "completion_tokens": sum(call.completion_tokens for call in journal.calls),
-        "gpu_seconds": round(journal.seconds, 3),
+        "gpu_seconds": round(journal.seconds, 6),
         "price_per_hour_usd": journal.price_per_hour,
         "cost_usd": round(journal.cost, 6),
     }
