@@ -14,7 +14,7 @@ from load.arrivals import Reply, Target, kept_busy, moments, on_schedule
 from load.figures import curve, spread
 from load.servers import Server, orchestrator
 
-_BUSY_CLIENTS = 4
+_BUSY_CLIENTS = 8
 _REFUSED = frozenset({httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE})
 _POLL_S = 0.2
 
