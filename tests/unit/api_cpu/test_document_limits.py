@@ -73,3 +73,16 @@ def test_sides_pixels_and_inches_are_fixed(tmp_path: Path) -> None:
 def test_opening_has_the_time_of_its_setting(tmp_path: Path) -> None:
     with _loader(tmp_path, loading_timeout_s=1e-6) as loader:
         assert _refusal(loader, _pdf()).code == "unreadable_document"
+
+
+@pytest.mark.parametrize(("most", "processes"), [(1, 4), (2, 2), (50, 1)])
+def test_a_decoder_opens_as_many_documents_as_its_setting_says(
+    tmp_path: Path, most: int, processes: int
+) -> None:
+    used = set()
+    with _loader(tmp_path, decoder_documents=most) as loader:
+        for _ in range(4):
+            with loader.open(_pdf(), Deadline.after(100), owner="a key") as document:
+                assert document._decoder is not None
+                used.add(document._decoder.channel)
+    assert len(used) == processes

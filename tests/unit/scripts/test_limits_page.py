@@ -17,7 +17,7 @@ LIMITS, _, SHOWN = (
 # What a setting that limits a caller is called; the times of servers and workers among each other,
 # and of what is kept, limit no caller.
 _LIMITING = re.compile(
-    r"^(MAX|BATCH|EXTRACT|VLLM|SPOOL)_\w+|\w+_(PER_KEY|PER_MINUTE|DEADLINE_S|TIMEOUT_S|PATIENCE_S)$"
+    r"^(MAX|BATCH|EXTRACT|VLLM|SPOOL|DECODER)_\w+|\w+_(PER_KEY|PER_MINUTE|DEADLINE_S|TIMEOUT_S|PATIENCE_S)$"
 )
 _NO_LIMITS = {"VLLM_BASE_URL", "VLLM_API_KEY", "VLLM_MODEL"}
 _TEST = re.compile(r"`(tests/[\w./-]+\.py)(?:::(\w+))?`")
