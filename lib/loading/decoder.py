@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from lib.domain.deadline import Deadline
 from lib.domain.document import PageImage, Size
 from lib.domain.source import EInvoice, SourcePage
 from lib.einvoice.reader import read_einvoice
@@ -52,19 +53,22 @@ def serve(connection: socket.socket, limits: LoadingLimits) -> None:
 
     `open` (media type in the head, document in the body) comes first, then `page` and `image`, each
     with a `number`. Every answer is the result or an `error`. After `close`, which has no answer,
-    another document may come; who has grown large ends instead.
+    another document may come; who has grown large, or waits for one too long, ends instead.
     """
     _limit_memory(limits)
     channel = wire.Channel(connection)
     decoder = _Decoder(limits)
-    with contextlib.suppress(wire.Closed):
+    until = None
+    with contextlib.suppress(wire.Closed, TimeoutError):
         while True:
-            head, body = channel.receive(until=None, max_body=limits.max_bytes)
+            head, body = channel.receive(until=until, max_body=limits.max_bytes)
+            until = None
             _limit_processor_time(limits)
             if head["request"] == "close":
                 decoder = _Decoder(limits)
                 if _has_had_more_than(limits.kept_bytes):
                     return
+                until = Deadline.after(limits.kept_seconds)
                 continue
             answer, pixels = _answer(decoder.handler(head["request"]), head, bytes(body))
             channel.send(answer, pixels, until=None)

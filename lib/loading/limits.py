@@ -17,7 +17,8 @@ class LoadingLimits:
     `max_scan_dpi`.
 
     A process reads up to `documents_per_process` of one owner, one after the other, unless it has
-    ever had more than `kept_bytes` resident; at most `kept_processes` wait for the next one.
+    ever had more than `kept_bytes` resident; at most `kept_processes` wait for the next one, each
+    at most `kept_seconds`.
     """
 
     max_bytes: int = 20_000_000
@@ -37,3 +38,4 @@ class LoadingLimits:
     documents_per_process: int = 1
     kept_processes: int = 2
     kept_bytes: int = 100_000_000
+    kept_seconds: float = 60.0

@@ -115,10 +115,8 @@ class Channel:
         return buffer
 
     def _wait(self, until: Deadline | None) -> None:
-        if until is None:
-            return
-        remaining = until.remaining()
-        if remaining <= 0:
+        remaining = None if until is None else until.remaining()
+        if remaining is not None and remaining <= 0:
             raise TimeoutError
         self._socket.settimeout(remaining)
 

@@ -351,6 +351,30 @@ def test_a_decoder_that_dies_while_it_waits_is_not_missed(keeping: ProcessLoader
     assert not psutil.pid_exists(waiting.pid)
 
 
+def test_a_decoder_waits_so_long_for_another_document_and_no_longer() -> None:
+    limits = LoadingLimits(documents_per_process=3, kept_seconds=0.3)
+    with build_loader(limits) as loader:
+        waiting = psutil.Process(read_by(loader, "a", pdf()))
+        deadline = soon()
+        while waiting.status() != psutil.STATUS_ZOMBIE:
+            assert not deadline.passed
+            time.sleep(0.02)
+
+        assert read_by(loader, "a", pdf()) != waiting.pid
+        assert not psutil.pid_exists(waiting.pid)
+
+
+def test_a_document_in_hand_may_wait_longer_than_a_decoder_without_one() -> None:
+    limits = LoadingLimits(documents_per_process=3, kept_seconds=0.2)
+    with build_loader(limits) as loader:
+        first = read_by(loader, "a", pdf())
+        with loader.open(pdf(), soon(), owner="a") as document:
+            assert decoder_of(document).pid == first
+            time.sleep(0.5)
+            assert document.page(1, soon()).number == 1
+            assert decoder_of(document).pid == first
+
+
 def test_a_canceled_documents_decoder_reads_no_other(keeping: ProcessLoader) -> None:
     cancellation = Cancellation()
     with keeping.open(pdf(), soon(), cancellation, "a") as document:
