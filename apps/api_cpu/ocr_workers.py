@@ -20,6 +20,8 @@ def build_ocr_workers(settings: Settings) -> OcrPool:
     engine = EngineSettings(
         engine=EngineChoice(settings.ocr_engine),
         runtime=RuntimeChoice(settings.ocr_runtime),
+        # More than there are workers are never at work on a page.
+        threads=min(settings.ocr_threads, settings.worker_count),
         paddle=PaddleModels(*(str(folder or "") for folder in folders)),
     )
     # Every running extraction may have a page in the queue without being refused.

@@ -434,6 +434,12 @@ class Settings(BaseSettings):
     ocr_workers: int | None = Field(
         ge=1, le=256, description="OCR worker processes. Default: the machine's cores."
     )
+    ocr_threads: int = Field(
+        ge=1,
+        le=16,
+        description="Threads that may read a page while other OCR workers have none: at most one "
+        "for each worker and page in hand. 1: a page is read by one core, whatever is idle.",
+    )
     worker_memory_mb: int = Field(
         ge=100,
         le=1_000_000,

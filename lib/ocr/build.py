@@ -40,7 +40,9 @@ def build_engine(settings: EngineSettings) -> OcrEngine:
         return build_paddle(settings.paddle)
     from lib.ocr.ppocr import build_ppocr  # noqa: PLC0415
 
-    return build_ppocr(settings.runtime, settings.precision, settings.detection_side)
+    return build_ppocr(
+        settings.runtime, settings.precision, settings.detection_side, settings.threads
+    )
 
 
 def build_ocr_pool(settings: OcrSettings) -> OcrPool:
@@ -53,6 +55,7 @@ def build_ocr_pool(settings: OcrSettings) -> OcrPool:
     command = (sys.executable, "-P", "-m", "lib.ocr.worker", settings.engine.to_json())
     limits = PoolLimits(
         workers=settings.workers or _usable_cpus(),
+        threads=settings.engine.threads,
         waiting=settings.waiting,
         pages_per_worker=settings.pages_per_worker,
         worker_bytes=settings.worker_memory_mb * 1024 * 1024,

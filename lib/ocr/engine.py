@@ -35,6 +35,9 @@ class OcrEngine(Protocol):
         """Read an upright image: lines in reading order, polygons in 0..1, confidences in 0..1."""
         ...
 
-    def read(self, image: PageImage) -> OrientedReading:
-        """Find out how the image must be turned to be upright, and read it that way."""
+    def read(self, image: PageImage, threads: int = 1) -> OrientedReading:
+        """Find out how the image must be turned to be upright, and read it that way.
+
+        `threads`: how many may work on it; an engine may use fewer.
+        """
         ...

@@ -49,13 +49,15 @@ class EngineSettings:
     """What a worker needs to know to load its engine.
 
     `runtime`, `precision` and `detection_side` (pixels of a page's long side as the detector
-    sees it; more finds smaller print and costs quadratically) are for PPOCR, `paddle` for PADDLE.
+    sees it; more finds smaller print and costs quadratically) and `threads` (that may work on a
+    page, at most) are for PPOCR, `paddle` for PADDLE.
     """
 
     engine: EngineChoice = EngineChoice.PPOCR
     runtime: RuntimeChoice = RuntimeChoice.AUTO
     precision: Precision = Precision.AUTO
     detection_side: int = 1280
+    threads: int = 1
     paddle: PaddleModels = field(default_factory=PaddleModels)
 
     def to_json(self) -> str:
@@ -71,5 +73,6 @@ class EngineSettings:
             runtime=RuntimeChoice(body["runtime"]),
             precision=Precision(body["precision"]),
             detection_side=body["detection_side"],
+            threads=body["threads"],
             paddle=PaddleModels(**body["paddle"]),
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from lib.networks.onnx import OnnxNetwork
 from lib.ocr.models import ModelFiles
-from lib.ocr.runtime import MEAN, SCALE, TOP_CLASSES, Image, alphabet_of
+from lib.ocr.runtime import MEAN, SCALE, TOP_CLASSES, Columns, Image, alphabet_of
 
 
 class OnnxRuntime:
@@ -34,8 +36,11 @@ class OnnxRuntime:
         probabilities: NDArray[np.float32] = outputs[0][0, 0]
         return probabilities
 
-    def top_classes(self, crops: Image) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def top_classes(self, batches: Iterable[Image], threads: int) -> Iterator[Columns]:
         """See `Runtime`."""
+        return map(self._top_classes, batches)
+
+    def _top_classes(self, crops: Image) -> Columns:
         scores: NDArray[np.float32] = self._recogniser.run({"x": _planes(crops)})[0]
         some = np.argpartition(scores, -TOP_CLASSES, axis=2)[..., -TOP_CLASSES:]
         order = np.argsort(-np.take_along_axis(scores, some, axis=2), axis=2, kind="stable")

@@ -48,7 +48,7 @@ class PaddleEngine:
         """See `OcrEngine`. An orientation model, where configured, is asked all the same."""
         return self.read(image).lines
 
-    def read(self, image: PageImage) -> OrientedReading:
+    def read(self, image: PageImage, threads: int = 1) -> OrientedReading:
         """See `OcrEngine`."""
         rgb = np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width, 3)
         results = self._predictor.predict(np.ascontiguousarray(rgb[:, :, ::-1]))

@@ -32,8 +32,9 @@ _log = logging.getLogger(__name__)
 class PoolLimits:
     """Sizes of a pool.
 
-    `workers`: processes, each with one thread. `waiting`: pages that may wait for a free worker,
-    each with its image in memory. A worker is replaced after `pages_per_worker` pages or when its
+    `workers`: processes, one for each core that may be used. `waiting`: pages that may wait for a
+    free worker, each with its image in memory. `threads`: those of a worker that may work on a page
+    while others have nothing to do. A worker is replaced after `pages_per_worker` pages or when its
     resident memory is above `worker_bytes` after a page, and killed when a page takes longer than
     `page_seconds`, however late the deadline is.
     """
@@ -43,6 +44,7 @@ class PoolLimits:
     pages_per_worker: int
     worker_bytes: int
     page_seconds: float = 60.0
+    threads: int = 1
 
 
 class OcrPool:
@@ -282,9 +284,10 @@ class OcrPool:
             self._recycled += 1
         return True
 
-    def _next(self, process: WorkerProcess) -> tuple[Ticket, PageImage | None] | None:
+    def _next(self, process: WorkerProcess) -> tuple[Ticket, PageImage | None, int] | None:
         """The next page, once there is one: counted as busy, and begun, so that to cancel it kills
-        the worker from then on. Without its image when nobody wants it any more; None when the pool
+        the worker from then on. With the threads that may read it: as many as there are workers for
+        each page in hand. Without its image when nobody wants it any more; None when the pool
         closes.
         """
         with self._changed:
@@ -293,16 +296,17 @@ class OcrPool:
                 return None
             self._busy += 1
             ticket = self._queue.popleft()
-            return ticket, ticket.begin(process)
+            share = self.workers // (self._busy + len(self._queue))
+            return ticket, ticket.begin(process), min(self._limits.threads, max(1, share))
 
     def _read(
-        self, process: WorkerProcess, ticket: Ticket, image: PageImage | None
+        self, process: WorkerProcess, ticket: Ticket, image: PageImage | None, threads: int
     ) -> Reply | None:
         """Settle the ticket; the worker's reply, or None when the worker is dead."""
         if image is None:
             return Reply(resident=0)
         try:
-            reply = process.read(image, self._limits.page_seconds)
+            reply = process.read(image, threads, self._limits.page_seconds)
         except WorkerLost:
             self._queue_again(ticket)
             return None

@@ -86,7 +86,7 @@ class PpOcrEngine:
         places = detect(pixels, self._side, self._runtime)
         return _lines(_Reading(pixels, 0, self._segments(pixels, places)), self._letters)
 
-    def read(self, image: PageImage) -> OrientedReading:
+    def read(self, image: PageImage, threads: int = 1) -> OrientedReading:
         """See `OcrEngine`. An upright page costs nothing extra: its confidence speaks for it."""
         pixels = _pixels(image)
         places = detect(pixels, self._side, self._runtime)
@@ -95,9 +95,9 @@ class PpOcrEngine:
             rotation = 90
             pixels = _turned(pixels, rotation)
             places = detect(pixels, self._side, self._runtime)
-        reading = _Reading(pixels, rotation, self._segments(pixels, places))
-        if self._upside_down(reading):
-            reading = self._turned_over(reading, places)
+        reading = _Reading(pixels, rotation, self._segments(pixels, places, threads))
+        if self._upside_down(reading, threads):
+            reading = self._turned_over(reading, places, threads)
         swapped = reading.rotation in (90, 270)
         return OrientedReading(
             lines=_lines(reading, self._letters),
@@ -106,49 +106,58 @@ class PpOcrEngine:
             height=image.width if swapped else image.height,
         )
 
-    def _segments(self, pixels: Image, places: Sequence[Quad]) -> tuple[Segment, ...]:
+    def _segments(
+        self, pixels: Image, places: Sequence[Quad], threads: int = 1
+    ) -> tuple[Segment, ...]:
         """Each place read; a tall one both across and downwards, keeping the surer reading.
 
         A tall quad is sideways text or a lone narrow character such as `1`.
         """
         tall = [index for index, quad in enumerate(places) if _is_tall(quad)]
         wanted = [*places, *(quads.read_downwards(places[index]) for index in tall)]
-        segments = recognise(pixels, wanted, self._runtime)
+        segments = recognise(pixels, wanted, self._runtime, threads)
         best = segments[: len(places)]
         for index, downwards in zip(tall, segments[len(places) :], strict=True):
             best[index] = max(best[index], downwards, key=lambda segment: segment.confidence)
         return tuple(best)
 
-    def _upside_down(self, reading: _Reading) -> bool:
+    def _upside_down(self, reading: _Reading, threads: int) -> bool:
         """Whether the longest segments of an unsure reading read better the other way round."""
         told = [s for s in reading.segments if quads.length(s.quad) >= 2 * quads.height(s.quad)]
         if not told or _mean_confidence(told) >= _UPRIGHT_CONFIDENCE:
             return False
         sample = sorted(told, key=lambda s: quads.length(s.quad), reverse=True)[:_SAMPLE]
         turned = recognise(
-            reading.image, [quads.upside_down(s.quad) for s in sample], self._runtime
+            reading.image, [quads.upside_down(s.quad) for s in sample], self._runtime, threads
         )
         return _mean_confidence(turned) > _mean_confidence(sample)
 
-    def _turned_over(self, reading: _Reading, places: Sequence[Quad]) -> _Reading:
+    def _turned_over(self, reading: _Reading, places: Sequence[Quad], threads: int) -> _Reading:
         """The same places read on the image turned by half a turn."""
         height, width = reading.image.shape[:2]
         end = np.array([width, height], dtype=np.float32)
         turned = [quads.upside_down(end - quad) for quad in places]
         pixels = _turned(reading.image, 180)
-        return _Reading(pixels, (reading.rotation + 180) % 360, self._segments(pixels, turned))
+        segments = self._segments(pixels, turned, threads)
+        return _Reading(pixels, (reading.rotation + 180) % 360, segments)
 
 
 def build_ppocr(
-    runtime: RuntimeChoice, precision: Precision, detection_side: int, *, respells: bool = True
+    runtime: RuntimeChoice,
+    precision: Precision,
+    detection_side: int,
+    threads: int = 1,
+    *,
+    respells: bool = True,
 ) -> PpOcrEngine:
     """The engine with its networks loaded; `inference_unavailable` when the models are missing.
 
-    `respells`: whether doubtful letters are settled by their context, or stay as they were read.
+    `threads`: how many may be at work at most. `respells`: whether doubtful letters are settled by
+    their context, or stay as they were read.
     """
     cv2.setNumThreads(1)
     letters = load_letters() if respells else None
-    return PpOcrEngine(build_runtime(runtime, precision), detection_side, letters)
+    return PpOcrEngine(build_runtime(runtime, precision, threads), detection_side, letters)
 
 
 def _pixels(image: PageImage) -> Image:

@@ -48,21 +48,35 @@ class Segment:
         return float(self.confidences.mean()) if len(self.confidences) else 0.0
 
 
-def recognise(image: Image, places: Sequence[Quad], runtime: Runtime) -> list[Segment]:
-    """Read each quad of the image; the segments are in the order of `places`."""
+def recognise(
+    image: Image, places: Sequence[Quad], runtime: Runtime, threads: int = 1
+) -> list[Segment]:
+    """Read each quad of the image; the segments are in the order of `places`.
+
+    `threads`: batches that the runtime may read at a time.
+    """
     crops = [_crop(image, quad) for quad in places]
     read: list[Segment | None] = [None] * len(crops)
-    for width, batch in _batches([crop.shape[1] for crop in crops]):
-        pixels = np.full((len(batch), CTC_HEIGHT, width, 3), _PADDING, np.uint8)
-        for row, index in enumerate(batch):
-            pixels[row, :, : crops[index].shape[1]] = crops[index]
-        classes, probabilities = runtime.top_classes(pixels)
+    # Those that take long first: what is read side by side then ends at about the same time.
+    batches = sorted(
+        _batches([crop.shape[1] for crop in crops]), key=lambda found: -found[0] * len(found[1])
+    )
+    found = runtime.top_classes((_filled(crops, *batch) for batch in batches), threads)
+    for (width, batch), (classes, probabilities) in zip(batches, found, strict=True):
         for row, index in enumerate(batch):
             shown = crops[index].shape[1] / width
             read[index] = _decode(
                 places[index], classes[row], probabilities[row], shown, runtime.alphabet
             )
     return [segment for segment in read if segment is not None]
+
+
+def _filled(crops: Sequence[Image], width: int, batch: Sequence[int]) -> Image:
+    """The batch's crops, one below the other, filled up to the width."""
+    pixels = np.full((len(batch), CTC_HEIGHT, width, 3), _PADDING, np.uint8)
+    for row, index in enumerate(batch):
+        pixels[row, :, : crops[index].shape[1]] = crops[index]
+    return pixels
 
 
 def _crop(image: Image, quad: Quad) -> Image:

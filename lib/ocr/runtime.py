@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -28,8 +29,16 @@ TOP_CLASSES = 4
 four of five cases, and among these in nine of ten."""
 
 
+Columns = tuple[NDArray[np.int64], NDArray[np.float32]]
+"""Of crops (n, 48, width, 3) each column's `TOP_CLASSES` best classes, best first, and their
+probabilities; both (n, columns, TOP_CLASSES)."""
+
+
 class Runtime(Protocol):
-    """Both networks, loaded, on one thread. Results are valid until the next call."""
+    """Both networks, loaded. Results are valid until the next call, or until the next is asked for.
+
+    Not safe to share between threads; it may use some of its own.
+    """
 
     @property
     def name(self) -> str:
@@ -45,16 +54,19 @@ class Runtime(Protocol):
         """Probability that each pixel is text, same height and width (multiples of 32)."""
         ...
 
-    def top_classes(self, crops: Image) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Of crops (n, 48, width, 3) each column's `TOP_CLASSES` best classes, best first.
+    def top_classes(self, batches: Iterable[Image], threads: int) -> Iterator[Columns]:
+        """What is read in each batch of crops (n, 48, width, 3), in their order.
 
-        With their probabilities; both (n, columns, TOP_CLASSES).
+        At most `threads` of them are read at a time; a runtime may read fewer.
         """
         ...
 
 
-def build_runtime(choice: RuntimeChoice, precision: Precision) -> Runtime:
-    """Load the bundled networks. `inference_unavailable` when models or library are missing."""
+def build_runtime(choice: RuntimeChoice, precision: Precision, threads: int = 1) -> Runtime:
+    """Load the bundled networks. `inference_unavailable` when models or library are missing.
+
+    `threads`: how many may be at work at most, where the runtime has more than one.
+    """
     files = bundled_models()
     if choice is RuntimeChoice.AUTO:
         openvino = _imports("openvino")
@@ -69,7 +81,7 @@ def build_runtime(choice: RuntimeChoice, precision: Precision) -> Runtime:
     if choice is RuntimeChoice.OPENVINO:
         from lib.ocr.openvino_runtime import OpenVinoRuntime  # noqa: PLC0415 (only when chosen)
 
-        return OpenVinoRuntime(files, precision)
+        return OpenVinoRuntime(files, precision, threads)
     from lib.ocr.onnx_runtime import OnnxRuntime  # noqa: PLC0415 (only when chosen)
 
     return OnnxRuntime(files)

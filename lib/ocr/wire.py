@@ -15,7 +15,7 @@ from lib.ocr.engine import OrientedReading
 
 # JSON rather than pickle: a worker that a hostile page has taken over must not reach its parent.
 
-_IMAGE = struct.Struct("<II")  # width, height; then width * height * 3 bytes of pixels
+_IMAGE = struct.Struct("<III")  # threads, width, height; then width * height * 3 bytes of pixels
 _REPLY = struct.Struct("<I")  # length of the JSON that follows
 _RECEIVED = b"\x06"  # ASCII's acknowledge
 _LONGEST_FAULT = 500
@@ -37,17 +37,19 @@ class Reply:
     fault: str = ""
 
 
-def send_image(stream: BinaryIO, image: PageImage) -> None:
-    """Write a page image; BrokenPipeError when the reader is gone."""
-    stream.write(_IMAGE.pack(image.width, image.height))
+def send_image(stream: BinaryIO, image: PageImage, threads: int) -> None:
+    """Write a page image, and how many threads may work on it; BrokenPipeError when the reader is
+    gone.
+    """
+    stream.write(_IMAGE.pack(threads, image.width, image.height))
     stream.write(image.pixels)
     stream.flush()
 
 
-def receive_image(stream: BinaryIO) -> PageImage:
-    """Read a page image; EOFError when the writer is gone."""
-    width, height = _IMAGE.unpack(_exactly(stream, _IMAGE.size))
-    return PageImage(width, height, _exactly(stream, width * height * 3))
+def receive_image(stream: BinaryIO) -> tuple[PageImage, int]:
+    """Read a page image and its number of threads; EOFError when the writer is gone."""
+    threads, width, height = _IMAGE.unpack(_exactly(stream, _IMAGE.size))
+    return PageImage(width, height, _exactly(stream, width * height * 3)), threads
 
 
 def send_received(stream: BinaryIO) -> None:

@@ -26,7 +26,7 @@ def serve(load: Callable[[], OcrEngine]) -> None:
     """Load an engine and answer images until the parent closes the pipe or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     replies = _private_stdout()
-    images: queue.SimpleQueue[PageImage] = queue.SimpleQueue()
+    images: queue.SimpleQueue[tuple[PageImage, int]] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(images,), daemon=True).start()
     try:
         engine = load()
@@ -39,14 +39,14 @@ def serve(load: Callable[[], OcrEngine]) -> None:
         return
     send_reply(replies, Reply(resident_bytes(), engine=engine.name))
     while True:
-        image = images.get()
+        image, threads = images.get()
         send_received(replies)
-        send_reply(replies, _answer(engine, image))
+        send_reply(replies, _answer(engine, image, threads))
 
 
-def _answer(engine: OcrEngine, image: PageImage) -> Reply:
+def _answer(engine: OcrEngine, image: PageImage, threads: int) -> Reply:
     try:
-        reading = engine.read(image)
+        reading = engine.read(image, threads)
     except Error as error:
         return Reply(resident_bytes(), error=error)
     except Exception as exc:  # noqa: BLE001 (one page's failure must not end the worker)
@@ -55,7 +55,7 @@ def _answer(engine: OcrEngine, image: PageImage) -> Reply:
     return Reply(resident_bytes(), reading=reading)
 
 
-def _receive(images: queue.SimpleQueue[PageImage]) -> None:
+def _receive(images: queue.SimpleQueue[tuple[PageImage, int]]) -> None:
     """Queue what arrives; end the process at once, busy or not, when the parent is gone."""
     try:
         while True:

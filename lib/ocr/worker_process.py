@@ -21,6 +21,10 @@ except ImportError:  # Windows
 
 _PIPE_BYTES = 1 << 20  # the most that Linux lets a pipe hold unless an operator says otherwise
 
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(4 << 20)}
+"""Buffers of 4 MiB go back to the system when they are done with. glibc learns from each that is
+freed to keep the next, and a worker grew by a third: docs/decisions/0036."""
+
 
 class WorkerDied(Exception):
     """The process ended, or was killed, before it answered."""
@@ -39,7 +43,7 @@ class WorkerProcess(ChildProcess):
     """
 
     def __init__(self, command: Sequence[str]) -> None:
-        super().__init__(command, subprocess.PIPE, subprocess.PIPE)
+        super().__init__(command, subprocess.PIPE, subprocess.PIPE, _MALLOC)
         self._overdue = False
         self._stdin = cast(BinaryIO, self._child.stdin)
         _widen(self._stdin)
@@ -55,11 +59,14 @@ class WorkerProcess(ChildProcess):
         with self._killed_after(timeout):
             return self._reply()
 
-    def read(self, image: PageImage, timeout: float) -> Reply:
-        """Have a page read; WorkerDied when the child ends first, or takes longer than that."""
+    def read(self, image: PageImage, threads: int, timeout: float) -> Reply:
+        """Have a page read by so many threads.
+
+        WorkerDied when the child ends first, or takes longer than `timeout` seconds.
+        """
         with self._killed_after(timeout):
             try:
-                send_image(self._stdin, image)
+                send_image(self._stdin, image, threads)
                 receive_received(self._stdout)
             except (EOFError, OSError, ValueError) as gone:
                 raise WorkerLost from gone

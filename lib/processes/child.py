@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _INHERITED = (
@@ -55,15 +55,21 @@ class ChildProcess:
     is dropped, for it could quote a document.
     """
 
-    def __init__(self, command: Sequence[str], stdin: int, stdout: int) -> None:
-        """`stdin` and `stdout` as `subprocess` has them."""
+    def __init__(
+        self,
+        command: Sequence[str],
+        stdin: int,
+        stdout: int,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`stdin` and `stdout` as `subprocess` has them; `environment`: what it has besides."""
         # The command is this interpreter with our own module; nothing in it comes from a request.
         self._child = subprocess.Popen(  # noqa: S603
             list(command),
             stdin=stdin,
             stdout=stdout,
             stderr=subprocess.DEVNULL,
-            env=_environment(),
+            env=_environment() | dict(environment or {}),
             start_new_session=True,
         )
         self._ending = threading.Lock()

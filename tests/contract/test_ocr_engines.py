@@ -101,7 +101,7 @@ def engine(request: pytest.FixtureRequest) -> OcrEngine:
     if request.param == "paddle":
         return PaddleEngine(RecordedPaddle(), ["PP-OCRv5_mobile_det", "PP-OCRv5_mobile_rec"])
     pytest.importorskip(request.param)
-    return build_ppocr(RuntimeChoice(request.param), Precision.AUTO, 1280)
+    return build_ppocr(RuntimeChoice(request.param), Precision.AUTO, 1280, threads=3)
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +172,11 @@ def test_a_turned_page_is_read_as_if_upright(engine: OcrEngine, turn: int) -> No
     total = next(line for line in reading.lines if line.text == "16.75")
     assert abs(total.polygon.x0 * WIDTH - boxes[7][0]) < 30
     assert abs(total.polygon.y0 * HEIGHT - boxes[7][1]) < 30
+
+
+def test_more_threads_read_the_very_same(engine: OcrEngine) -> None:
+    page = as_page(drawn()[0])
+    assert engine.read(page, 3) == engine.read(page, 2) == engine.read(page)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 700), (700, 3), (64, 64)])

@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 
 from apps.api_cpu.archive.retention import INPUTS
@@ -16,6 +17,7 @@ from apps.api_cpu.settings import Settings, load_settings, variable_names
 from lib.domain.deadline import Deadline
 from lib.domain.document import PageImage
 from lib.errors import Error
+from lib.ocr.engine_settings import EngineSettings
 
 KEY = "extracts/2026-11-20/a.json"
 BLANK = PageImage(64, 64, b"\xff" * 64 * 64 * 3)
@@ -88,6 +90,18 @@ def test_pages_are_read_by_the_runtime_and_in_the_time_that_are_set(given: _Give
             pool.read(BLANK, Deadline.after(100))
         # No word on how it is answered: in so short a time a worker may not even have taken it.
         assert pool.stats.restarts > 0
+
+
+def test_a_page_alone_has_the_threads_that_are_set(given: _Given) -> None:
+    def threads(**settings: str) -> int:
+        with build_ocr_workers(given(**settings)) as pool:
+            pool.read(BLANK, Deadline.after(100))
+            child = psutil.Process().children()[0]
+            return EngineSettings.from_json(child.cmdline()[-1]).threads
+
+    assert threads(OCR_WORKERS="2") == 2
+    assert threads(OCR_WORKERS="2", OCR_THREADS="1") == 1
+    assert threads(OCR_WORKERS="1", OCR_THREADS="3") == 1
 
 
 def test_a_worker_that_has_more_memory_than_is_set_is_replaced(given: _Given) -> None:

@@ -22,7 +22,8 @@ class FakeEngine:
     def recognize(self, image: PageImage) -> tuple[Line, ...]:
         return self.read(image).lines
 
-    def read(self, image: PageImage) -> OrientedReading:
+    def read(self, image: PageImage, threads: int = 1) -> OrientedReading:
+        text = str(os.getpid())
         match image.pixels[0]:
             case 1:
                 os.abort()
@@ -40,7 +41,9 @@ class FakeEngine:
                 # It has the worker's end of the pipe, and goes on when the worker is killed.
                 os.fork()
                 time.sleep(600)
-        word = Word(str(os.getpid()), Polygon.from_box(0.1, 0.2, 0.3, 0.4), 0.5)
+            case 8:
+                text = str(threads)
+        word = Word(text, Polygon.from_box(0.1, 0.2, 0.3, 0.4), 0.5)
         return OrientedReading((Line((word,)),), 90, image.height, image.width)
 
 

@@ -28,6 +28,7 @@ def test_settings_survive_the_command_line() -> None:
         RuntimeChoice.ONNXRUNTIME,
         Precision.F32,
         1600,
+        4,
         PaddleModels("/a b/ü", "/c", '/"d"'),
     )
     assert EngineSettings.from_json(settings.to_json()) == settings

@@ -20,7 +20,7 @@ from lib.ocr import pool as pool_module
 from lib.ocr.pool import OcrPool, PoolLimits
 
 WORKER = Path(__file__).with_name("fake_ocr_worker.py")
-READ, CRASH, HANG, RAISE, FAIL, GROW, SHOUT, FORK = range(8)
+READ, CRASH, HANG, RAISE, FAIL, GROW, SHOUT, FORK, THREADS = range(9)
 GIB = 1 << 30
 
 
@@ -36,9 +36,11 @@ def pool_of(
     memory: int = GIB,
     start: str = "well",
     page_seconds: float = 60.0,
+    threads: int = 1,
 ) -> Iterator[OcrPool]:
     command = (sys.executable, "-P", str(WORKER), start)
-    with OcrPool(command, PoolLimits(workers, waiting, pages, memory, page_seconds)) as pool:
+    limits = PoolLimits(workers, waiting, pages, memory, page_seconds, threads)
+    with OcrPool(command, limits) as pool:
         yield pool
 
 
@@ -56,6 +58,10 @@ def until(condition: Callable[[], bool]) -> None:
 
 def pid_of(pool: OcrPool) -> int:
     return int(pool.read(page(READ), soon()).lines[0].text)
+
+
+def threads_of(pool: OcrPool) -> int:
+    return int(pool.read(page(THREADS), soon()).lines[0].text)
 
 
 def is_worker(process: psutil.Process) -> bool:
@@ -401,3 +407,28 @@ def test_many_threads_share_a_pool() -> None:
             thread.join()
     assert outcomes.count("unreadable_document") == 4
     assert len(outcomes) == 12
+
+
+@pytest.mark.parametrize(("threads", "share"), [(1, [1, 1, 1, 1]), (3, [3, 2, 1, 1])])
+def test_a_page_has_the_threads_of_workers_that_have_none(threads: int, share: list[int]) -> None:
+    with pool_of(workers=4, threads=threads) as pool:
+        assert pool.wait_at_rest(soon())
+        found, others = [], []
+        for busy in range(4):
+            found.append(threads_of(pool))
+            others.append(pool.submit(page(HANG), soon()))
+            until(lambda: pool.stats.busy == busy + 1)  # noqa: B023 (called before the next turn)
+        assert found == share
+
+
+def test_pages_that_wait_have_their_share_too() -> None:
+    with pool_of(workers=2, threads=2) as pool:
+        assert pool.wait_at_rest(soon())
+        others = [pool.submit(page(HANG), soon()) for _ in range(2)]
+        until(lambda: pool.stats.busy == 2)
+        waiting = [pool.submit(page(THREADS), soon()) for _ in range(2)]
+        pool.cancel(others[0])
+        assert [int(ticket.result().lines[0].text) for ticket in waiting] == [1, 1]
+        pool.cancel(others[1])
+        until(lambda: pool.stats.busy == 0)
+        assert threads_of(pool) == 2

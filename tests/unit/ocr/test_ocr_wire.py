@@ -25,9 +25,9 @@ def through(reply: Reply) -> Reply:
 def test_an_image_arrives_as_it_was_sent() -> None:
     stream = io.BytesIO()
     image = PageImage(3, 2, bytes(range(18)))
-    send_image(stream, image)
+    send_image(stream, image, 3)
     stream.seek(0)
-    assert receive_image(stream) == image
+    assert receive_image(stream) == (image, 3)
     with pytest.raises(EOFError):
         receive_image(stream)
 

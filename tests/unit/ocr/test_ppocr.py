@@ -1,5 +1,7 @@
 """The PP-OCR pipeline over scripted networks: one box, and what its columns say."""
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -7,7 +9,7 @@ from numpy.typing import NDArray
 from lib.domain.document import PageImage
 from lib.ocr.letter_model import LetterModel, count_letters
 from lib.ocr.ppocr import PpOcrEngine
-from lib.ocr.runtime import TOP_CLASSES, Image
+from lib.ocr.runtime import TOP_CLASSES, Columns, Image
 
 PAGE = PageImage(640, 128, bytes(640 * 128 * 3))
 MODEL = count_letters([["HARDWARE STORE"]] * 3)
@@ -30,7 +32,10 @@ class ScriptedRuntime:
         found[50:80, 20:620] = 1.0
         return found
 
-    def top_classes(self, crops: Image) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def top_classes(self, batches: Iterable[Image], threads: int) -> Iterator[Columns]:
+        return map(self._top_classes, batches)
+
+    def _top_classes(self, crops: Image) -> Columns:
         columns = 2 * len(self._text)
         classes = np.zeros((len(crops), columns, TOP_CLASSES), np.int64)
         probabilities = np.zeros(classes.shape, np.float32)
