@@ -37,7 +37,7 @@ fast: $(VENV)/.installed
 	$(BIN)/pytest -q -n logical --maxprocesses 4 --dist worksteal -m "not slow and not gpu and not peer and not s3_peer" tests
 
 test: check
-	$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder \
+	$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder --durations 15 \
 		-m "slow and not gpu and not peer and not s3_peer" tests
 	scripts/bootstrap_s3_peer.sh test
 	scripts/bootstrap_vllm_peer.sh test
