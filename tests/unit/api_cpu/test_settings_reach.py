@@ -85,9 +85,11 @@ def test_pages_are_read_by_the_runtime_and_in_the_time_that_are_set(given: _Give
     with build_ocr_workers(given(OCR_WORKERS="1", OCR_RUNTIME="onnxruntime")) as pool:
         assert pool.read(BLANK, Deadline.after(100)).lines == ()
         assert pool.engine_name.endswith("/onnxruntime")
+    # So large that it is not read before its time is up, however late the clock is looked at.
+    large = PageImage(3000, 3000, b"\xff" * 3000 * 3000 * 3)
     with build_ocr_workers(given(OCR_PAGE_TIMEOUT_S="0.000001")) as pool:
         with pytest.raises(Error):
-            pool.read(BLANK, Deadline.after(100))
+            pool.read(large, Deadline.after(100))
         # No word on how it is answered: in so short a time a worker may not even have taken it.
         assert pool.stats.restarts > 0
 
