@@ -56,7 +56,7 @@ class Server(uvicorn.Server):
                 port=settings.port,
                 http=protocol_with(settings.max_connections),
                 ws="none",
-                loop="asyncio",
+                loop="auto",  # uvloop where there is one: docs/performance.md
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -18,6 +18,11 @@ from lib.inference.client import ChatAnswer, Snapshot, TiltAnswers
 from lib.inference.secret import Secret
 from lib.inference.wire import AnswersRequest, ChatRequest
 
+try:
+    from uvloop import new_event_loop
+except ImportError:  # Windows has none
+    from asyncio import new_event_loop  # type: ignore[assignment] # uvloop names its own loop
+
 _Result = TypeVar("_Result")
 
 
@@ -27,7 +32,7 @@ class BlockingInferenceClient:
     def __init__(self, addresses: AddressBook, key: Secret, settings: ClientSettings) -> None:
         """Starts the thread and the background probes; opens no connection yet."""
         self._client = AsyncInferenceClient(addresses, key, settings)
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_event_loop()
         self._end = self._loop.create_future()
         self._lock = threading.Lock()
         self._closed = False
