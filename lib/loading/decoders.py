@@ -50,7 +50,7 @@ class Decoders:
     def take(self, owner: str | None) -> Decoder:
         """The one that the owner used last, or a fresh one. Raises `inference_unavailable`."""
         while owner is not None and (kept := self._taken(owner)) is not None:
-            if not kept.channel.has_news():
+            if not kept.channel.has_news:
                 return Decoder(kept.process, kept.channel, owner, kept.documents + 1)
             # It has ended, as those do that have grown too large, or speaks without being asked.
             kept.process.drop()

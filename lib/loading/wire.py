@@ -20,10 +20,11 @@ from lib.domain.geometry import Polygon
 from lib.domain.source import EInvoice, SourcePage, TextLayer
 from lib.domain.task import DocumentType
 from lib.errors import Error, Kind
+from lib.processes.sockets import Stream
 
 _PREFIX = struct.Struct("!II")
 MAX_HEAD_BYTES = 32_000_000
-_CHUNK = 1 << 20
+_SHORT = 1 << 16  # of a body that is sent in one piece with its head
 
 # What taking apart a message of the wrong shape raises.
 _FORGED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
@@ -41,7 +42,8 @@ class Channel:
     """One end of the conversation. Not safe to share between threads."""
 
     def __init__(self, connection: socket.socket) -> None:
-        self._socket = connection
+        """`connection` does not block from now on."""
+        self._stream = Stream(connection)
 
     def send(
         self,
@@ -52,10 +54,13 @@ class Channel:
     ) -> None:
         """Send one message; TimeoutError past the deadline, `Closed` when nobody listens."""
         text = json.dumps(head, ensure_ascii=False).encode()
-        view = memoryview(_PREFIX.pack(len(text), len(body)) + text)
+        begin = _PREFIX.pack(len(text), len(body)) + text
         try:
-            for part in (view, memoryview(body)):
-                self._send_all(part, until)
+            if len(body) <= _SHORT:
+                self._stream.send(begin + body, until)
+            else:
+                self._stream.send(begin, until)
+                self._stream.send(body, until)
         except (BrokenPipeError, ConnectionError):
             raise Closed from None
 
@@ -63,11 +68,15 @@ class Channel:
         self, *, until: Deadline | None, max_body: int
     ) -> tuple[dict[str, Any], bytes | bytearray]:
         """The next message. Raises TimeoutError past the deadline, `Closed`, or `Malformed`."""
-        head_size, body_size = _PREFIX.unpack(self._receive_exactly(_PREFIX.size, until))
-        if head_size > MAX_HEAD_BYTES or body_size > max_body:
-            raise Malformed
-        text = self._receive_exactly(head_size, until)
-        body = self._receive_exactly(body_size, until)
+        try:
+            prefix = self._stream.receive(_PREFIX.size, until)
+            head_size, body_size = _PREFIX.unpack(prefix)
+            if head_size > MAX_HEAD_BYTES or body_size > max_body:
+                raise Malformed
+            text = self._stream.receive(head_size, until)
+            body = self._stream.receive(body_size, until)
+        except (EOFError, ConnectionError):
+            raise Closed from None
         try:
             head = json.loads(text, parse_constant=_refuse)
         except (ValueError, RecursionError):
@@ -76,49 +85,14 @@ class Channel:
             raise Malformed
         return head, body
 
+    @property
     def has_news(self) -> bool:
         """Whether there is something to receive, or the other side has ended; does not wait."""
-        self._socket.settimeout(0)
-        try:
-            self._socket.recv(1, socket.MSG_PEEK)
-        except (BlockingIOError, InterruptedError):
-            return False
-        except OSError:
-            return True
-        finally:
-            self._socket.settimeout(None)
-        return True
+        return self._stream.has_news
 
     def close(self) -> None:
         """End the conversation; the other side sees `Closed`."""
-        self._socket.close()
-
-    def _send_all(self, data: memoryview, until: Deadline | None) -> None:
-        sent = 0
-        while sent < len(data):
-            self._wait(until)
-            sent += self._socket.send(data[sent : sent + _CHUNK])
-
-    def _receive_exactly(self, size: int, until: Deadline | None) -> bytearray:
-        buffer = bytearray(size)
-        view = memoryview(buffer)
-        got = 0
-        try:
-            while got < size:
-                self._wait(until)
-                count = self._socket.recv_into(view[got:])
-                if count == 0:
-                    raise Closed
-                got += count
-        except ConnectionError:
-            raise Closed from None
-        return buffer
-
-    def _wait(self, until: Deadline | None) -> None:
-        remaining = None if until is None else until.remaining()
-        if remaining is not None and remaining <= 0:
-            raise TimeoutError
-        self._socket.settimeout(remaining)
+        self._stream.close()
 
 
 def error_to_json(error: Error) -> dict[str, Any]:

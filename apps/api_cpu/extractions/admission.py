@@ -86,7 +86,13 @@ class Admission:
         self, limits: AdmissionLimits, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._slots = limits.running
-        self._threads = ThreadPoolExecutor(limits.running, thread_name_prefix="extract")
+        # One thread each, the one that ended last first: what it works with is still in the
+        # processor's caches. Of threads that wait on one queue, a task wakes two.
+        self._idle = [
+            ThreadPoolExecutor(1, thread_name_prefix=f"extract_{number}")
+            for number in range(limits.running)
+        ]
+        self._threads = tuple(self._idle)
         self._turns = Turns[_Place](limits)
         self._clock = clock
         self._jobs = 0
@@ -169,7 +175,8 @@ class Admission:
     def shut_down(self) -> None:
         """Give the threads back; returns at once."""
         self.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for thread in self._threads:
+            thread.shutdown(wait=False, cancel_futures=True)
 
     def _fill(self) -> None:
         """Begin what there is a thread for."""
@@ -183,22 +190,28 @@ class Admission:
 
     def _begin(self, place: _Place) -> None:
         place.began_at = self._clock()
-        running = self._threads.submit(place.work)
-        running.add_done_callback(partial(self._tell_loop, asyncio.get_running_loop(), place))
+        thread = self._idle.pop()
+        ended = partial(self._tell_loop, asyncio.get_running_loop(), thread, place)
+        thread.submit(place.work).add_done_callback(ended)
 
     def _tell_loop(
-        self, loop: asyncio.AbstractEventLoop, place: _Place, ended: Future[Any]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        thread: ThreadPoolExecutor,
+        place: _Place,
+        ended: Future[Any],
     ) -> None:
         """Tell the loop, from the thread that worked."""
         with suppress(RuntimeError):  # the server has stopped, and nobody waits any more
-            loop.call_soon_threadsafe(self._ended, place, ended)
+            loop.call_soon_threadsafe(self._ended, thread, place, ended)
 
     def _refusal(self, place: _Place) -> Error | None:
         if self._closing:
             return shutting_down()
         return timed_out() if place.deadline.passed else None
 
-    def _ended(self, place: _Place, ended: Future[Any]) -> None:
+    def _ended(self, thread: ThreadPoolExecutor, place: _Place, ended: Future[Any]) -> None:
+        self._idle.append(thread)
         self._turns.ended(place.owner, self._clock() - place.began_at)
         self._jobs -= place.is_job
         if ended.cancelled():

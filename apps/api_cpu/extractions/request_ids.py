@@ -1,18 +1,14 @@
-"""Takes a request's id, before its document is read or beside that."""
+"""Takes a request's id, before its document is read or while others work on that."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from apps.api_cpu.artifacts.store import ArtifactStore
 from apps.api_cpu.extractions.draft import Draft
 from apps.api_cpu.extractions.store import ExtractIndex
 from lib.errors import Error, Kind
-
-# The database lets one write at a time; a few more may be on their way there.
-_BESIDE = 4
 
 
 class RequestIds:
@@ -21,24 +17,27 @@ class RequestIds:
     def __init__(self, index: ExtractIndex, store: ArtifactStore) -> None:
         self._index = index
         self._store = store
-        self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="take-id")
 
     @contextmanager
-    def taken(self, draft: Draft) -> Iterator[None]:
+    def taken(self, draft: Draft) -> Iterator[Callable[[], None]]:
         """Have the request's id from before the block, or at its end if it was made for it.
 
-        A made id is nobody else's: its disk sync may take place while the document is read, and is
-        over before an artifact is written under it, whatever the block raises. Raises `conflict`.
+        A made id is nobody else's: its disk sync may take place while the block waits for others.
+        The block gets what takes the id then, and does not raise; where it makes no use of that,
+        the id is taken at its end. So it always is before an artifact is written under it,
+        whatever the block raises. Raises `conflict`.
         """
+
+        def take_soon() -> None:
+            with suppress(Error):  # tried again at the end
+                self.take(draft)
+
         if draft.request_id != draft.context.made_id:
             self.take(draft)
-            yield
-            return
-        taking = self._beside.submit(self.take, draft)
         try:
-            yield
+            yield take_soon
         finally:
-            taking.result()
+            self.take(draft)
 
     def take(self, draft: Draft) -> None:
         """Take the id, for good once its artifact is written. Raises `conflict`.

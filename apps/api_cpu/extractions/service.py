@@ -134,14 +134,14 @@ class ExtractionService:
     def _extracted(self, draft: Draft, order: Order, deadline: Deadline) -> dict[str, Any]:
         options = order.options
         self._store.require_room(len(order.data or b"") if options.persist_inputs else 0)
-        with self._ids.taken(draft):
+        with self._ids.taken(draft) as take_soon:
             data = self._stored_input(draft, options) if order.data is None else order.data
             draft.attempt_started_at = moment = self._clock()
             vendors = partial(self._vendors.revision, draft.caller.key_id)
             question = self._reuse.question(draft, order.task, options, vendors, moment.date())
             try:
                 known = self._reuse.known(draft, question)
-                answer = known or self._read(draft, order, data, deadline)
+                answer = known or self._read(draft, order, data, deadline, take_soon)
             finally:
                 if options.persist_inputs and not draft.accepted:
                     self._persist(draft, options, data)
@@ -151,7 +151,14 @@ class ExtractionService:
             self._note(draft, response)
         return response
 
-    def _read(self, draft: Draft, order: Order, data: bytes, deadline: Deadline) -> Answer:
+    def _read(
+        self,
+        draft: Draft,
+        order: Order,
+        data: bytes,
+        deadline: Deadline,
+        meanwhile: Callable[[], None],
+    ) -> Answer:
         options = order.options
         try:
             draft.extraction = self._pipeline(
@@ -162,7 +169,7 @@ class ExtractionService:
                 deadline,
                 page_selection=options.pages,
                 stopwatch=draft.stopwatch,
-                asking=_asking(draft, options),
+                asking=_asking(draft, options, meanwhile),
                 compare=options.compare,
             )
         except Canceled:
@@ -366,8 +373,8 @@ def _wanted_model(options: ExtractRequest) -> str | None:
     return options.debug.model if options.debug else None
 
 
-def _asking(draft: Draft, options: ExtractRequest) -> Asking:
-    """What the request says of the model, and where its calls are noted."""
+def _asking(draft: Draft, options: ExtractRequest, meanwhile: Callable[[], None]) -> Asking:
+    """What the request says of the model, where its calls are noted, and what else is to do."""
     return Asking(
         journal=draft.journal,
         model=_wanted_model(options),
@@ -375,6 +382,7 @@ def _asking(draft: Draft, options: ExtractRequest) -> Asking:
         cancellation=draft.cancellation,
         request_id=draft.request_id,
         owner=draft.caller.key_id,
+        meanwhile=meanwhile,
     )
 
 

@@ -19,8 +19,8 @@ class Asking:
     """Whose document it is, what they may want of a model, and where its calls are noted.
 
     `model` is a served name other than the usual one, `temperature` one other than the card's.
-    `span` is what its calls are parts of. `meanwhile` is what this thread does while a model that
-    writes its answer is waited for; it may be called for each question.
+    `span` is what its calls are parts of. `meanwhile` is what this thread does while others work
+    for it: a field reader, or a model that writes its answer. It may be called for each question.
     """
 
     journal: Journal = field(default_factory=Journal)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from lib.domain.deadline import Deadline
 from lib.domain.vendors import VendorBook
 from lib.pipelines.readers.document_json import book_to_json
 from lib.pipelines.readers.wire import (
@@ -19,12 +19,10 @@ from lib.pipelines.readers.wire import (
     unframed,
 )
 from lib.processes.child import ChildProcess
-from lib.processes.sockets import blocking_pair
+from lib.processes.sockets import Stream, blocking_pair
 
 BOOKS = 8
 """Vendor books that a reader keeps: those of the keys that came last."""
-
-_PIECE = 1 << 20
 
 
 class ReaderDied(Exception):
@@ -47,12 +45,13 @@ class ReaderProcess(ChildProcess):
     """
 
     def __init__(self, command: Sequence[str]) -> None:
-        self._socket, theirs = blocking_pair()
+        ours, theirs = blocking_pair()
+        self._stream = Stream(ours)
         try:
             with theirs:
                 super().__init__(command, theirs.fileno(), subprocess.DEVNULL)
         except OSError:
-            self._socket.close()
+            self._stream.close()
             raise
         self.resident = 0
         self.documents = 0
@@ -63,20 +62,26 @@ class ReaderProcess(ChildProcess):
         """Tell it the tasks; its first word. Raises as `ask`."""
         return self.ask(tasks, timeout)
 
-    def ask(self, message: Any, seconds: float) -> Reply:
-        """Its reply. Raises `ReaderDied` and, after so many seconds, `ReaderLate`; `ReaderLost` for
-        either when the reader did not have the message. It is of no use then.
+    def ask(
+        self, message: Any, seconds: float, meanwhile: Callable[[], object] | None = None
+    ) -> Reply:
+        """Its reply, so many seconds after the message or after `meanwhile`, which is called while
+        the reader works.
 
+        Raises `ReaderDied` and, where it is late, `ReaderLate`; `ReaderLost` for either when the
+        reader did not have the message. It is of no use then, nor after what `meanwhile` raises.
         Raises TypeError, having said nothing, for text that is not Unicode.
         """
         body = framed(message)
-        end = time.monotonic() + seconds
+        until = Deadline.after(seconds)
         received = False
         try:
-            self._wait_until(end)
-            self._socket.sendall(body)
-            received = self._exactly(len(RECEIVED), end) == RECEIVED
-            reply = reply_from_json(unframed(self._received(end)))
+            self._stream.send(body, until)
+            if meanwhile is not None:
+                meanwhile()
+                until = Deadline.after(seconds)
+            received = self._stream.receive(len(RECEIVED), until) == RECEIVED
+            reply = reply_from_json(unframed(self._received(until)))
         except TimeoutError as late:
             raise (ReaderLate if received else ReaderLost) from late
         except (EOFError, OSError, ValueError) as gone:
@@ -100,27 +105,11 @@ class ReaderProcess(ChildProcess):
     def close(self) -> int | None:
         """Kill the child, collect it and close the socket; its exit status as `end` gives it."""
         status = self.end()
-        self._socket.close()
+        self._stream.close()
         return status
 
-    def _received(self, end: float) -> bytearray:
-        (length,) = LENGTH.unpack(self._exactly(LENGTH.size, end))
+    def _received(self, until: Deadline) -> bytearray:
+        (length,) = LENGTH.unpack(self._stream.receive(LENGTH.size, until))
         if length > LONGEST:
             raise ValueError("reply too long")
-        return self._exactly(length, end)
-
-    def _exactly(self, size: int, end: float) -> bytearray:
-        data = bytearray()
-        while len(data) < size:
-            self._wait_until(end)
-            piece = self._socket.recv(min(size - len(data), _PIECE))
-            if not piece:
-                raise EOFError
-            data += piece
-        return data
-
-    def _wait_until(self, end: float) -> None:
-        left = end - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._socket.settimeout(left)
+        return self._stream.receive(length, until)

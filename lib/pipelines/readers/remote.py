@@ -92,6 +92,7 @@ class OnReader:
         self._pages = pages
         self._hints = hints
         self._deadline = sight.deadline
+        self._meanwhile = sight.asking.meanwhile
         self._document = {
             "step": Step.EXTRACT,
             "task": task.id,
@@ -173,11 +174,13 @@ class OnReader:
             raise timed_out()
         process = self._process or self._taken()
         message: dict[str, Any] = {"step": step}
+        meanwhile = None
         if step is Step.EXTRACT:
             message = {**self._document, "book": process.book(self._hints.vendors)}
+            meanwhile = self._meanwhile
         begun = time.monotonic()
         self._owes_answer = True
-        reply = process.ask(message, min(self._deadline.remaining(), self._left_s))
+        reply = process.ask(message, min(self._deadline.remaining(), self._left_s), meanwhile)
         self._owes_answer = False
         self._left_s -= time.monotonic() - begun
         if reply.fault:

@@ -245,3 +245,31 @@ def test_what_waits_when_the_server_stops_is_refused() -> None:
         assert first.result() == "a0"
 
     bench(run, AdmissionLimits(1, 5))
+
+
+def test_the_thread_that_ended_last_works_next() -> None:
+    async def run(place: Bench) -> None:
+        threads: list[str] = []
+
+        async def one() -> str:
+            note = partial(_note_thread, threads)
+            admitted = place.admission.admit(note, LATER, "a")
+            assert await admitted.ends_within(30)
+            return threads[-1]
+
+        first, second = place.bring("a1"), place.bring("a2")
+        await place.begins(2)
+        place.let_go("a1")
+        assert await first.ends_within(30)
+        free = await one()
+        place.let_go("a2")
+        assert await second.ends_within(30)
+        last = await one()
+        assert last != free
+        assert await one() == last
+
+    bench(run, AdmissionLimits(running=3, waiting=4))
+
+
+def _note_thread(threads: list[str]) -> None:
+    threads.append(threading.current_thread().name)
