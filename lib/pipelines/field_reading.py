@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 from lib.domain.deadline import Deadline
 from lib.domain.document import Page
 from lib.domain.extraction import Hints, RawExtraction, Reading
-from lib.domain.task import Task
+from lib.domain.task import FieldSpec, Task
 from lib.errors import Error, Kind
-from lib.kie.models.model_extractor import ModelExtractor, ModelReader, merged
-from lib.kie.models.sight import Sight
+from lib.kie.models.asked import Asked
+from lib.kie.models.model_extractor import ModelExtractor, ModelReader
+from lib.kie.models.sight import Sight, View
 from lib.pipelines.cascade import doubtful_fields, views_of
-from lib.pipelines.rules import Rules
+from lib.pipelines.rules import Rules, RulesAtWork
 from lib.pipelines.stopwatch import Stopwatch
-from lib.post.finish import finish
 
 CPU = "cpu"
 EINVOICE = "einvoice"
@@ -61,17 +62,27 @@ class FieldsRead:
 class _Document:
     """What every way of reading works on."""
 
+    by_rules: Rules
     pages: Sequence[Page]
     task: Task
     hints: Hints
-    rules: Callable[[], RawExtraction]
+    sight: Sight
     watch: Stopwatch
 
-    def finish(self, raw: RawExtraction) -> tuple[Task, Reading]:
+    def found(self) -> RawExtraction:
+        """What the rules find."""
+        with self._at_work(self.task) as work, self.watch.station("kie"):
+            work.extract()
+            return work.found()
+
+    def finish(self, found: RawExtraction, asked: Asked | None = None) -> tuple[Task, Reading]:
         """The task that was answered, and its reading."""
-        chosen = raw.task or self.task
-        with self.watch.station("post"):
-            return chosen, finish(raw, chosen, self.pages, self.hints)
+        task = found.task or self.task
+        with self.watch.station("post"), self._at_work(task) as work:
+            return task, work.finish_over(found, asked)
+
+    def _at_work(self, task: Task) -> AbstractContextManager[RulesAtWork]:
+        return self.by_rules.on(self.pages, task, self.hints, self.sight)
 
 
 def read_fields(
@@ -97,46 +108,59 @@ def read_fields(
                 reading = work.finish()
         return FieldsRead(chosen, reading, CPU, by_rules.name)
 
-    @cache
-    def rules() -> RawExtraction:
-        with by_rules.on(pages, task, hints, sight) as work, watch.station("kie"):
-            work.extract()
-            return work.found()
-
-    document = _Document(pages, task, hints, rules, watch)
+    document = _Document(by_rules, pages, task, hints, sight, watch)
+    rules = cache(document.found)
     patience = _with_time_left(sight.deadline) if model.falls_back else sight.deadline
     seeing = model.reader.looking_at(replace(sight, deadline=patience))
     if model.cascade_below is not None or seeing.needs_rules_for(task):
         rules()
     still_wanted(sight)
-    try:
-        return _with_model(document, model, seeing, by_rules.name)
-    except Error as error:
-        if not model.falls_back or error.code not in _AWAY or sight.deadline.passed:
-            raise
-        reason = error.details.get("reason", "no reason given")
-        warning = f"{FALLBACK}{error.code}: the model could not be asked ({reason})"
-        chosen, reading = document.finish(rules())
-        return FieldsRead(chosen, reading, CPU, by_rules.name, (warning,))
+    return _with_model(document, rules, model, seeing)
 
 
 def _with_model(
-    document: _Document, station: ModelStation, model: ModelExtractor, rules_name: str
+    document: _Document,
+    rules: Callable[[], RawExtraction],
+    station: ModelStation,
+    model: ModelExtractor,
 ) -> FieldsRead:
-    rules = document.rules
+    ask: Callable[[ModelExtractor], Asked]
     if station.cascade_below is None:
+        ask = partial(_ask_over, document, rules)
+    else:
+        task, first = document.finish(rules())
+        doubts = doubtful_fields(first, task, station.cascade_below)
+        views = views_of(doubts, rules(), document.pages)
+        if not doubts or not views:
+            return FieldsRead(task, first, CPU, document.by_rules.name)
+        ask = partial(_ask_about, doubts, views, rules)
+    try:
         with document.watch.station("model") as span:
-            raw = model.within(span).read_over(rules, document.pages, document.task)
-        return FieldsRead(*document.finish(raw), station.backend, model.name)
-    task, first = document.finish(rules())
-    doubts = doubtful_fields(first, task, station.cascade_below)
-    views = views_of(doubts, rules(), document.pages)
-    if not doubts or not views:
-        return FieldsRead(task, first, CPU, rules_name)
-    with document.watch.station("model") as span:
-        asked = model.within(span).ask(rules, document.pages, doubts, views, rules().language)
-    read = document.finish(merged(rules(), asked, doubts))
-    return FieldsRead(*read, station.backend, model.name)
+            asked = ask(model.within(span))
+    except Error as error:
+        is_over = document.sight.deadline.passed
+        if not station.falls_back or error.code not in _AWAY or is_over:
+            raise
+        reason = error.details.get("reason", "no reason given")
+        warning = f"{FALLBACK}{error.code}: the model could not be asked ({reason})"
+        return FieldsRead(*document.finish(rules()), CPU, document.by_rules.name, (warning,))
+    return FieldsRead(*document.finish(rules(), asked), station.backend, model.name)
+
+
+def _ask_over(
+    document: _Document, rules: Callable[[], RawExtraction], model: ModelExtractor
+) -> Asked:
+    return model.ask_over(rules, document.pages, document.task)
+
+
+def _ask_about(
+    doubts: Sequence[FieldSpec],
+    views: Sequence[View],
+    rules: Callable[[], RawExtraction],
+    model: ModelExtractor,
+) -> Asked:
+    asked = model.ask(rules, doubts, views, rules().language)
+    return replace(asked, competes=True)
 
 
 def _with_time_left(deadline: Deadline) -> Deadline:

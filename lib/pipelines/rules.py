@@ -10,12 +10,13 @@ from lib.domain.document import Page
 from lib.domain.extraction import Hints, RawExtraction, Reading
 from lib.domain.task import Task
 from lib.kie.extractor import Extractor
+from lib.kie.models.asked import Asked
 from lib.kie.models.sight import Sight
 from lib.post.finish import finish
 
 
 class RulesAtWork(Protocol):
-    """One document's fields, being read. For one thread; `extract` comes first."""
+    """One document's fields, being read. For one thread; `extract` comes before the next two."""
 
     def extract(self) -> Task:
         """Find the candidates of every field (station `kie`); the task that fits the document.
@@ -30,6 +31,12 @@ class RulesAtWork(Protocol):
 
     def finish(self) -> Reading:
         """Choose among them and check (station `post`). Raises as `extract`."""
+        ...
+
+    def finish_over(self, found: RawExtraction, asked: Asked | None) -> Reading:
+        """The same with what rules have found on these pages before, and with what a model has said
+        of them where one was asked. Raises as `extract`.
+        """
         ...
 
 
@@ -96,5 +103,10 @@ class OnDocument:
 
     def finish(self) -> Reading:
         """See `RulesAtWork.finish`."""
-        found = self.found()
-        return finish(found, found.task or self._task, self._pages, self._hints)
+        return self.finish_over(self.found(), None)
+
+    def finish_over(self, found: RawExtraction, asked: Asked | None) -> Reading:
+        """See `RulesAtWork.finish_over`."""
+        task = found.task or self._task
+        raw = found if asked is None else asked.over(found, self._pages, task)
+        return finish(raw, task, self._pages, self._hints)

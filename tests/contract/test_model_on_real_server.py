@@ -91,7 +91,7 @@ def test_the_grammar_of_every_field_compiles(
     asking = Asking()
     rules = build_cpu_extractor().extract([PAGE], TASKS[task_id], HINTS)
     try:
-        extractor(client, asking).ask(lambda: rules, [PAGE], [spec], [View(PAGE)])
+        extractor(client, asking).ask(lambda: rules, [spec], [View(PAGE)])
     except Error as error:
         assert error.code == "inference_bad_output"
         assert asking.journal.calls[0].finish_reason in {"stop", "length"}

@@ -13,11 +13,13 @@ from scripted_inference import CONFIGS, sight
 from lib.domain.date_order import DateOrder
 from lib.domain.deadline import Deadline
 from lib.domain.document import Line, Page, PageSource, Word
-from lib.domain.extraction import Hints, RawExtraction, Reading
+from lib.domain.extraction import Hints, ModelWeights, RawExtraction, Reading
 from lib.domain.geometry import Polygon
 from lib.domain.task import DocumentType, FieldSpec, FieldType, Task
 from lib.domain.vendors import KnownVendor, VendorBook
 from lib.kie.cpu_extractor import build_cpu_extractor
+from lib.kie.models.asked import Asked
+from lib.kie.models.said import ModelAnswer, Said, SaidRow
 from lib.pipelines.readers.pool import ReaderLimits, ReaderPool
 from lib.pipelines.readers.remote import RulesInReaders
 from lib.pipelines.rules import Rules, RulesHere
@@ -102,6 +104,60 @@ def test_it_reads_what_the_stations_read(rules: Rules, text: str, rate: float | 
     raw = build_cpu_extractor().extract(pages, AUTO, hints)
     assert raw.task is not None
     assert read(rules, pages, hints=hints) == (raw.task, raw, finish(raw, raw.task, pages, hints))
+
+
+def said(text: str, score: float = 0.75) -> tuple[Said, ...]:
+    return (Said(text, score),)
+
+
+LINES: Sequence[SaidRow] = (
+    {"description": Said("Green tea", 0.9), "amount": Said("5.00", 0.8)},
+    {"description": Said("Nothing of the kind", 0.9), "amount": Said("77.00", 0.8)},
+)
+OF_A_MODEL = [
+    Asked(
+        ModelAnswer(
+            {"total": said("19.90"), "vendor_name": said("Corner Shop Ltd"), "tip": said("3.00")},
+            {"line_items": tuple(LINES)},
+        ),
+        ("total", "vendor_name", "tip", "line_items"),
+        ModelWeights(bias=0.25),
+        ("pages_not_shown: the model saw 1 of 2 pages",),
+    ),
+    Asked(
+        ModelAnswer({"total": (Said("19.90", 0.5), Said("20.00", 0.4))}, {}),
+        ("total", "issue_date"),
+        ModelWeights(),
+        kept=("line_items",),
+    ),
+    Asked(
+        ModelAnswer({"total": said("20.00")}, {"line_items": tuple(LINES[:1])}),
+        ("total", "line_items"),
+        ModelWeights(),
+        competes=True,
+    ),
+    Asked(ModelAnswer({}, {}), (), ModelWeights()),
+    None,
+]
+
+
+@pytest.mark.parametrize("asked", OF_A_MODEL)
+def test_what_a_model_said_is_looked_for_and_checked(rules: Rules, asked: Asked | None) -> None:
+    pages, task = [printed(RECEIPT), printed("Thank you", 2)], TASKS["receipt_fields_v1"]
+    found = build_cpu_extractor().extract(pages, task, HINTS)
+    raw = found if asked is None else asked.over(found, pages, task)
+    with rules.on(pages, task, HINTS, sight()) as work:
+        assert work.finish_over(found, asked) == finish(raw, task, pages, HINTS)
+
+
+def test_a_model_is_heard_after_others_had_the_reader(rules: Rules) -> None:
+    pages = [printed(RECEIPT)]
+    task, found, by_rules = read(rules, pages)
+    assert read(rules, [printed(INVOICE)])[2] != by_rules
+    cash = Asked(ModelAnswer({"total": said("20.00", 1.0)}, {}), ("total",), ModelWeights())
+    with rules.on(pages, task, HINTS, sight()) as work:
+        assert work.finish_over(found, None) == by_rules
+        assert str(work.finish_over(found, cash).result["total"]) == "20.00"
 
 
 def test_the_task_of_a_document_is_one_of_the_choices_themselves(rules: Rules) -> None:

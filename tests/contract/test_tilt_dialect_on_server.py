@@ -141,7 +141,8 @@ def test_a_part_of_a_page_is_a_page_to_the_engine(
     rules = build_cpu_extractor().extract([page()], TASK, HINTS)
     part = View(page(), Polygon.from_box(0, 0.4, 1, 0.62))
     model = extractor(client, Asking())
-    raw = model.ask(lambda: rules, [page()], TASK.fields, [part], rules.language)
+    said = model.ask(lambda: rules, TASK.fields, [part], rules.language)
+    raw = said.over(rules, [page()], TASK)
     assert raw.fields["change"][0].raw == "0.10"
     assert isinstance(service.engine, ScriptedEngine)
     asked = [{word for page in pages for word in page.words} for pages in service.engine.prepared]

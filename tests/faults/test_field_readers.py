@@ -21,9 +21,11 @@ from scripted_inference import CONFIGS, sight
 from lib.domain.cancellation import Canceled, Cancellation
 from lib.domain.deadline import Deadline
 from lib.domain.document import Line, Page, PageSource, Word
-from lib.domain.extraction import Hints, Reading
+from lib.domain.extraction import Hints, ModelWeights, Reading
 from lib.domain.geometry import Polygon
 from lib.errors import Error, Kind
+from lib.kie.models.asked import Asked
+from lib.kie.models.said import ModelAnswer, Said
 from lib.kie.models.sight import Asking, Sight
 from lib.pipelines.readers.pool import ReaderLimits, ReaderPool
 from lib.pipelines.readers.remote import RulesInReaders
@@ -175,6 +177,21 @@ def test_killed_while_it_had_nothing_to_do() -> None:
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
         assert readers.pid() not in {*killed, os.getpid()}
+
+
+def test_killed_before_it_is_told_what_a_model_said() -> None:
+    with served() as readers:
+        seen = sight()
+        with readers.rules.on([page("fine")], TASK, HINTS, seen) as work:
+            work.extract()
+            found = work.found()
+        (first,) = reader_pids()
+        os.kill(first, signal.SIGKILL)
+        said = {"document_number": (Said("fine", 0.9),)}
+        asked = Asked(ModelAnswer(said, {}), ("document_number",), ModelWeights())
+        with readers.rules.on([page("fine")], TASK, HINTS, seen) as work:
+            assert work.finish_over(found, asked).result["document_number"] == "fine"
+        assert readers.pid() not in {first, os.getpid()}
 
 
 def test_a_document_that_no_reader_lives_to_receive_is_given_back_for_another_try() -> None:

@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from lib.domain.document import Page
-from lib.domain.extraction import Candidate, Hints, RawExtraction
-from lib.domain.task import FieldSpec, FieldType, Task
+from lib.domain.extraction import Hints, RawExtraction
+from lib.domain.task import FieldSpec, Task
 from lib.domain.tracing import Span
 from lib.errors import Error, Kind
 from lib.inference.client import InferenceClient
 from lib.inference.failures import Cause
 from lib.kie.extractor import Extractor
+from lib.kie.models.asked import Asked
 from lib.kie.models.card import Dialect, ModelCard
 from lib.kie.models.card_files import ModelCards
 from lib.kie.models.chat import ChatAsker
 from lib.kie.models.dialect import Asker
-from lib.kie.models.grounded import ground
 from lib.kie.models.prompts import ChatPrompt
 from lib.kie.models.said import ModelAnswer
 from lib.kie.models.sight import Sight, View, both_ends
@@ -83,7 +83,10 @@ class ModelExtractor:
 
     def extract(self, pages: Sequence[Page], task: Task, hints: Hints) -> RawExtraction:
         """Candidates as the model gives them, where they are printed; the type is by the rules."""
-        return self.read_over(cache(lambda: self._rules.extract(pages, task, hints)), pages, task)
+        rules = cache(lambda: self._rules.extract(pages, task, hints))
+        asked = self.ask_over(rules, pages, task)
+        found = rules()
+        return asked.over(found, pages, found.task or task)
 
     def needs_rules_for(self, task: Task) -> bool:
         """Whether it has to be known what the rules found before the model can be asked: which of
@@ -91,63 +94,50 @@ class ModelExtractor:
         """
         return bool(task.choices) or self._card.dialect is Dialect.TILT
 
-    def read_over(
+    def ask_over(
         self, rules: Callable[[], RawExtraction], pages: Sequence[Page], task: Task
-    ) -> RawExtraction:
-        """The same, with what the rules find on these pages: `rules` is called more than once, and
-        while the model is waited for where `needs_rules_for` says that this is early enough.
+    ) -> Asked:
+        """Ask for every field of the task on these pages, but for the tables of which the rules
+        found rows where the dialect has no tables.
 
-        Every field is the model's; a table is the rules' where the dialect has no tables and they
-        found rows.
+        `rules` gives what the rules find; it is called more than once, and while the model is
+        waited for where `needs_rules_for` says that this is early enough.
         """
         views = [View(page) for page in pages]
         if not self.needs_rules_for(task):
-            return replace(self.ask(rules, pages, task.fields, views), task=task)
+            return self.ask(rules, task.fields, views)
         found = rules()
         chosen = found.task or task
-        by_layout = {
+        kept = tuple(
             spec.name
             for spec in chosen.fields
             if self._card.dialect is Dialect.TILT and found.tables.get(spec.name)
-        }
-        wanted = [spec for spec in chosen.fields if spec.name not in by_layout]
-        asked = self.ask(rules, pages, wanted, views, found.language)
-        kept = {name: found.tables[name] for name in by_layout}
-        return replace(asked, tables={**asked.tables, **kept}, task=chosen)
+        )
+        wanted = [spec for spec in chosen.fields if spec.name not in kept]
+        return replace(self.ask(rules, wanted, views, found.language), kept=kept)
 
     def ask(
         self,
-        by_rules: Callable[[], RawExtraction],
-        pages: Sequence[Page],
+        meanwhile: Callable[[], object],
         fields: Sequence[FieldSpec],
         views: Sequence[View],
         language: str | None = None,
-    ) -> RawExtraction:
-        """What the model says of `fields` on `views`, looked for on all `pages`.
+    ) -> Asked:
+        """What the model says of `fields` on `views`.
 
         Of more views than the card allows, or than fit the model, the first and the last are shown,
-        and a warning says so. A document without pages is not shown to anybody. `by_rules` as the
-        `rules` of `read_over`; `language` is that of the questions.
+        and a warning says so. A document without pages is not shown to anybody. `meanwhile` is
+        called while a model that writes its answer is waited for; `language` is that of the
+        questions.
         """
+        names = tuple(spec.name for spec in fields)
         if not views or not fields:
-            return replace(by_rules(), fields={}, tables={})
-        asking = replace(self._sight.asking, meanwhile=by_rules)
+            return Asked(ModelAnswer({}, {}), names, self._card.weights)
+        asking = replace(self._sight.asking, meanwhile=meanwhile)
         answer, shown = self._answer(fields, views, language, replace(self._sight, asking=asking))
-        rules = by_rules()
-        found = ground(answer, fields, pages, rules)
-        warnings = rules.warnings
-        if shown < len(views):
-            left_out = f"pages_not_shown: the model saw {shown} of {len(views)} pages"
-            warnings = (*warnings, left_out)
-        return replace(
-            rules,
-            fields=found.fields,
-            tables=found.tables,
-            doubts=found.doubts,
-            lost_cells=found.lost,
-            warnings=warnings,
-            model_weights=self._card.weights,
-        )
+        left_out = f"pages_not_shown: the model saw {shown} of {len(views)} pages"
+        warnings = (left_out,) if shown < len(views) else ()
+        return Asked(answer, names, self._card.weights, warnings)
 
     def _answer(
         self,
@@ -167,31 +157,3 @@ class ModelExtractor:
                 shown = both_ends(shown, len(shown) // 2)
             else:
                 return answer, len(shown)
-
-
-def merged(rules: RawExtraction, model: RawExtraction, asked: Sequence[FieldSpec]) -> RawExtraction:
-    """The rules' findings with the model's on the fields that it was asked for.
-
-    Candidates of both compete; a table is the model's when it found rows of it.
-    """
-    fields = dict(rules.fields)
-    tables = dict(rules.tables)
-    for spec in asked:
-        if spec.type is FieldType.TABLE:
-            if rows := model.tables.get(spec.name):
-                tables[spec.name] = rows
-        elif found := (*model.fields.get(spec.name, ()), *rules.fields.get(spec.name, ())):
-            fields[spec.name] = tuple(sorted(found, key=_by_score))
-    return replace(
-        rules,
-        fields=fields,
-        tables=tables,
-        doubts=model.doubts,
-        lost_cells=model.lost_cells,
-        warnings=model.warnings,
-        model_weights=model.model_weights,
-    )
-
-
-def _by_score(candidate: Candidate) -> float:
-    return -candidate.score

@@ -27,7 +27,12 @@ from lib.pipelines.readers.document_json import (
 )
 from lib.pipelines.readers.errors import failed
 from lib.pipelines.readers.process import BOOKS
-from lib.pipelines.readers.reading_json import found_to_json, reading_to_json
+from lib.pipelines.readers.reading_json import (
+    asked_from_json,
+    found_from_json,
+    found_to_json,
+    reading_to_json,
+)
 from lib.pipelines.readers.wire import (
     LENGTH,
     RECEIVED,
@@ -65,6 +70,8 @@ class Desk:
         step = Step(message["step"])
         if step is Step.EXTRACT:
             return self._extract(message)
+        if step is Step.FINISH_OVER:
+            return self._finish_over(message)
         if self._work is None:
             raise ValueError("there is no document")
         if step is Step.FOUND:
@@ -72,13 +79,24 @@ class Desk:
         return reading_to_json(self._work.finish())
 
     def _extract(self, message: Any) -> str:
-        self._work = None
-        self._pages = pages_from_json(message["pages"])
-        hints = hints_from_json(message["hints"], self._book(*message["book"]))
-        work = OnDocument(self._extractor, self._pages, self._tasks[message["task"]], hints)
+        work = self._begun(message)
         task = work.extract()
         self._work = work
         return task.id
+
+    def _finish_over(self, message: Any) -> Any:
+        work, task = self._begun(message), self._tasks[message["task"]]
+        found = found_from_json(message["found"], self._pages, task)
+        asked = message["asked"]
+        over = None if asked is None else asked_from_json(asked)
+        return reading_to_json(work.finish_over(found, over))
+
+    def _begun(self, message: Any) -> OnDocument:
+        """On the document that a message brings; the one before is no longer known."""
+        self._work = None
+        self._pages = pages_from_json(message["pages"])
+        hints = hints_from_json(message["hints"], self._book(*message["book"]))
+        return OnDocument(self._extractor, self._pages, self._tasks[message["task"]], hints)
 
     def _book(self, number: int, vendors: Any) -> VendorBook:
         """As the parent keeps count of them: the oldest of too many goes."""

@@ -1,8 +1,11 @@
-"""What a field reader answers: candidates with their words, or the finished reading."""
+"""What a field reader answers: candidates with their words, or the finished reading; and what it is
+told of a model's answer.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -13,12 +16,15 @@ from lib.domain.extraction import (
     Check,
     CheckStatus,
     FieldValue,
+    ModelWeights,
     RawExtraction,
     Reading,
     Source,
     Value,
 )
 from lib.domain.task import DocumentType, Task
+from lib.kie.models.asked import Asked
+from lib.kie.models.said import ModelAnswer, Said
 from lib.pipelines.readers.document_json import (
     polygon_from_json,
     word_from_json,
@@ -217,6 +223,47 @@ def found_from_json(answer: Any, pages: Sequence[Page], task: Task) -> RawExtrac
         language=str(language) if language is not None else None,
         warnings=_texts(answer["warnings"]),
         task=task,
+    )
+
+
+def asked_to_json(asked: Asked) -> dict[str, Any]:
+    """What a model said, each value as its text and score."""
+    answer = asked.answer
+    return {
+        "values": {
+            name: [[said.text, said.score] for said in values]
+            for name, values in answer.fields.items()
+        },
+        "rows": {
+            name: [{c: [said.text, said.score] for c, said in row.items()} for row in rows]
+            for name, rows in answer.tables.items()
+        },
+        "fields": asked.fields,
+        "weights": asdict(asked.weights),
+        "warnings": asked.warnings,
+        "kept": asked.kept,
+        "competes": asked.competes,
+    }
+
+
+def asked_from_json(told: Any) -> Asked:
+    """The same again."""
+    return Asked(
+        answer=ModelAnswer(
+            fields={
+                name: tuple(Said(*said) for said in values)
+                for name, values in told["values"].items()
+            },
+            tables={
+                name: tuple({c: Said(*said) for c, said in row.items()} for row in rows)
+                for name, rows in told["rows"].items()
+            },
+        ),
+        fields=tuple(told["fields"]),
+        weights=ModelWeights(**told["weights"]),
+        warnings=tuple(told["warnings"]),
+        kept=tuple(told["kept"]),
+        competes=told["competes"],
     )
 
 

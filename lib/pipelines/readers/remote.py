@@ -14,6 +14,7 @@ from lib.domain.document import Page
 from lib.domain.extraction import Hints, RawExtraction, Reading
 from lib.domain.task import Task
 from lib.errors import Error
+from lib.kie.models.asked import Asked
 from lib.kie.models.sight import Sight
 from lib.pipelines.readers.document_json import hints_to_json, pages_to_json
 from lib.pipelines.readers.errors import (
@@ -31,12 +32,18 @@ from lib.pipelines.readers.process import (
     ReaderLost,
     ReaderProcess,
 )
-from lib.pipelines.readers.reading_json import found_from_json, reading_from_json
+from lib.pipelines.readers.reading_json import (
+    asked_to_json,
+    found_from_json,
+    found_to_json,
+    reading_from_json,
+)
 from lib.pipelines.readers.wire import Step
 from lib.pipelines.rules import Rules, RulesAtWork
 
 _log = logging.getLogger(__name__)
 
+_ABOUT_THE_LAST = (Step.FOUND, Step.FINISH)
 _MISSHAPEN = (ValueError, TypeError, KeyError, IndexError, ArithmeticError, AttributeError)
 
 
@@ -93,8 +100,7 @@ class OnReader:
         self._hints = hints
         self._deadline = sight.deadline
         self._meanwhile = sight.asking.meanwhile
-        self._document = {
-            "step": Step.EXTRACT,
+        self._document: dict[str, Any] = {
             "task": task.id,
             "pages": pages_to_json(pages),
             "hints": hints_to_json(hints),
@@ -125,11 +131,13 @@ class OnReader:
 
     def finish(self) -> Reading:
         """See `RulesAtWork.finish`."""
-        answer = self._answer(Step.FINISH)
-        try:
-            return reading_from_json(answer)
-        except _MISSHAPEN:
-            raise self._nonsense() from None
+        return self._read(self._answer(Step.FINISH))
+
+    def finish_over(self, found: RawExtraction, asked: Asked | None) -> Reading:
+        """See `RulesAtWork.finish_over`."""
+        self._document["found"] = found_to_json(found, self._pages)
+        self._document["asked"] = None if asked is None else asked_to_json(asked)
+        return self._read(self._answer(Step.FINISH_OVER))
 
     def give_up(self) -> None:
         """End it, from another thread: its reader is killed, or not waited for."""
@@ -149,7 +157,7 @@ class OnReader:
     def _answer(self, step: Step) -> Any:
         while True:
             try:
-                if self._process is None and step is not Step.EXTRACT:
+                if self._process is None and step in _ABOUT_THE_LAST:
                     self._ask(Step.EXTRACT)
                 return self._ask(step)
             except ReaderLost:
@@ -174,10 +182,9 @@ class OnReader:
             raise timed_out()
         process = self._process or self._taken()
         message: dict[str, Any] = {"step": step}
-        meanwhile = None
-        if step is Step.EXTRACT:
-            message = {**self._document, "book": process.book(self._hints.vendors)}
-            meanwhile = self._meanwhile
+        if step not in _ABOUT_THE_LAST:
+            message |= {**self._document, "book": process.book(self._hints.vendors)}
+        meanwhile = self._meanwhile if step is Step.EXTRACT else None
         begun = time.monotonic()
         self._owes_answer = True
         reply = process.ask(message, min(self._deadline.remaining(), self._left_s), meanwhile)
@@ -213,6 +220,12 @@ class OnReader:
             raise Canceled
         if self._pool.closed:
             raise shutting_down()
+
+    def _read(self, answer: Any) -> Reading:
+        try:
+            return reading_from_json(answer)
+        except _MISSHAPEN:
+            raise self._nonsense() from None
 
     def _nonsense(self) -> Error:
         self._discard("what it said made no sense")

@@ -24,11 +24,14 @@ _LONGEST_FAULT = 500
 
 
 class Step(StrEnum):
-    """What a reader is asked to do. EXTRACT brings a document, the others are about that one."""
+    """What a reader is asked to do. FOUND and FINISH are about the document that EXTRACT brought,
+    FINISH_OVER brings one with what has been found in it.
+    """
 
     EXTRACT = "extract"
     FOUND = "found"
     FINISH = "finish"
+    FINISH_OVER = "finish_over"
 
 
 @dataclass(frozen=True, slots=True)
