@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,8 @@ import pytest
 from api_place import RECEIPT, Place
 
 from apps.api_cpu.auth.roles import Role
+from apps.api_cpu.db.engine import Durability, Schema, open_database
+from apps.api_cpu.extractions.store import ExtractIndex
 from apps.api_cpu.held_open import HeldOpen
 
 PATIENCE_S = 60.0
@@ -187,6 +190,25 @@ def test_what_takes_too_long_goes_on_as_a_job_and_is_read_once(
     assert (job["status"], job["result"]["request_id"]) == ("succeeded", "slow")
     assert len(place.pipeline.calls) == 1
     assert place.client.get("/v1/extracts/slow").status_code == 200
+
+
+def test_the_id_of_what_goes_on_as_a_job_is_held_for_as_long_as_that_may_wait(
+    make_place: Callable[..., Place],
+) -> None:
+    place = make_place()
+    files = {"file": ("a.pdf", b"wait")}
+    answer = place.outlasted(lambda: place.client.post("/v1/extract", files=files), 202)
+    assert place.pipeline.entered.wait(PATIENCE_S)
+    # Made by the server, and not taken by what is still being read.
+    request_id = answer.headers["x-request-id"]
+    engine = open_database(place.settings.index_database, Schema.INDEX, Durability.CRASH)
+    held = ExtractIndex(engine, 1.0).find(request_id)
+    engine.dispose()
+    place.pipeline.release.set()
+    assert held is not None
+    assert held.lease_until == math.inf
+    job = place.client.get(answer.headers["location"], params=WAIT).json()
+    assert job["result"]["request_id"] == request_id
 
 
 def test_what_waits_too_long_for_its_turn_is_read_as_a_job(

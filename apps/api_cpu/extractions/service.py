@@ -237,7 +237,8 @@ class ExtractionService:
         draft.accepted = True
 
     def hold_id(self, draft: Draft) -> None:
-        """Keep an accepted id for as long as its job may wait."""
+        """Keep an accepted id for as long as its job may wait. Raises as `accept`."""
+        self._ids.take(draft)
         self._index.keep(draft.request_id, draft.artifact_rel)
 
     def recorded(self, draft: Draft) -> Stored | None:
