@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+
+from PIL import Image
+
 from lib.domain.cancellation import Cancellation
 from lib.domain.deadline import Deadline
-from lib.domain.document import Line, PageImage, Word
+from lib.domain.document import Line, Word
 from lib.domain.geometry import Polygon
+from lib.domain.page_images import EncodedImage, ImageLimits, PagePart
 from lib.domain.source import SourcePage, TextLayer
 
 _TEXT = ("INVOICE", "Number", "R-17", "Date", "2026-03-17", "Total", "EUR", "119.00")
@@ -29,10 +34,10 @@ class OnePage:
         )
         return SourcePage(number, 620, 877, TextLayer(lines, 0.0, 0.0, 0.0))
 
-    def image(
-        self, number: int, deadline: Deadline, size: tuple[int, int] | None = None
-    ) -> PageImage:
-        return PageImage(_WIDTH, _HEIGHT, bytes(_WIDTH * _HEIGHT * 3))
+    def encoded(self, part: PagePart, limits: ImageLimits, deadline: Deadline) -> EncodedImage:
+        out = io.BytesIO()
+        Image.new("RGB", (_WIDTH, _HEIGHT)).save(out, "JPEG")
+        return EncodedImage("image/jpeg", _WIDTH, _HEIGHT, out.getvalue())
 
     def close(self) -> None:
         """Nothing is held open."""

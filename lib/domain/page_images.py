@@ -6,8 +6,8 @@ import base64
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lib.domain.document import Page
-from lib.domain.geometry import Polygon
+from lib.domain.document import Page, Size
+from lib.domain.geometry import BoundingBox, Polygon
 
 WHOLE_PAGE = Polygon.from_box(0.0, 0.0, 1.0, 1.0)
 
@@ -26,6 +26,20 @@ class ImageLimits:
     max_width: int | None = None
     multiple: int = 1
     quality: int = 90
+
+
+@dataclass(frozen=True, slots=True)
+class PagePart:
+    """What of a document is to be shown: `box` of page `number` (from 1), all of it or less.
+
+    `rotation` turns the stored page clockwise, by 0, 90, 180 or 270 degrees. Of the page turned so,
+    `size` is width and height in pixels and `box` is in 0..1.
+    """
+
+    number: int
+    size: Size
+    rotation: int
+    box: BoundingBox
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +63,6 @@ class PageImages(Protocol):
     def encoded(self, page: Page, part: Polygon, limits: ImageLimits) -> EncodedImage:
         """`part` of a page, upright as it is read, within the limits; never enlarged.
 
-        Raises `Error` as the document's `image` does.
+        Raises as the document's `encoded` does.
         """
         ...

@@ -9,6 +9,7 @@ from lib.domain.cancellation import Cancellation
 from lib.domain.deadline import Deadline
 from lib.domain.document import Line, PageImage, Size
 from lib.domain.extraction import RawExtraction
+from lib.domain.page_images import EncodedImage, ImageLimits, PagePart
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,18 @@ class OpenDocument(Protocol):
 
         Of less than the page's own `size` where that is enough for who looks at it: a PDF page is
         drawn in just so many pixels, a picture has at least as many.
+        """
+        ...
+
+    def encoded(self, part: PagePart, limits: ImageLimits, deadline: Deadline) -> EncodedImage:
+        """`part` of a page as JPEG, upright as it is read, within the limits; never enlarged.
+
+        Made where the document is held: its pixels stay there. A whole page is drawn as `image`
+        draws it in the size that it is sent in; of parts of one page, asked for in a row, all are
+        cut from one drawing in the page's own size.
+
+        Raises ValueError for a page that the document has not; `unreadable_document`,
+        `page_too_large`, `inference_timeout` or `inference_unavailable`; `Canceled`.
         """
         ...
 

@@ -16,6 +16,7 @@ from lib.domain.source import EInvoice, SourcePage
 from lib.einvoice.reader import read_einvoice
 from lib.errors import Error
 from lib.loading import failures, wire
+from lib.loading.encoding import PageEncoder
 from lib.loading.limits import LoadingLimits
 from lib.loading.media_type import MediaType
 from lib.loading.pdf import PdfFile
@@ -52,8 +53,9 @@ def serve(connection: socket.socket, limits: LoadingLimits) -> None:
     """Answer requests until the other side hangs up.
 
     `open` (media type in the head, document in the body) comes first, then `page` and `image`, each
-    with a `number`. Every answer is the result or an `error`. After `close`, which has no answer,
-    another document may come; who has grown large, or waits for one too long, ends instead.
+    with a `number`, and `encoded` with a `part` and `limits`. Every answer is the result or an
+    `error`. After `close`, which has no answer, another document may come; who has grown large, or
+    waits for one too long, ends instead.
     """
     _limit_memory(limits)
     channel = wire.Channel(connection)
@@ -70,10 +72,10 @@ def serve(connection: socket.socket, limits: LoadingLimits) -> None:
                     return
                 until = Deadline.after(limits.kept_seconds)
                 continue
-            answer, pixels = _answer(decoder.handler(head["request"]), head, bytes(body))
-            channel.send(answer, pixels, until=None)
+            answer, image = _answer(decoder.handler(head["request"]), head, bytes(body))
+            channel.send(answer, image, until=None)
             # They would stay until the next request.
-            del body, answer, pixels
+            del body, answer, image
 
 
 _Answer = tuple[dict[str, Any], bytes | bytearray]
@@ -86,9 +88,15 @@ class _Decoder:
     def __init__(self, limits: LoadingLimits) -> None:
         self._limits = limits
         self._file: DocumentFile | None = None
+        self._encoder: PageEncoder | None = None
 
     def handler(self, request: str) -> _Handler:
-        return {"open": self.open, "page": self.page, "image": self.image}[request]
+        return {
+            "open": self.open,
+            "page": self.page,
+            "image": self.image,
+            "encoded": self.encoded,
+        }[request]
 
     def open(self, head: dict[str, Any], body: bytes) -> _Answer:
         media_type = MediaType(head["media_type"])
@@ -111,6 +119,12 @@ class _Decoder:
         size = (width_and_height[0], width_and_height[1]) if width_and_height else None
         found = self._opened().image(head["number"], size)
         return {"width": found.width, "height": found.height}, found.pixels
+
+    def encoded(self, head: dict[str, Any], _: bytes) -> _Answer:
+        if self._encoder is None:
+            self._encoder = PageEncoder(self._opened().image)
+        found = self._encoder.encoded(*wire.part_from_json(head))
+        return {"width": found.width, "height": found.height}, found.data
 
     def _opened(self) -> DocumentFile:
         if self._file is None:

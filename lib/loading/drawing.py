@@ -1,4 +1,4 @@
-"""Draws page images for who looks at them: turned, scaled, encoded. Brings OpenCV."""
+"""Pages for people who look at them: turned, scaled, encoded as PNG. Brings OpenCV."""
 
 from __future__ import annotations
 
@@ -23,43 +23,31 @@ _TURNS = {
 # millisecond they make more than a millisecond of processor time.
 cv2.setNumThreads(1)
 
-Pixels = NDArray[np.uint8]
-"""Height x width x 3, red first."""
+# Height x width x 3, red first.
+_Pixels = NDArray[np.uint8]
 
 
 def shown_page(image: PageImage, rotation: int, width: int) -> EncodedImage:
     """A page for people: turned clockwise by `rotation` degrees, at most `width` pixels, as PNG."""
-    upright = turned(image, rotation)
+    upright = _turned(image, rotation)
     scale = min(1.0, width / upright.shape[1])
-    drawn = scaled(upright, (int(upright.shape[1] * scale), max(1, int(upright.shape[0] * scale))))
-    data = _encoded(".png", drawn, (cv2.IMWRITE_PNG_COMPRESSION, _PNG_COMPRESSION))
-    return EncodedImage("image/png", drawn.shape[1], drawn.shape[0], data)
+    drawn = _scaled(upright, (int(upright.shape[1] * scale), max(1, int(upright.shape[0] * scale))))
+    options = (cv2.IMWRITE_PNG_COMPRESSION, _PNG_COMPRESSION)
+    done, encoded = cv2.imencode(".png", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR), options)
+    if not done:
+        raise Error("internal_error", Kind.INTERNAL, "A page image could not be encoded.")
+    return EncodedImage("image/png", drawn.shape[1], drawn.shape[0], encoded.tobytes())
 
 
-def jpeg(pixels: Pixels, quality: int) -> EncodedImage:
-    """The pixels as JPEG of a quality in 0..100."""
-    data = _encoded(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, quality))
-    return EncodedImage("image/jpeg", pixels.shape[1], pixels.shape[0], data)
-
-
-def turned(image: PageImage, rotation: int) -> Pixels:
-    """The page turned clockwise by 0, 90, 180 or 270 degrees."""
+def _turned(image: PageImage, rotation: int) -> _Pixels:
     pixels = np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width, 3)
     turn = _TURNS.get(rotation)
     return pixels if turn is None else np.asarray(cv2.rotate(pixels, turn), np.uint8)
 
 
-def _encoded(suffix: str, pixels: Pixels, options: tuple[int, ...]) -> bytes:
-    done, encoded = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
-    if not done:
-        raise Error("internal_error", Kind.INTERNAL, "A page image could not be encoded.")
-    return encoded.tobytes()
-
-
-def scaled(pixels: Pixels, size: Size) -> Pixels:
-    """The pixels as an image of that size."""
+def _scaled(pixels: _Pixels, size: Size) -> _Pixels:
     width, height = size
     if (height, width) == pixels.shape[:2]:
-        return np.ascontiguousarray(pixels)
+        return pixels
     resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     return np.asarray(resized, np.uint8)

@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 from lib.domain.cancellation import Cancellation
 from lib.domain.deadline import Deadline
 from lib.domain.document import PageImage, Size
+from lib.domain.page_images import EncodedImage, ImageLimits, PagePart
 from lib.domain.source import EInvoice, SourcePage
 from lib.errors import Error
 from lib.loading import failures, wire
@@ -169,6 +170,12 @@ class ProcessDocument:
         request = {"request": "image", "number": self._known(number), "size": size}
         return self._ask(request, deadline, wire.image_from_message)
 
+    def encoded(self, part: PagePart, limits: ImageLimits, deadline: Deadline) -> EncodedImage:
+        """See `OpenDocument.encoded`."""
+        self._known(part.number)
+        request = {"request": "encoded", **wire.part_to_json(part, limits)}
+        return self._ask(request, deadline, wire.encoded_from_message)
+
     def close(self) -> None:
         """Let the decoder process go: it ends, or reads other documents of the same owner. Neither
         is waited for. Closing twice does nothing.
@@ -229,7 +236,7 @@ class ProcessDocument:
         channel = self._decoder.channel
         try:
             channel.send(request, body, until=until)
-            head, pixels = channel.receive(
+            head, image = channel.receive(
                 until=until, max_body=3 * self._limits.max_image_side_px**2
             )
         except TimeoutError:
@@ -244,7 +251,7 @@ class ProcessDocument:
         try:
             if "error" in head:
                 raise wire.error_from_json(head["error"])
-            return read(head, pixels)
+            return read(head, image)
         except wire.Malformed:
             raise failures.unreadable("crashed") from None
 

@@ -9,7 +9,9 @@ from PIL import MpoImagePlugin as _mpo  # noqa: F401 - a phone's JPEG may be one
 from PIL import TiffImagePlugin as _tiff  # noqa: F401
 from PIL import WebPImagePlugin as _webp  # noqa: F401
 
+from lib.domain.page_images import ImageLimits, PagePart
 from lib.einvoice.reader import read_einvoice
+from lib.loading.encoding import PageEncoder
 from lib.loading.limits import LoadingLimits
 from lib.loading.media_type import MediaType
 from lib.loading.pdf import PdfFile
@@ -37,7 +39,8 @@ def warm_up(limits: LoadingLimits) -> None:
     """Decode one document of each kind; the results are thrown away."""
     pdf = PdfFile(_PDF, limits)
     pdf.page(1)
-    pdf.image(1)
+    quarter = PagePart(1, (250, 250), 90, (0.0, 0.0, 0.5, 0.5))
+    PageEncoder(pdf.image).encoded(quarter, ImageLimits(dpi=36, max_pixels=64))
     read_einvoice(_XML)
     # With these and the plugins above, Pillow has none to look for in a fork. Those of formats that
     # are never opened stay out: every page of the helper's memory makes a fork dearer.

@@ -10,6 +10,7 @@ import json
 import socket
 import struct
 from collections.abc import Mapping
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +18,7 @@ from lib.domain.deadline import Deadline
 from lib.domain.document import Line, PageImage, Word
 from lib.domain.extraction import Candidate, RawExtraction, Source, Value
 from lib.domain.geometry import Polygon
+from lib.domain.page_images import EncodedImage, ImageLimits, PagePart
 from lib.domain.source import EInvoice, SourcePage, TextLayer
 from lib.domain.task import DocumentType
 from lib.errors import Error, Kind
@@ -25,6 +27,9 @@ from lib.processes.sockets import Stream
 _PREFIX = struct.Struct("!II")
 MAX_HEAD_BYTES = 32_000_000
 _SHORT = 1 << 16  # of a body that is sent in one piece with its head
+# ITU-T T.81: a file begins with SOI and the next marker, and a side is a number of 16 bits.
+_JPEG_BEGIN = b"\xff\xd8\xff"
+_JPEG_SIDE_PX = 65_535
 
 # What taking apart a message of the wrong shape raises.
 _FORGED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
@@ -156,6 +161,34 @@ def image_from_message(head: Mapping[str, Any], body: bytes | bytearray) -> Page
         return PageImage(_side(head["width"]), _side(head["height"]), body)
     except _FORGED:
         raise Malformed from None
+
+
+def part_to_json(part: PagePart, limits: ImageLimits) -> dict[str, Any]:
+    """A part of a page that is asked for as an image, and how it is to be sent."""
+    return {"part": asdict(part), "limits": asdict(limits)}
+
+
+def part_from_json(head: Mapping[str, Any]) -> tuple[PagePart, ImageLimits]:
+    """What `part_to_json` was given. For a decoder: what the server says is not checked."""
+    part = head["part"]
+    width, height = part["size"]
+    x0, y0, x1, y1 = part["box"]
+    wanted = PagePart(part["number"], (width, height), part["rotation"], (x0, y0, x1, y1))
+    return wanted, ImageLimits(**head["limits"])
+
+
+def encoded_from_message(head: Mapping[str, Any], body: bytes | bytearray) -> EncodedImage:
+    """The JPEG that is the body and whose size the head says; the body is not decoded.
+
+    So a decoder that was taken over may send any bytes behind those that a JPEG begins with.
+    """
+    try:
+        width, height = _side(head["width"]), _side(head["height"])
+    except _FORGED:
+        raise Malformed from None
+    if max(width, height) > _JPEG_SIDE_PX or not body.startswith(_JPEG_BEGIN):
+        raise Malformed
+    return EncodedImage("image/jpeg", width, height, bytes(body))
 
 
 def einvoice_to_json(found: EInvoice) -> dict[str, Any]:

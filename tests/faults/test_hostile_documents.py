@@ -13,9 +13,10 @@ from hostile_case import OPENS, Hostile
 from hostile_pdfs import sound_pdf
 
 from lib.domain.deadline import Deadline
+from lib.domain.page_images import WHOLE_PAGE, ImageLimits, PagePart
 from lib.errors import Error
 from lib.loading.limits import LoadingLimits
-from lib.loading.loader import ProcessLoader, build_loader
+from lib.loading.loader import ProcessDocument, ProcessLoader, build_loader
 
 pytestmark = pytest.mark.slow
 
@@ -23,6 +24,7 @@ SECONDS = 100.0
 
 
 LIMITS = LoadingLimits(cpu_seconds=1, memory_bytes=700_000_000, documents_per_process=50)
+SENT = ImageLimits(dpi=170, max_pixels=2_200_000, multiple=28)
 OWNER = "the owner of all"
 
 
@@ -43,9 +45,14 @@ def everything(loader: ProcessLoader, data: bytes, owner: str | None = OWNER) ->
     deadline = Deadline.after(SECONDS)
     with loader.open(data, deadline, owner=owner) as document:
         return [
-            (document.page(number, deadline), document.image(number, deadline))
-            for number in range(1, document.page_count + 1)
+            all_of_page(document, number, deadline) for number in range(1, document.page_count + 1)
         ]
+
+
+def all_of_page(document: ProcessDocument, number: int, deadline: Deadline) -> Sequence[Any]:
+    page, image = document.page(number, deadline), document.image(number, deadline)
+    part = PagePart(number, (page.width, page.height), 0, WHOLE_PAGE.box)
+    return page, image, document.encoded(part, SENT, deadline)
 
 
 def read_all(loader: ProcessLoader, data: bytes) -> str:
@@ -54,8 +61,7 @@ def read_all(loader: ProcessLoader, data: bytes) -> str:
     try:
         with loader.open(data, deadline, owner=OWNER) as document:
             for number in range(1, document.page_count + 1):
-                document.page(number, deadline)
-                document.image(number, deadline)
+                all_of_page(document, number, deadline)
     except Error as error:
         return error.code
     return OPENS

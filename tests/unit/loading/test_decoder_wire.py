@@ -13,6 +13,7 @@ from lib.domain.deadline import Deadline
 from lib.domain.document import Line, Word
 from lib.domain.extraction import Candidate, RawExtraction, Source
 from lib.domain.geometry import Polygon
+from lib.domain.page_images import ImageLimits, PagePart
 from lib.domain.source import EInvoice, SourcePage, TextLayer
 from lib.domain.task import DocumentType
 from lib.errors import Error, Kind
@@ -177,3 +178,38 @@ def test_an_image_must_fill_its_size() -> None:
     for head in ({"width": 2, "height": 2}, {"width": -2, "height": -1}, {"width": "x"}, {}):
         with pytest.raises(Malformed):
             wire.image_from_message(head, bytes(6))
+
+
+def test_a_part_that_is_asked_for_survives() -> None:
+    part = PagePart(2, (1240, 1754), 270, (0.1, 1 / 3, 0.7, 1.0))
+    limits = ImageLimits(dpi=150, max_pixels=1_200_000, max_width=768, multiple=28, quality=80)
+
+    assert wire.part_from_json(through_json(wire.part_to_json(part, limits))) == (part, limits)
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ({"width": 2, "height": 1}, b""),
+        ({"width": 2, "height": 1}, b"\xff\xd8"),
+        ({"width": 2, "height": 1}, b"\x89PNG\r\n\x1a\n"),
+        ({"width": 0, "height": 1}, b"\xff\xd8\xff"),
+        ({"width": 2, "height": -1}, b"\xff\xd8\xff"),
+        ({"width": 65_536, "height": 1}, b"\xff\xd8\xff"),
+        ({"width": 2, "height": "many"}, b"\xff\xd8\xff"),
+        ({"width": 2, "height": None}, b"\xff\xd8\xff"),
+        ({"width": float("inf"), "height": 1}, b"\xff\xd8\xff"),
+        ({"width": 2}, b"\xff\xd8\xff"),
+    ],
+)
+def test_a_forged_jpeg_is_refused(head: dict[str, object], body: bytes) -> None:
+    with pytest.raises(Malformed):
+        wire.encoded_from_message(head, bytearray(body))
+
+
+def test_a_jpeg_is_handed_on_as_it_came() -> None:
+    found = wire.encoded_from_message({"width": 2, "height": 1}, bytearray(b"\xff\xd8\xff..."))
+
+    assert (found.media_type, found.width, found.height) == ("image/jpeg", 2, 1)
+    assert found.data == b"\xff\xd8\xff..."
+    assert isinstance(found.data, bytes)

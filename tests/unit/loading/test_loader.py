@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -22,11 +23,15 @@ from PIL import Image
 import lib
 from lib.domain.cancellation import Canceled, Cancellation
 from lib.domain.deadline import Deadline
+from lib.domain.document import Page, PageSource
 from lib.domain.extraction import Source
+from lib.domain.geometry import Polygon
+from lib.domain.page_images import WHOLE_PAGE, EncodedImage, ImageLimits, PagePart
 from lib.errors import Error, Kind
-from lib.loading import processes
+from lib.loading import processes, wire
 from lib.loading.limits import LoadingLimits
 from lib.loading.loader import ProcessDocument, ProcessLoader, build_loader
+from lib.loading.page_images import DocumentImages
 from lib.loading.processes import ForkingStarter, ProcessStarter, SpawningStarter
 
 INVOICE_XML = (
@@ -95,6 +100,129 @@ def test_an_image_from_end_to_end(loader: ProcessLoader) -> None:
     assert (image.width, image.height, image.pixels[:3]) == (40, 30, b"\x01\x02\x03")
 
 
+FINE = ImageLimits(dpi=600, max_pixels=40_000_000)
+
+
+def shown(
+    document: ProcessDocument,
+    limits: ImageLimits = FINE,
+    part: Polygon = WHOLE_PAGE,
+    rotation: int = 0,
+) -> EncodedImage:
+    """A part of the first page as a model gets it."""
+    source = document.page(1, soon())
+    size = (source.width, source.height)[:: -1 if rotation % 180 else 1]
+    page = Page(1, *size, rotation, PageSource.OCR, ())
+    return DocumentImages(document, soon()).encoded(page, part, limits)
+
+
+def picture(image: EncodedImage) -> Image.Image:
+    assert image.media_type == "image/jpeg"
+    found = Image.open(io.BytesIO(image.data), formats=["JPEG"])
+    assert found.size == (image.width, image.height)
+    return found.convert("RGB")
+
+
+def has_ink(image: Image.Image) -> bool:
+    darkest, _ = image.convert("L").getextrema()
+    return darkest < 100
+
+
+def test_a_pdf_page_for_a_model_from_end_to_end(loader: ProcessLoader) -> None:
+    # The text stands at 100 points from the left and the top of 595 x 842.
+    top, bottom = Polygon.from_box(0, 0, 1, 0.15), Polygon.from_box(0, 0.85, 1, 1)
+    with loader.open(pdf(), soon()) as document:
+        page = document.page(1, soon())
+        whole = shown(document)
+        small = shown(document, ImageLimits(dpi=72, max_pixels=40_000_000))
+        parts = [shown(document, FINE, part) for part in (top, bottom)]
+        turned = [shown(document, FINE, part, 180) for part in (top, bottom)]
+
+    assert picture(whole).size == (page.width, page.height)
+    assert has_ink(picture(whole))
+    assert (small.height, has_ink(picture(small))) == (842, True)
+    assert [each.width for each in (*parts, *turned)] == [page.width] * 4
+    assert [has_ink(picture(part)) for part in parts] == [True, False]
+    assert [has_ink(picture(part)) for part in turned] == [False, True]
+
+
+def test_a_photo_for_a_model_from_end_to_end(loader: ProcessLoader) -> None:
+    """Held upright, so that its right side in the file is its top; and laid on its side then."""
+    stored = Image.new("RGB", (400, 300), (0, 0, 255))
+    stored.paste((255, 0, 0), (0, 0, 100, 300))
+    exif, out = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    stored.save(out, "JPEG", exif=exif, quality=95)
+    with loader.open(out.getvalue(), soon()) as document:
+        upright, turned = (picture(shown(document, rotation=turn)) for turn in (0, 90))
+        right = picture(shown(document, FINE, Polygon.from_box(0.8, 0, 1, 1), 90))
+        small = shown(document, ImageLimits(dpi=600, max_pixels=12_000, multiple=10))
+
+    assert (upright.size, turned.size) == ((300, 400), (400, 300))
+    assert [is_red(upright, at) for at in ((150, 10), (150, 390))] == [True, False]
+    assert [is_red(turned, at) for at in ((390, 150), (10, 150))] == [True, False]
+    assert (right.size, is_red(right, (40, 150))) == ((80, 300), True)
+    assert (small.width, small.height) == (90, 120)
+
+
+class Forging:
+    """`ProcessStarter` of a decoder that says of every document that it has a page, and gives it
+    as the bytes and with the size that it was told. It is its own `DecoderProcess`.
+    """
+
+    def __init__(self, size: dict[str, object], data: bytes) -> None:
+        self.connection, self._theirs = socket.socketpair()
+        self._answers = iter([({"page_count": 1, "einvoice": None}, b""), (size, data)])
+        self._thread = threading.Thread(target=self._serve)
+
+    def start(self) -> Forging:
+        self._thread.start()
+        return self
+
+    def _serve(self) -> None:
+        channel = wire.Channel(self._theirs)
+        for head, body in self._answers:
+            channel.receive(until=soon(), max_body=1 << 20)
+            channel.send(head, body, until=soon())
+
+    def end(self) -> int | None:
+        self.connection.close()
+        return None
+
+    def drop(self) -> None:
+        self.end()
+
+    def close(self) -> None:
+        self._thread.join()
+        self._theirs.close()
+
+
+@pytest.mark.parametrize(
+    ("size", "data"),
+    [
+        ({"width": 40, "height": 30}, b"\x89PNG\r\n\x1a\n"),
+        ({"width": 40, "height": 0}, b"\xff\xd8\xff"),
+        ({"width": 40, "height": "thirty"}, b"\xff\xd8\xff"),
+        ({}, b"\xff\xd8\xff"),
+    ],
+)
+def test_what_is_no_jpeg_never_reaches_a_model(size: dict[str, object], data: bytes) -> None:
+    part = PagePart(1, (40, 30), 0, WHOLE_PAGE.box)
+    with (
+        closing(Forging(size, data)) as starter,
+        ProcessLoader(LoadingLimits(), starter).open(png(), soon()) as document,
+        pytest.raises(Error) as raised,
+    ):
+        document.encoded(part, FINE, soon())
+
+    assert raised.value.details == {"reason": "crashed"}
+
+
+def is_red(image: Image.Image, at: tuple[int, int]) -> bool:
+    red, _, blue = image.getpixel(at)  # type: ignore[misc]
+    return bool(red > 128 > blue)
+
+
 def test_a_bare_einvoice(loader: ProcessLoader) -> None:
     with loader.open(b"\xef\xbb\xbf \n" + INVOICE_XML, soon()) as document:
         assert (document.mime_type, document.page_count) == ("application/xml", 0)
@@ -141,6 +269,8 @@ def test_a_page_that_does_not_exist_is_the_callers_mistake(loader: ProcessLoader
         for number in (0, 2):
             with pytest.raises(ValueError, match="no page"):
                 document.image(number, soon())
+            with pytest.raises(ValueError, match="no page"):
+                document.encoded(PagePart(number, (40, 30), 0, WHOLE_PAGE.box), FINE, soon())
 
 
 def test_a_deadline_that_has_passed_is_said(loader: ProcessLoader) -> None:
@@ -318,6 +448,21 @@ def test_a_document_is_not_blamed_for_a_decoder_that_others_have_used(
     assert page.text_layer is not None
     assert page.text_layer.lines[0].text == "Rechnung 4712"
     assert (image.width, image.height) == (page.width, page.height)
+
+
+def test_an_image_for_a_model_is_asked_for_again_of_a_fresh_decoder(
+    keeping: ProcessLoader,
+) -> None:
+    read_by(keeping, "a", png())
+    with keeping.open(pdf(), soon(), owner="a") as document:
+        page = document.page(1, soon())
+        child = decoder_of(document)
+        child.kill()
+        part = PagePart(1, (page.width, page.height), 0, WHOLE_PAGE.box)
+        image = document.encoded(part, FINE, soon())
+
+        assert decoder_of(document).pid != child.pid
+        assert image == shown(document)
 
 
 def test_a_used_decoder_that_hangs_is_replaced(keeping: ProcessLoader) -> None:
@@ -535,8 +680,8 @@ def test_it_works_from_the_root_folder_and_a_thread() -> None:
 
 def test_the_decoding_libraries_stay_out_of_the_server() -> None:
     program = (
-        "import sys; import lib.loading.loader; "
-        "print({'PIL', 'pypdfium2', 'lxml', 'pillow_heif'} & sys.modules.keys())"
+        "import sys; import lib.loading.loader, lib.loading.page_images; "
+        "print({'PIL', 'pypdfium2', 'lxml', 'pillow_heif', 'cv2'} & sys.modules.keys())"
     )
 
     done = subprocess.run(
