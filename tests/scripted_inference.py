@@ -133,15 +133,19 @@ def _filled(value: Any, kind: Mapping[str, Any]) -> Any:
 
 
 class BlankImages:
-    """Page images that show nothing, and which parts were asked for."""
+    """Page images that show nothing, which parts were asked for, and how often they were let go."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, Polygon, ImageLimits]] = []
+        self.released = 0
 
     def encoded(self, page: Page, part: Polygon, limits: ImageLimits) -> EncodedImage:
         self.asked.append((page.number, part, limits))
         height = max(1, round(1000 * (part.y1 - part.y0)))
         return EncodedImage("image/jpeg", 800, height, b"\xff\xd8")
+
+    def release(self) -> None:
+        self.released += 1
 
 
 def sight(**asking: Any) -> Sight:

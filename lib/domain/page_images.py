@@ -66,3 +66,9 @@ class PageImages(Protocol):
         Raises as the document's `encoded` does.
         """
         ...
+
+    def release(self) -> None:
+        """Only what was encoded before will be asked for again: what the rest is drawn from may go.
+        A second time does nothing.
+        """
+        ...

@@ -52,6 +52,9 @@ class Grey(BlankImages):
         _, encoded = cv2.imencode(".jpg", np.full((112, 112, 3), 200, np.uint8))
         return EncodedImage("image/jpeg", 112, 112, encoded.tobytes())
 
+    def release(self) -> None:
+        """Nothing is held."""
+
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[BlockingInferenceClient]:

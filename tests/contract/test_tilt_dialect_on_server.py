@@ -53,6 +53,9 @@ class Sized(BlankImages):
         _, encoded = cv2.imencode(".jpg", np.full((height, 571, 3), 200, np.uint8))
         return EncodedImage("image/jpeg", 571, height, encoded.tobytes())
 
+    def release(self) -> None:
+        """Nothing is held."""
+
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:

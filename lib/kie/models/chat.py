@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from lib.domain.task import FieldSpec
 from lib.inference.client import ChatAnswer, InferenceClient
@@ -63,7 +64,7 @@ class ChatAsker:
                     cancellation=sight.asking.cancellation,
                     request_id=sight.asking.request_id,
                     span=span,
-                    meanwhile=sight.asking.meanwhile,
+                    meanwhile=partial(_meanwhile, sight),
                 ),
                 sight,
             )
@@ -147,6 +148,14 @@ class ChatAsker:
             type="json_schema",
             json_schema=JsonSchemaFormat(name="fields", schema=schema, strict=True),
         )
+
+
+def _meanwhile(sight: Sight) -> None:
+    # Models take seconds: the document's decoder is not kept waiting for them. Fewer of the same
+    # pages may be shown yet, but no other ones.
+    sight.images.release()
+    if sight.asking.meanwhile is not None:
+        sight.asking.meanwhile()
 
 
 def _hash(request: ChatRequest) -> str:

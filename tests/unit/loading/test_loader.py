@@ -165,6 +165,25 @@ def test_a_photo_for_a_model_from_end_to_end(loader: ProcessLoader) -> None:
     assert (small.width, small.height) == (90, 120)
 
 
+def test_what_a_model_was_shown_is_there_after_the_decoder_was_let_go(
+    loader: ProcessLoader,
+) -> None:
+    deadline = soon()
+    with loader.open(pdf(), deadline) as document:
+        images = DocumentImages(document, deadline)
+        source = document.page(1, deadline)
+        page = Page(1, source.width, source.height, 0, PageSource.TEXT_LAYER, ())
+        shown_before = images.encoded(page, WHOLE_PAGE, FINE)
+        images.release()
+        images.release()
+
+        assert document._decoder is None
+        assert images.encoded(page, WHOLE_PAGE, FINE) == shown_before
+        assert (document.mime_type, document.page_count) == ("application/pdf", 1)
+        with pytest.raises(Error, match="unreadable_document"):
+            images.encoded(page, Polygon.from_box(0, 0, 1, 0.5), FINE)
+
+
 class Forging:
     """`ProcessStarter` of a decoder that says of every document that it has a page, and gives it
     as the bytes and with the size that it was told. It is its own `DecoderProcess`.

@@ -1,6 +1,7 @@
 """The dialect `chat`: what is sent, what is asked again, and what is kept of it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,15 @@ def test_pages_go_as_data_uris_with_the_schema_and_the_words_as_help() -> None:
     assert (request.model, request.temperature, request.max_tokens) == ("a/model", 0.0, 4096)
     assert isinstance(seen.images, BlankImages)
     assert [limits.multiple for _, _, limits in seen.images.asked] == [28, 28]
+
+
+def test_a_document_is_let_go_while_the_model_writes() -> None:
+    released: list[int] = []
+    client, images = ScriptedClient(as_json({"total": "19,90"})), BlankImages()
+    seen = sight(meanwhile=lambda: released.append(images.released))
+    ask(client, replace(seen, images=images))
+    assert released == [1]
+    assert len(images.asked) == len(PAGES)
 
 
 def test_a_card_without_guided_decoding_or_help_sends_neither() -> None:
