@@ -456,8 +456,9 @@ class Settings(BaseSettings):
     fields_timeout_s: float = Field(
         gt=0,
         le=3600,
-        description="Seconds that finding the fields of one document may take, its turn not "
-        "counted; then the document is unreadable. With `FIELD_READERS=0` nothing ends it.",
+        description="Seconds that finding the fields of one document may take, and again those of "
+        "a model's answer, its turn not counted; then the document is unreadable. With "
+        "`FIELD_READERS=0` nothing ends it.",
     )
     paddle_detection_model_dir: Path | None = Field(
         description="Folder of PaddleOCR's detection model; needed with `OCR_ENGINE=paddle`."

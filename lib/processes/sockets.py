@@ -9,6 +9,7 @@ from lib.domain.deadline import Deadline
 
 _PIECE = 1 << 20
 _AHEAD = 1 << 16
+_GROWTH = 1 << 24
 
 # Where there is no poll, there are no descriptors that select could not wait for either.
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
@@ -33,8 +34,9 @@ def blocking_pair(
 class Stream:
     """A stream socket whose every wait ends at a deadline. Not safe to share between threads.
 
-    Each system call lets another thread have the interpreter and waits for it afterwards. So a
-    wait costs two, what needs none one, and what comes in small parts is received at once.
+    Each system call gives the interpreter to another thread, and has to wait for it afterwards. So
+    they are few: what can be sent at once is sent with one, and what comes in small parts is
+    received with two (a wait, and all that is there).
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -58,7 +60,10 @@ class Stream:
                 self._wait(selectors.EVENT_WRITE, until)
 
     def receive(self, size: int, until: Deadline | None) -> bytearray:
-        """So many bytes. TimeoutError past the deadline, EOFError or OSError when no more come."""
+        """So many bytes; those that are there already also past the deadline.
+
+        TimeoutError past it, EOFError or OSError when no more come.
+        """
         if len(self._ahead) < size <= _AHEAD:
             self._look_ahead(size, until)
         if len(self._ahead) >= size:
@@ -95,22 +100,22 @@ class Stream:
             self._ahead += piece
 
     def _long(self, size: int, until: Deadline | None) -> bytearray:
-        found = bytearray(size)
-        got = len(self._ahead)
-        found[:got] = self._ahead
-        self._ahead.clear()
-        view = memoryview(found)
+        found, self._ahead = self._ahead, bytearray()
+        got = len(found)
         while got < size:
             self._wait(selectors.EVENT_READ, until)
-            count = self._socket.recv_into(view[got:])
+            if got == len(found):
+                # As it comes: who only says that much will come is not believed.
+                found += bytes(min(size - got, _GROWTH))
+            with memoryview(found)[got:] as room:
+                count = self._socket.recv_into(room)
             if not count:
                 raise EOFError
             got += count
         return found
 
     def _wait(self, event: int, until: Deadline | None) -> None:
-        remaining = None if until is None else until.remaining()
-        if remaining == 0 or not self._waiting[event].select(remaining):
+        if not self._waiting[event].select(None if until is None else until.remaining()):
             raise TimeoutError
 
 

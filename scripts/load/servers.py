@@ -41,7 +41,8 @@ class Server:
         """
         process = psutil.Process(self.pid)
         workers = 0
-        for child in process.children():
+        # A decoder is its helper's child.
+        for child in process.children(recursive=True):
             try:
                 if any(name in part for part in child.cmdline() for name in _WORKERS):
                     workers += child.memory_info().rss
@@ -56,7 +57,8 @@ class Server:
         process = psutil.Process(self.pid)
         own = process.cpu_times()
         others = own.children_user + own.children_system
-        for child in process.children():
+        # A decoder is its helper's child.
+        for child in process.children(recursive=True):
             try:
                 spent = child.cpu_times()
             except psutil.NoSuchProcess:

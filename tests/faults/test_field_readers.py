@@ -53,8 +53,13 @@ class Served:
     rules: RulesInReaders
     cancellation: Cancellation = field(default_factory=Cancellation)
 
-    def read(self, *words: str, deadline: Deadline | None = None) -> Reading:
-        asking = Asking(cancellation=self.cancellation)
+    def read(
+        self,
+        *words: str,
+        deadline: Deadline | None = None,
+        meanwhile: Callable[[], object] | None = None,
+    ) -> Reading:
+        asking = Asking(cancellation=self.cancellation, meanwhile=meanwhile)
         seen = Sight(sight().images, deadline or soon(), asking)
         with self.rules.on([page(*words)], TASK, HINTS, seen) as work:
             work.extract()
@@ -125,6 +130,14 @@ def test_what_hangs_fails_after_its_time_and_the_next_is_read_by_another(documen
         assert not psutil.pid_exists(first)
         assert readers.pid() not in {first, os.getpid()}
         assert readers.pool.stats.restarts == 1
+
+
+def test_what_is_done_while_it_reads_is_not_its_time() -> None:
+    with served(document_seconds=2.0) as readers:
+        first, done = readers.pid(), threading.Event()
+        read = readers.read("fine", meanwhile=lambda: done.wait(2.5))
+        assert read.result["document_number"] == str(first)
+        assert readers.pool.stats.restarts == 0
 
 
 def test_the_deadline_ends_it_earlier() -> None:

@@ -53,7 +53,10 @@ class RequestIds:
         held = self._index.reserve(
             draft.request_id, draft.caller.key_id, draft.artifact_rel, self._store.exists
         )
-        if held is not None and draft.accepted and held.artifact_rel == draft.artifact_rel:
+        # Its own: a job's from when it was accepted, a made one from a try of which nobody knew
+        # whether it had worked.
+        is_mine = draft.accepted or draft.request_id == draft.context.made_id
+        if held is not None and is_mine and held.artifact_rel == draft.artifact_rel:
             held = None
         if held is not None:
             draft.id_is_taken = True

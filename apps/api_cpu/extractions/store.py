@@ -33,7 +33,7 @@ _SAME_ID = extracts.c.request_id == erasures.c.request_id
 
 
 class ExtractIndex:
-    """Request ids are taken before work starts. Safe to share between threads and processes.
+    """The request ids that were taken. Safe to share between threads and processes.
 
     An id is taken by an insert that only one can make. It is taken for good once its artifact
     exists. Until then it is leased: when the lease is over and there is still no artifact, whoever

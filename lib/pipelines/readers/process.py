@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from lib.domain.deadline import Deadline
@@ -62,24 +62,31 @@ class ReaderProcess(ChildProcess):
         """Tell it the tasks; its first word. Raises as `ask`."""
         return self.ask(tasks, timeout)
 
-    def ask(
-        self, message: Any, seconds: float, meanwhile: Callable[[], object] | None = None
-    ) -> Reply:
-        """Its reply, so many seconds after the message or after `meanwhile`, which is called while
-        the reader works.
+    def ask(self, message: Any, seconds: float) -> Reply:
+        """`tell` it and `hear` its reply, both within so many seconds. Raises as they do."""
+        until = Deadline.after(seconds)
+        self.tell(message, until)
+        return self.hear(until)
 
-        Raises `ReaderDied` and, where it is late, `ReaderLate`; `ReaderLost` for either when the
-        reader did not have the message. It is of no use then, nor after what `meanwhile` raises.
+    def tell(self, message: Any, until: Deadline) -> None:
+        """Send it a message. Raises `ReaderLost` when that does not take it: it is of no use then.
+
         Raises TypeError, having said nothing, for text that is not Unicode.
         """
         body = framed(message)
-        until = Deadline.after(seconds)
-        received = False
         try:
             self._stream.send(body, until)
-            if meanwhile is not None:
-                meanwhile()
-                until = Deadline.after(seconds)
+        except OSError as gone:  # a TimeoutError is one
+            raise ReaderLost from gone
+
+    def hear(self, until: Deadline) -> Reply:
+        """Its reply to what it was told last; one that is there already also past the deadline.
+
+        Raises `ReaderDied` and, where it is late, `ReaderLate`; `ReaderLost` for either when the
+        reader did not have the message. It is of no use then.
+        """
+        received = False
+        try:
             received = self._stream.receive(len(RECEIVED), until) == RECEIVED
             reply = reply_from_json(unframed(self._received(until)))
         except TimeoutError as late:

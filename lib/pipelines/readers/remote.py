@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lib.domain.cancellation import Canceled, Cancellation
+from lib.domain.deadline import Deadline
 from lib.domain.document import Page
 from lib.domain.extraction import Hints, RawExtraction, Reading
 from lib.domain.task import Task
@@ -180,21 +181,37 @@ class OnReader:
     def _ask(self, step: Step) -> Any:
         if self._deadline.passed:
             raise timed_out()
+        if self._left_s <= 0:
+            raise too_long()
         process = self._process or self._taken()
         message: dict[str, Any] = {"step": step}
         if step not in _ABOUT_THE_LAST:
             message |= {**self._document, "book": process.book(self._hints.vendors)}
-        meanwhile = self._meanwhile if step is Step.EXTRACT else None
-        begun = time.monotonic()
         self._owes_answer = True
-        reply = process.ask(message, min(self._deadline.remaining(), self._left_s), meanwhile)
+        with self._counted():
+            process.tell(message, self._until())
+        if step is Step.EXTRACT and self._meanwhile is not None:
+            self._meanwhile()
+        with self._counted():
+            reply = process.hear(self._until())
         self._owes_answer = False
-        self._left_s -= time.monotonic() - begun
         if reply.fault:
             _log.error("the rules failed on a document: %s", reply.fault)
         if reply.error is not None:
             raise reply.error
         return reply.answer
+
+    def _until(self) -> Deadline:
+        return Deadline.after(min(self._deadline.remaining(), self._left_s))
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """What the block takes is time that the document has had."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self._left_s -= time.monotonic() - begun
 
     def _taken(self) -> ReaderProcess:
         process = self._pool.take(self._deadline, lambda: self._given_up)

@@ -25,7 +25,9 @@ def soon() -> Deadline:
     return Deadline.after(60)
 
 
-@pytest.mark.parametrize("sizes", [(1, 2, 3), (70_000, 5), (5, 300_000, 5), (65_536, 65_537)])
+@pytest.mark.parametrize(
+    "sizes", [(1, 2, 3), (70_000, 5), (5, 300_000, 5), (65_536, 65_537), (3, 40_000_000)]
+)
 def test_what_comes_at_once_is_received_in_the_parts_that_are_asked_for(
     ends: Ends, sizes: tuple[int, ...]
 ) -> None:
@@ -72,6 +74,22 @@ def test_who_sends_too_little_or_ends_is_not_waited_for(ends: Ends, size: int) -
     theirs.close()
     with pytest.raises(EOFError):
         stream.receive(size, soon())
+
+
+def test_who_only_says_that_much_will_come_takes_no_memory(ends: Ends) -> None:
+    ours, theirs = ends
+    theirs.sendall(b"abc")
+    with pytest.raises(TimeoutError):
+        Stream(ours).receive(1 << 50, Deadline.after(0.02))
+
+
+def test_what_is_there_is_received_past_the_deadline(ends: Ends) -> None:
+    ours, theirs = ends
+    stream, over = Stream(ours), Deadline.after(0)
+    theirs.sendall(bytes(100_000))
+    assert stream.receive(100_000, over) == bytes(100_000)
+    with pytest.raises(TimeoutError):
+        stream.receive(1, over)
 
 
 def test_who_takes_nothing_is_not_waited_for(ends: Ends) -> None:
