@@ -192,6 +192,13 @@ def test_killed_while_it_had_nothing_to_do() -> None:
         assert readers.pid() not in {*killed, os.getpid()}
 
 
+def test_stopped_while_it_had_nothing_to_do() -> None:
+    with served(document_seconds=2.0) as readers:
+        stopped = readers.pid()
+        os.kill(stopped, signal.SIGSTOP)
+        assert readers.pid() not in {stopped, os.getpid()}
+
+
 def test_killed_before_it_is_told_what_a_model_said() -> None:
     with served() as readers:
         seen = sight()

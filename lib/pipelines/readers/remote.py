@@ -206,12 +206,12 @@ class OnReader:
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
-        """What the block takes is time that the document has had."""
+        """What the block takes is time that the document has had; with a reader that is lost or
+        dies in it, it had none.
+        """
         begun = time.monotonic()
-        try:
-            yield
-        finally:
-            self._left_s -= time.monotonic() - begun
+        yield
+        self._left_s -= time.monotonic() - begun
 
     def _taken(self) -> ReaderProcess:
         process = self._pool.take(self._deadline, lambda: self._given_up)
