@@ -59,13 +59,9 @@ class ReaderProcess(ChildProcess):
         self._next_book = 1
 
     def wait_ready(self, tasks: list[Any], timeout: float) -> Reply:
-        """Tell it the tasks; its first word. Raises as `ask`."""
-        return self.ask(tasks, timeout)
-
-    def ask(self, message: Any, seconds: float) -> Reply:
-        """`tell` it and `hear` its reply, both within so many seconds. Raises as they do."""
-        until = Deadline.after(seconds)
-        self.tell(message, until)
+        """Tell it the tasks; its first word, in so many seconds. Raises as `tell` and `hear`."""
+        until = Deadline.after(timeout)
+        self.tell(tasks, until)
         return self.hear(until)
 
     def tell(self, message: Any, until: Deadline) -> None:
