@@ -37,8 +37,7 @@ from rich.table import Table
 from lib.domain.deadline import Deadline
 from lib.errors import Error
 from lib.inference.addresses import AddressBook
-from lib.inference.async_client import ClientSettings
-from lib.inference.blocking_client import BlockingInferenceClient
+from lib.inference.http_client import ClientSettings, HttpInferenceClient
 from lib.inference.secret import Secret
 from lib.inference.wire import CHAT_ROUTE, HEALTH_ROUTE, ChatRequest, Message
 
@@ -100,7 +99,7 @@ def clients(
         return answer.raise_for_status().json()["choices"][0]["message"]
 
     with (
-        BlockingInferenceClient(AddressBook(url), Secret(key), ClientSettings()) as ours,
+        HttpInferenceClient(AddressBook(url), Secret(key), ClientSettings()) as ours,
         # vLLM closes a connection that is idle for 5 s, and the phases of the other kind are such.
         httpx.Client(base_url=url, timeout=120, limits=httpx.Limits(keepalive_expiry=4)) as bare,
     ):

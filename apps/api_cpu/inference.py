@@ -16,7 +16,7 @@ from lib.kie.models.model_extractor import ModelReader
 from lib.pipelines.field_reading import ModelStation
 
 if TYPE_CHECKING:
-    from lib.inference.blocking_client import BlockingInferenceClient
+    from lib.inference.http_client import HttpInferenceClient
 
 _MOCK_MODEL = "mock-chat"
 _FEWEST_CONNECTIONS = 64
@@ -51,12 +51,11 @@ def build_inference(settings: Settings, rules: Extractor) -> Inference | None:
     return Inference(station, lambda: serves(client, model), client.close, client.snapshot)
 
 
-def build_client(settings: Settings) -> BlockingInferenceClient:
-    """The client with its thread; it probes the servers from now on."""
-    # With httpcore, which a start without a model need not wait for.
-    from lib.inference.async_client import ClientSettings  # noqa: PLC0415
-    from lib.inference.blocking_client import BlockingInferenceClient  # noqa: PLC0415
-    from lib.inference.exchange import Timeouts  # noqa: PLC0415
+def build_client(settings: Settings) -> HttpInferenceClient:
+    """The client; it probes the servers from now on."""
+    # With libcurl, which a start without a model need not wait for.
+    from lib.inference.connection import Timeouts  # noqa: PLC0415
+    from lib.inference.http_client import ClientSettings, HttpInferenceClient  # noqa: PLC0415
 
     timeouts = Timeouts(
         connect_s=settings.vllm_connect_timeout_s,
@@ -64,11 +63,13 @@ def build_client(settings: Settings) -> BlockingInferenceClient:
         write_s=settings.vllm_write_timeout_s,
         pool_s=settings.vllm_pool_timeout_s,
     )
-    return BlockingInferenceClient(
+    client = HttpInferenceClient(
         AddressBook(settings.vllm_base_url),
         Secret(settings.inference_key),
         ClientSettings(timeouts=timeouts, max_connections=_connections(settings)),
     )
+    client.start()
+    return client
 
 
 def _connections(settings: Settings) -> int:

@@ -39,6 +39,13 @@ class Cancellation:
         if self._is_set:
             raise Canceled
 
+    def wait(self, seconds: float) -> bool:
+        """Wait so long at most; whether it is set."""
+        came = threading.Event()
+        with self.calling(came.set):
+            came.wait(seconds)
+        return self._is_set
+
     @contextmanager
     def calling(self, callback: Callable[[], None]) -> Iterator[None]:
         """Run `callback` once if the request comes within the block, or has come before.

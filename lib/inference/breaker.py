@@ -22,7 +22,7 @@ class BreakerPolicy:
 
 
 class Breaker:
-    """The circuit of one server. Belongs to one event loop."""
+    """The circuit of one server. Whoever shares it between threads holds a lock."""
 
     def __init__(self, policy: BreakerPolicy, clock: Callable[[], float]) -> None:
         self._policy = policy

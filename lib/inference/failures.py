@@ -12,7 +12,6 @@ from math import ceil
 from typing import Any
 
 from lib.errors import Error, Kind
-from lib.inference.retry import retry_after_s
 
 
 class Again(StrEnum):
@@ -200,8 +199,8 @@ _TOKEN_REASONS = {"too_many_pages", "too_many_words"}
 _GRAMMAR = re.compile(r"schema|grammar|xgrammar|guidance|structured", re.I)
 
 
-def failure_of(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-    """What an answer other than 200 means. `headers` in lower case."""
+def failure_of(status: int, retry_after_s: float | None, body: bytes) -> Failure:
+    """What an answer other than 200 means; seconds as its `Retry-After` asks for."""
     told = _told(body)
     if status in _BUSY:
         cause = Cause.BUSY
@@ -221,7 +220,7 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
         cause = Cause.SERVER_ERROR
     else:
         cause = Cause.NOT_THE_PROTOCOL
-    return Failure(cause, status=status, retry_after_s=retry_after_s(headers))
+    return Failure(cause, status=status, retry_after_s=retry_after_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class RetryPolicy:
 
 
 class RetryBudget:
-    """The bucket of `RetryPolicy`. Belongs to one event loop."""
+    """The bucket of `RetryPolicy`. Whoever shares it between threads holds a lock."""
 
     def __init__(self, policy: RetryPolicy, clock: Callable[[], float]) -> None:
         self._policy = policy

@@ -23,9 +23,8 @@ from apps.api_cpu.main import create_app
 from apps.api_cpu.settings import CONFIGS, Settings, load_settings
 from apps.api_cpu.stations import Reader, build_document_loader
 from lib.inference.addresses import AddressBook
-from lib.inference.async_client import ClientSettings
-from lib.inference.blocking_client import BlockingInferenceClient
-from lib.inference.exchange import Timeouts
+from lib.inference.connection import Timeouts
+from lib.inference.http_client import ClientSettings, HttpInferenceClient
 from lib.inference.retry import RetryPolicy
 from lib.inference.secret import Secret
 from lib.kie.extractor_later import CpuExtractorLater
@@ -77,9 +76,10 @@ class ModelPlace:
         self.client = TestClient(self.app, "http://localhost")
 
     def _reader(self, settings: Settings) -> Reader:
-        client = BlockingInferenceClient(
+        client = HttpInferenceClient(
             AddressBook(self._url), Secret(""), self._station.pop("client", ONCE)
         )
+        client.start()
         model = ModelStation(
             "mock", ModelReader(CARDS, client, self._model, RULES), **self._station
         )

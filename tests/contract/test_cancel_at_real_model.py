@@ -22,8 +22,7 @@ from apps.api_cpu.settings import Settings, load_settings
 from apps.api_cpu.stations import Reader
 from lib.domain.task import DocumentType, FieldSpec, FieldType, Task
 from lib.inference.addresses import AddressBook
-from lib.inference.async_client import ClientSettings
-from lib.inference.blocking_client import BlockingInferenceClient
+from lib.inference.http_client import ClientSettings, HttpInferenceClient
 from lib.inference.secret import Secret
 from lib.kie.cpu_extractor import build_cpu_extractor
 from lib.kie.models.card import ResponseFormat
@@ -60,7 +59,7 @@ class Peer:
         )
 
 
-def _reader(client: BlockingInferenceClient) -> Reader:
+def _reader(client: HttpInferenceClient) -> Reader:
     """Asks for one field, in free text that random weights write to the last token."""
     shipped = shipped_cards()
     cards = tuple(
@@ -87,7 +86,7 @@ def _reader(client: BlockingInferenceClient) -> Reader:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[TestClient]:
-    client = BlockingInferenceClient(
+    client = HttpInferenceClient(
         AddressBook(os.environ["VLLM_PEER_URL"]), Secret(KEY), ClientSettings()
     )
     settings: Settings = load_settings(data_root=tmp_path / "data", ocr_workers=1)

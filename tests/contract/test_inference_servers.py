@@ -10,12 +10,12 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import anyio
 import httpx
 import pytest
 import uvicorn
@@ -41,10 +41,10 @@ from lib.domain.cancellation import Canceled, Cancellation
 from lib.domain.deadline import Deadline
 from lib.errors import Error
 from lib.inference.addresses import AddressBook
-from lib.inference.async_client import AsyncInferenceClient, ClientSettings
-from lib.inference.blocking_client import BlockingInferenceClient
-from lib.inference.exchange import Exchange, Timeouts
+from lib.inference.connection import Timeouts, Watch
+from lib.inference.exchange import Exchange
 from lib.inference.failures import Cause, Failure
+from lib.inference.http_client import ClientSettings, HttpInferenceClient
 from lib.inference.parsing import chat_answer, model_names
 from lib.inference.retry import RetryPolicy
 from lib.inference.secret import Secret
@@ -159,31 +159,19 @@ def behave(url: str, **behaviour: object) -> None:
 def sent(url: str, name: str, case: Case) -> bytes:
     """The body of a good answer. Raises `Failure`."""
 
-    async def sending() -> bytes:
-        exchange = Exchange(url, Secret(case.key), Timeouts(), 4, 1 << 20)
-        try:
-            if case.method == "GET":
-                return await exchange.get(case.route, PATIENCE_S)
-            return await exchange.post(case.route, case.data, {"X-Request-Id": name})
-        finally:
-            await exchange.close()
-
-    return anyio.run(sending)
+    watch = Watch(Deadline.after(PATIENCE_S), Cancellation())
+    with closing(Exchange(url, Secret(case.key), Timeouts(), 4, 1 << 20)) as exchange:
+        if case.method == "GET":
+            return exchange.get(case.route, PATIENCE_S, watch)
+        return exchange.post(case.route, case.data, {"X-Request-Id": name}, watch)
 
 
 def asked(
-    url: str, call: Callable[[AsyncInferenceClient], Awaitable[_T]], settings: ClientSettings = ONCE
+    url: str, call: Callable[[HttpInferenceClient], _T], settings: ClientSettings = ONCE
 ) -> _T:
     """What a call on a client without background probes gives."""
-
-    async def asking() -> _T:
-        client = AsyncInferenceClient(AddressBook(url), Secret(KEY), settings)
-        try:
-            return await call(client)
-        finally:
-            await client.close()
-
-    return anyio.run(asking)
+    with closing(HttpInferenceClient(AddressBook(url), Secret(KEY), settings)) as client:
+        return call(client)
 
 
 BAD = {name: case for name, case in CASES.items() if case.means is not None}
@@ -238,7 +226,7 @@ def request(*, text: str = "total?") -> ChatRequest:
 
 
 def test_a_call_through_the_client(address: str) -> None:
-    with BlockingInferenceClient(AddressBook(address), Secret(KEY), ClientSettings()) as client:
+    with HttpInferenceClient(AddressBook(address), Secret(KEY), ClientSettings()) as client:
         given = client.complete(
             request(), Deadline.after(PATIENCE_S), request_id="schema_and_logprobs"
         )
@@ -303,8 +291,8 @@ def test_the_mocks_faults(unruly: str, fault: str) -> None:
 def test_a_reset_after_a_500_is_a_stale_connection(unruly: str) -> None:
     behave(unruly, faults="500-reset,reset")
 
-    async def calls(client: AsyncInferenceClient) -> tuple[str, ...]:
-        given = await client.complete(request(), Deadline.after(PATIENCE_S))
+    def calls(client: HttpInferenceClient) -> tuple[str, ...]:
+        given = client.complete(request(), Deadline.after(PATIENCE_S))
         return given.call.failed_attempts
 
     patient = ClientSettings(retry=RetryPolicy(first_pause_s=0.001))
@@ -346,7 +334,7 @@ def test_a_canceled_call_gives_its_place_back(unruly: str) -> None:
     behave(unruly, latency_s=3600, max_running=1)
     cancellation = Cancellation()
     book = AddressBook(unruly)
-    with BlockingInferenceClient(book, Secret(KEY), ClientSettings()) as client:
+    with HttpInferenceClient(book, Secret(KEY), ClientSettings()) as client:
 
         def running() -> str:
             text = httpx.get(f"{unruly}/metrics", timeout=PATIENCE_S).text

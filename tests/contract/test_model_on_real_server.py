@@ -25,8 +25,7 @@ from lib.domain.page_images import EncodedImage, ImageLimits
 from lib.domain.task import FieldSpec
 from lib.errors import Error
 from lib.inference.addresses import AddressBook
-from lib.inference.async_client import ClientSettings
-from lib.inference.blocking_client import BlockingInferenceClient
+from lib.inference.http_client import ClientSettings, HttpInferenceClient
 from lib.inference.retry import RetryPolicy
 from lib.inference.secret import Secret
 from lib.kie.cpu_extractor import build_cpu_extractor
@@ -57,8 +56,8 @@ class Grey(BlankImages):
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[BlockingInferenceClient]:
-    client = BlockingInferenceClient(
+def client() -> Iterator[HttpInferenceClient]:
+    client = HttpInferenceClient(
         AddressBook(os.environ["VLLM_PEER_URL"]),
         Secret(KEY),
         ClientSettings(retry=RetryPolicy(max_attempts=1)),
@@ -67,7 +66,7 @@ def client() -> Iterator[BlockingInferenceClient]:
         yield client
 
 
-def extractor(client: BlockingInferenceClient, asking: Asking) -> ModelExtractor:
+def extractor(client: HttpInferenceClient, asking: Asking) -> ModelExtractor:
     """The generic card with answers that a tiny context holds."""
     shipped = shipped_cards()
     cards = tuple(
@@ -86,7 +85,7 @@ def extractor(client: BlockingInferenceClient, asking: Asking) -> ModelExtractor
 
 @pytest.mark.parametrize(("task_id", "name"), EVERY_FIELD)
 def test_the_grammar_of_every_field_compiles(
-    client: BlockingInferenceClient, task_id: str, name: str
+    client: HttpInferenceClient, task_id: str, name: str
 ) -> None:
     """A schema that the server cannot compile is a 500 of it, and no answer."""
     spec: FieldSpec | None = TASKS[task_id].field(name)
@@ -103,7 +102,7 @@ def test_the_grammar_of_every_field_compiles(
 
 @pytest.mark.parametrize("task_id", ["receipt_fields_v1", "invoice_fields_v1", "auto"])
 def test_random_weights_give_bad_output_or_doubts_and_never_a_sure_value(
-    client: BlockingInferenceClient, task_id: str
+    client: HttpInferenceClient, task_id: str
 ) -> None:
     asking = Asking()
     try:

@@ -22,8 +22,7 @@ from lib.domain.geometry import Polygon
 from lib.domain.page_images import EncodedImage, ImageLimits
 from lib.domain.task import DocumentType, FieldSpec, FieldType, Task
 from lib.inference.addresses import AddressBook
-from lib.inference.async_client import ClientSettings
-from lib.inference.blocking_client import BlockingInferenceClient
+from lib.inference.http_client import ClientSettings, HttpInferenceClient
 from lib.inference.retry import RetryPolicy
 from lib.inference.secret import Secret
 from lib.kie.cpu_extractor import build_cpu_extractor
@@ -65,14 +64,14 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module")
-def client(service: Service) -> Iterator[BlockingInferenceClient]:
+def client(service: Service) -> Iterator[HttpInferenceClient]:
     settings = ClientSettings(retry=RetryPolicy(max_attempts=1))
-    with BlockingInferenceClient(AddressBook(service.url), Secret(KEY), settings) as client:
+    with HttpInferenceClient(AddressBook(service.url), Secret(KEY), settings) as client:
         yield client
 
 
 def extractor(
-    client: BlockingInferenceClient, asking: Asking, cards: ModelCards | None = None
+    client: HttpInferenceClient, asking: Asking, cards: ModelCards | None = None
 ) -> ModelExtractor:
     reader = ModelReader(cards or shipped_cards(), client, MODEL, build_cpu_extractor())
     return reader.looking_at(Sight(Sized(), Deadline.after(60), asking))
@@ -91,7 +90,7 @@ def cards_that_ask_again(form: str) -> ModelCards:
     return ModelCards(shipped.cards, {**shipped.prompts, "arctic-tilt": prompt})
 
 
-def test_what_the_engine_says_is_found_on_the_page(client: BlockingInferenceClient) -> None:
+def test_what_the_engine_says_is_found_on_the_page(client: HttpInferenceClient) -> None:
     asking = Asking()
     raw = extractor(client, asking).extract([page()], TASK, HINTS)
     assert {name: found[0].raw for name, found in raw.fields.items()} == {
@@ -114,7 +113,7 @@ ASKED_BY_LABEL = replace(
 )
 
 
-def test_an_answer_that_is_no_amount_is_asked_for_again(client: BlockingInferenceClient) -> None:
+def test_an_answer_that_is_no_amount_is_asked_for_again(client: HttpInferenceClient) -> None:
     asking = Asking()
     reading = extractor(client, asking, cards_that_ask_again("GBP"))
     raw = reading.extract([page()], ASKED_BY_LABEL, HINTS)
@@ -129,7 +128,7 @@ def test_an_answer_that_is_no_amount_is_asked_for_again(client: BlockingInferenc
     assert 0 < again.prompt_tokens < first.prompt_tokens
 
 
-def test_one_that_never_is_an_amount_is_a_doubt(client: BlockingInferenceClient) -> None:
+def test_one_that_never_is_an_amount_is_a_doubt(client: HttpInferenceClient) -> None:
     asking = Asking()
     reading = extractor(client, asking, cards_that_ask_again("Total"))
     raw = reading.extract([page()], ASKED_BY_LABEL, HINTS)
@@ -139,7 +138,7 @@ def test_one_that_never_is_an_amount_is_a_doubt(client: BlockingInferenceClient)
 
 
 def test_a_part_of_a_page_is_a_page_to_the_engine(
-    client: BlockingInferenceClient, service: Service
+    client: HttpInferenceClient, service: Service
 ) -> None:
     rules = build_cpu_extractor().extract([page()], TASK, HINTS)
     part = View(page(), Polygon.from_box(0, 0.4, 1, 0.62))
@@ -153,7 +152,7 @@ def test_a_part_of_a_page_is_a_page_to_the_engine(
 
 
 def test_a_document_that_is_too_long_for_the_engine_is_shown_in_part(
-    client: BlockingInferenceClient,
+    client: HttpInferenceClient,
 ) -> None:
     many = [replace(page(), number=number, lines=page().lines * 2) for number in range(1, 4)]
     asking = Asking()

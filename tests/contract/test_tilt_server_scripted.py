@@ -20,8 +20,7 @@ from lib.domain.cancellation import Canceled, Cancellation
 from lib.domain.deadline import Deadline
 from lib.errors import Error
 from lib.inference.addresses import AddressBook
-from lib.inference.async_client import ClientSettings
-from lib.inference.blocking_client import BlockingInferenceClient
+from lib.inference.http_client import ClientSettings, HttpInferenceClient
 from lib.inference.secret import Secret
 from lib.inference.wire import AnswersRequest
 
@@ -235,13 +234,13 @@ def test_the_request_id_comes_back_unless_it_is_none(
 
 
 @pytest.fixture
-def client_of() -> Iterator[Callable[..., BlockingInferenceClient]]:
+def client_of() -> Iterator[Callable[..., HttpInferenceClient]]:
     """The orchestrator's own client, as it asks this service."""
     with contextlib.ExitStack() as clients:
 
-        def connect(service: Service, key: str = KEY) -> BlockingInferenceClient:
+        def connect(service: Service, key: str = KEY) -> HttpInferenceClient:
             return clients.enter_context(
-                BlockingInferenceClient(AddressBook(service.url), Secret(key), ClientSettings())
+                HttpInferenceClient(AddressBook(service.url), Secret(key), ClientSettings())
             )
 
         yield connect
@@ -250,7 +249,7 @@ def client_of() -> Iterator[Callable[..., BlockingInferenceClient]]:
 def test_the_orchestrators_client_is_answered(
     started: Callable[..., Service],
     scripted: ScriptedEngine,
-    client_of: Callable[..., BlockingInferenceClient],
+    client_of: Callable[..., HttpInferenceClient],
 ) -> None:
     client = client_of(started(scripted))
     assert client.probe(Deadline.after(60)).upstreams[0].models == (MODEL,)
@@ -263,7 +262,7 @@ def test_the_orchestrators_client_is_answered(
 def test_the_orchestrators_client_learns_why_not(
     started: Callable[..., Service],
     scripted: ScriptedEngine,
-    client_of: Callable[..., BlockingInferenceClient],
+    client_of: Callable[..., HttpInferenceClient],
 ) -> None:
     service = started(scripted)
     request = AnswersRequest.model_validate(asked(questions=("much " * 20,)))
@@ -278,7 +277,7 @@ def test_the_orchestrators_client_learns_why_not(
 def test_a_cancelled_document_leaves_the_engine(
     started: Callable[..., Service],
     scripted: ScriptedEngine,
-    client_of: Callable[..., BlockingInferenceClient],
+    client_of: Callable[..., HttpInferenceClient],
 ) -> None:
     client = client_of(started(scripted))
     scripted.holding = True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import anyio
+from contextlib import closing
+
 import pytest
 from bad_upstream import answer, bad_server, refusing_address
 from recorded_spans import RecordedSpan
@@ -12,8 +13,8 @@ from lib.domain.deadline import Deadline
 from lib.domain.tracing import SpanKind
 from lib.errors import Error
 from lib.inference.addresses import AddressBook
-from lib.inference.async_client import AsyncInferenceClient, ClientSettings
-from lib.inference.exchange import Timeouts
+from lib.inference.connection import Timeouts
+from lib.inference.http_client import ClientSettings, HttpInferenceClient
 from lib.inference.retry import RetryPolicy
 from lib.inference.secret import Secret
 from lib.inference.wire import ChatRequest, Message
@@ -30,18 +31,13 @@ SETTINGS = ClientSettings(
 def _asked(address: str, deadline_s: float = 30.0) -> RecordedSpan:
     """The span that a call was made in."""
 
-    async def asking(span: RecordedSpan) -> None:
-        client = AsyncInferenceClient(AddressBook(address), Secret("planted-key"), SETTINGS)
-        try:
-            await client.complete(REQUEST, Deadline.after(deadline_s), "r-1", span)
-        finally:
-            await client.close()
-
     span = RecordedSpan()
-    try:
-        anyio.run(asking, span)
-    except Error as error:
-        span.fail(error.code)
+    client = HttpInferenceClient(AddressBook(address), Secret("planted-key"), SETTINGS)
+    with closing(client):
+        try:
+            client.complete(REQUEST, Deadline.after(deadline_s), request_id="r-1", span=span)
+        except Error as error:
+            span.fail(error.code)
     return span
 
 
@@ -80,11 +76,8 @@ def test_an_attempt_that_the_deadline_ends_is_closed() -> None:
 
 
 def test_without_a_trace_nothing_is_sent_of_one() -> None:
-    async def asking(address: str) -> None:
-        client = AsyncInferenceClient(AddressBook(address), Secret(""), SETTINGS)
-        await client.complete(REQUEST, Deadline.after(30))
-        await client.close()
-
     with bad_server(answer()) as server:
-        anyio.run(asking, server.address)
+        client = HttpInferenceClient(AddressBook(server.address), Secret(""), SETTINGS)
+        with closing(client):
+            client.complete(REQUEST, Deadline.after(30))
         assert b"traceparent" not in server.requests[0].lower()

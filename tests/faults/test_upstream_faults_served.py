@@ -21,11 +21,10 @@ from apps.api_cpu.main import create_app
 from apps.api_cpu.settings import CONFIGS, Settings, load_settings
 from apps.api_cpu.stations import Reader
 from lib.inference.addresses import AddressBook
-from lib.inference.async_client import ClientSettings
-from lib.inference.blocking_client import BlockingInferenceClient
 from lib.inference.breaker import BreakerPolicy
 from lib.inference.client import Circuit
-from lib.inference.exchange import Timeouts
+from lib.inference.connection import Timeouts
+from lib.inference.http_client import ClientSettings, HttpInferenceClient
 from lib.inference.retry import RetryPolicy
 from lib.inference.secret import Secret
 from lib.kie.extractor_later import CpuExtractorLater
@@ -69,7 +68,7 @@ class Service:
         deadline_s: float = DEADLINE_S,
     ) -> None:
         self.settings = load_settings(data_root=folder, ocr_workers=1, sync_deadline_s=deadline_s)
-        self.inference = BlockingInferenceClient(AddressBook(address), Secret(""), how)
+        self.inference = HttpInferenceClient(AddressBook(address), Secret(""), how)
         self.client = TestClient(create_app(self.settings, self._reader), "http://localhost")
         self.client.__enter__()
 

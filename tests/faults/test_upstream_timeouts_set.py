@@ -18,7 +18,7 @@ from apps.api_cpu.settings import load_settings
 from lib.domain.cancellation import Canceled, Cancellation
 from lib.domain.deadline import Deadline
 from lib.errors import Error
-from lib.inference.blocking_client import BlockingInferenceClient
+from lib.inference.http_client import HttpInferenceClient
 from lib.inference.wire import ChatRequest, Message
 
 # Nothing here may hang: the bound is pytest's. All that is not set to be short is longer than it.
@@ -33,11 +33,11 @@ LARGE = 64 << 20
 @pytest.fixture
 def client(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Callable[..., BlockingInferenceClient]]:
+) -> Iterator[Callable[..., HttpInferenceClient]]:
     """Makes a client whose one time-out is short."""
     with ExitStack() as opened:
 
-        def make(short: str, address: str) -> BlockingInferenceClient:
+        def make(short: str, address: str) -> HttpInferenceClient:
             for name in NAMES:
                 monkeypatch.setenv(f"VLLM_{name}_TIMEOUT_S", SHORT if name == short else LONG)
             monkeypatch.setenv("VLLM_BASE_URL", address)
@@ -51,7 +51,7 @@ def request(text: str = "total?") -> ChatRequest:
     return ChatRequest(model="m", messages=(Message(role="user", content=text),))
 
 
-def failure(client: BlockingInferenceClient, text: str = "total?") -> Error:
+def failure(client: HttpInferenceClient, text: str = "total?") -> Error:
     with pytest.raises(Error) as failed:
         client.complete(request(text), Deadline.after(400))
     return failed.value
@@ -64,7 +64,7 @@ def listening(backlog: int) -> Iterator[tuple[socket.socket, str]]:
         yield listener, f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def test_connecting(client: Callable[..., BlockingInferenceClient]) -> None:
+def test_connecting(client: Callable[..., HttpInferenceClient]) -> None:
     with listening(0) as (listener, address), ExitStack() as opened:
         # Once nobody can be taken any more the kernel answers no further greeting.
         for _ in range(8):
@@ -76,19 +76,19 @@ def test_connecting(client: Callable[..., BlockingInferenceClient]) -> None:
     assert set(error.details["attempts"]) == {"connect"}
 
 
-def test_reading(client: Callable[..., BlockingInferenceClient]) -> None:
+def test_reading(client: Callable[..., HttpInferenceClient]) -> None:
     with bad_server(hang, probed=True) as server:
         error = failure(client("READ", server.address))
     assert (error.code, error.details["attempts"]) == ("inference_timeout", ["timeout"])
 
 
-def test_writing(client: Callable[..., BlockingInferenceClient]) -> None:
+def test_writing(client: Callable[..., HttpInferenceClient]) -> None:
     with listening(100) as (_, address):
         error = failure(client("WRITE", address), "x" * LARGE)
     assert (error.code, error.details["attempts"]) == ("inference_timeout", ["timeout"])
 
 
-def test_waiting_for_a_connection(client: Callable[..., BlockingInferenceClient]) -> None:
+def test_waiting_for_a_connection(client: Callable[..., HttpInferenceClient]) -> None:
     cancellation, full = Cancellation(), Event()
     refused: list[str] = []
     with bad_server(hang, probed=True) as server:

@@ -53,12 +53,12 @@ LEGACY_LENGTH = {
 )
 def test_statuses_and_shapes(status: int, body: Any, cause: Cause) -> None:
     data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    assert failure_of(status, {}, data).cause is cause
+    assert failure_of(status, None, data).cause is cause
 
 
 @given(st.integers(100, 599), st.binary() | st.from_regex(rb'\{"error": ?[\[{"].*'))
 def test_no_answer_confuses_it(status: int, body: bytes) -> None:
-    failure_of(status, {}, body)
+    failure_of(status, None, body)
 
 
 @pytest.mark.parametrize("cause", Cause)
@@ -78,7 +78,7 @@ def test_a_caller_is_not_told_to_wait_for_a_day() -> None:
 
 def test_words_of_the_server_go_no_further() -> None:
     body = json.dumps({"error": {"message": "IBAN DE89 3704", "type": "x", "param": "IBAN"}})
-    error = failure_of(400, {}, body.encode()).error(())
+    error = failure_of(400, None, body.encode()).error(())
     assert "IBAN" not in f"{error} {error.details}"
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import socket
+from math import inf
 from pathlib import Path
 
-import anyio
 import pytest
 
+from lib.domain.cancellation import Cancellation
+from lib.domain.deadline import Deadline
 from lib.inference.addresses import AddressBook
 from lib.inference.breaker import BreakerPolicy
 from lib.inference.client import Circuit
-from lib.inference.exchange import Exchange, Timeouts
+from lib.inference.connection import Timeouts, Watch
+from lib.inference.exchange import Exchange
 from lib.inference.failures import Cause, Failure
 from lib.inference.secret import Secret
 from lib.inference.upstreams import Upstream, Upstreams
@@ -121,7 +124,7 @@ def test_one_that_is_not_well_is_asked_when_no_other_is_left() -> None:
         nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
         servers = Upstreams(AddressBook(f"{nobody},http://b"), connect, BreakerPolicy(), Clock())
         first, second = servers.choose(()), servers.choose(())
-        anyio.run(first.probe, 5.0)
+        first.probe(5.0, Watch(Deadline(inf), Cancellation()))
     assert first.ready is False
     assert {servers.choose(()).address for _ in range(3)} == {"http://b"}
     assert servers.choose([second]) is first
