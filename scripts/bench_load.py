@@ -1,6 +1,7 @@
 """Load on a real server process: overhead, saturation, memory over thousands, growth.
 
     python scripts/bench_load.py overhead --seconds 60     # over an upstream of 50 ms
+    python scripts/bench_load.py beside --other FOLDER       # another version, by turns
     python scripts/bench_load.py saturation --seconds 60     # twice what it can carry
     python scripts/bench_load.py throughput                  # beside no orchestrator
     python scripts/bench_load.py recovery                    # SIGKILL of the model server
@@ -26,11 +27,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from load import growth, overhead, recovery, saturation, soak, throughput
+from load import beside, growth, overhead, recovery, saturation, soak, throughput
 from load.servers import SAMPLES, machine
 
 _MEASURES = {
     "overhead": overhead.measure,
+    "beside": beside.measure,
     "saturation": saturation.measure,
     "throughput": throughput.measure,
     "recovery": recovery.measure,
@@ -71,6 +73,16 @@ def _parser() -> argparse.ArgumentParser:
     over.add_argument("--block", type=float, default=5.0, help="seconds of one way at a time")
     over.add_argument("--latency-ms", type=float, default=50.0, help="of the upstream")
     over.add_argument("--even", action="store_true", help="evenly spaced, not by chance")
+
+    turns = kinds.add_parser("beside", parents=[every])
+    turns.add_argument("--other", type=Path, help="checkout whose code the other one runs")
+    turns.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="for it")
+    turns.add_argument("--document", type=Path, help="default: a page of two lines")
+    turns.add_argument("--rate", type=float, default=30.0, help="requests a second")
+    turns.add_argument("--clients", type=int, help="that never pause, in place of the rate")
+    turns.add_argument("--rounds", type=int, default=12, help="pairs of blocks")
+    turns.add_argument("--block", type=float, default=4.0, help="seconds of one at a time")
+    turns.add_argument("--latency-ms", type=float, default=50.0, help="of the upstream")
 
     full = kinds.add_parser("saturation", parents=[every])
     full.add_argument("--document", type=Path, default=SAMPLES / "invoice_digital.pdf")

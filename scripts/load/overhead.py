@@ -104,7 +104,7 @@ def _found(
 ) -> dict[str, Any]:
     whole = [[reply.milliseconds for reply in block] for block in through]
     bare = [[reply.milliseconds for reply in block] for block in direct]
-    parts = [[_parts(reply, server) for reply in block] for block in through]
+    parts = [[parts_of(reply, server) for reply in block] for block in through]
     own = [
         [reply.milliseconds - part["reading"] for reply, part in zip(block, found, strict=True)]
         for block, found in zip(through, parts, strict=True)
@@ -128,7 +128,7 @@ def _found(
     }
 
 
-def _parts(reply: Reply, server: Server) -> dict[str, float]:
+def parts_of(reply: Reply, server: Server) -> dict[str, float]:
     """Milliseconds as the artifact has them, and two sums.
 
     `reading` is what the document costs wherever it is read: its stations, and what is done for the
