@@ -49,7 +49,7 @@ def set_up_logging(level: str, style: str | None) -> None:
         logging.getLogger(name).propagate = name not in {"uvicorn.access", "alembic"}
     # uvicorn narrates its start and its stop; the server says itself what matters of that.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.getLevelName(level)))
-    # They narrate every request to an inference server, with its address.
+    # They narrate every request to another server, with its address.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # It quotes the bytes that it does not like.

@@ -148,7 +148,8 @@ class InferenceClient(Protocol):
     ) -> ChatAnswer:
         """The answer to a chat request. `request_id` goes along as `X-Request-Id`; each attempt is
         a part of `span`, and goes along as `traceparent`. `meanwhile` is called in this thread once
-        the request is on its way; what it raises gives the request up.
+        the request is on its way, or could not be sent; what it raises gives the request up, and
+        while it works a `cancellation` has to wait.
         """
         ...
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from math import ceil
 
 import certifi
@@ -26,6 +27,18 @@ _UNKNOWN_SOCKET_MS = 10
 """Longest wait while that set has none besides: a name is looked up, or the descriptors are beyond
 1,023, which such a set has no room for."""
 _LONGEST_MS = 2**31 - 1
+_NOT_CONNECTED = frozenset(
+    {
+        pycurl.E_COULDNT_RESOLVE_HOST,
+        pycurl.E_COULDNT_CONNECT,
+        pycurl.E_SSL_CONNECT_ERROR,
+        pycurl.E_SSL_CERTPROBLEM,
+        pycurl.E_SSL_CIPHER,
+        pycurl.E_SSL_CACERT,  # or PEER_FAILED_VERIFICATION
+        pycurl.E_SSL_CACERT_BADFILE,
+    }
+)
+"""Of https://curl.se/libcurl/c/libcurl-errors.html, those before a request could be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,10 @@ class Timeouts:
     def attempt_s(self) -> float:
         """Longest duration of an attempt."""
         return self.connect_s + self.read_s + self.write_s + self.pool_s
+
+
+class Unasked(Exception):
+    """A kept connection held an answer that nobody had asked for; it is of no use any more."""
 
 
 class Ended(Exception):
@@ -96,10 +113,14 @@ class Connection:
     """Connects with its first request, and is kept for the next. One thread at a time."""
 
     def __init__(self, timeouts: Timeouts) -> None:
+        """Raises `Failure` where the process has no descriptors left."""
         self._timeouts = timeouts
-        self._curl = curl = pycurl.Curl()
-        self._multi = pycurl.CurlMulti()
-        self._waker, self._woken = socket.socketpair()
+        try:
+            self._waker, self._woken = socket.socketpair()
+            self._curl = curl = pycurl.Curl()
+            self._multi = pycurl.CurlMulti()
+        except (OSError, pycurl.error):
+            raise Failure(Cause.CONNECT) from None
         self._waker.setblocking(False)
         self._waking = threading.Lock()
         self._kept = _NO_SOCKET
@@ -107,10 +128,11 @@ class Connection:
         self.replaced = False
         """Whether the kept connection had broken when it was used last."""
         self._is_connecting = False
-        """Whether it was when it was used last: the server's name may still be looked up then, and
-        curl waits for the end of that when it is closed.
+        """Whether it was when it was looked at last: the server's name may still be looked up then,
+        and curl waits for the end of that when it is closed.
         """
         curl.setopt(pycurl.NOSIGNAL, 1)
+        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
         curl.setopt(pycurl.PROXY, "")  # nor one of the environment
         curl.setopt(pycurl.CAINFO, certifi.where())
@@ -119,7 +141,8 @@ class Connection:
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, _milliseconds(timeouts.connect_s))
 
     def answer(self, request: Request, watch: Watch) -> Answer:
-        """What the server says to it. Raises `Ended`, and `Failure` when it says nothing whole.
+        """What the server says to it. Raises `Failure` when it says nothing whole, `Ended`, and
+        `Unasked` before anything of the request was lost.
 
         A kept connection that turns out to be broken is curl's to replace: if not a byte has come,
         it sends the request again on a new one.
@@ -128,10 +151,11 @@ class Connection:
         was_kept, self._kept = self._kept != _NO_SOCKET, _NO_SOCKET
         self._prepare(request, taken)
         self._multi.add_handle(curl)
-        self._is_connecting = not was_kept
+        self._is_connecting, self.replaced = not was_kept, False
+        code = 0
         try:
             with watch.ended.calling(self._wake):
-                self._run(len(request.body or b""), watch)
+                self._run(request, watch, was_kept=was_kept)
             _, _, failed = self._multi.info_read()
             code = failed[0][1] if failed else 0
             self._is_connecting &= code == pycurl.E_OPERATION_TIMEDOUT
@@ -141,10 +165,13 @@ class Connection:
             self._multi.remove_handle(curl)
             curl.setopt(pycurl.POSTFIELDS, b"")  # or it would hold the request,
             curl.unsetopt(pycurl.WRITEFUNCTION)  # and the answer
-        self.replaced = was_kept and curl.getinfo(pycurl.NUM_CONNECTS) > 0
+            self.replaced = was_kept and (
+                curl.getinfo(pycurl.NUM_CONNECTS) > 0
+                or self._is_connecting
+                or code in _NOT_CONNECTED
+            )
         if code and not taken.is_too_much:
-            was_there = was_kept and not self.replaced
-            raise Failure(self._cause(request, code, was_there=was_there))
+            raise Failure(self._cause(code))
         return Answer(
             curl.getinfo(pycurl.RESPONSE_CODE),
             bytes(taken.body),
@@ -174,8 +201,10 @@ class Connection:
 
     def _prepare(self, request: Request, taken: _Taken) -> None:
         curl = self._curl
-        # Of a large body curl would ask first whether it may come, and wait a second for that.
         lines = [f"{name}: {value}" for name, value in request.headers.items()]
+        if not all(map(str.isprintable, lines)):
+            raise ValueError("a header has a character that none can carry")
+        # Of a large body curl would ask first whether it may come, and wait a second for that.
         curl.setopt(pycurl.HTTPHEADER, [*lines, "Expect:"])
         curl.setopt(pycurl.URL, request.url)
         curl.setopt(pycurl.TIMEOUT_MS, _milliseconds(request.within_s))
@@ -186,16 +215,23 @@ class Connection:
             curl.setopt(pycurl.POST, 1)
             curl.setopt(pycurl.POSTFIELDS, request.body)
 
-    def _run(self, size: int, watch: Watch) -> None:
+    def _run(self, request: Request, watch: Watch, *, was_kept: bool) -> None:
         """Let curl work, and wait for what it waits for, until it is done."""
-        curl, is_sent = self._curl, False
+        curl, size, is_sent = self._curl, len(request.body or b""), False
         moved, moved_at = -1, 0.0
+        # What TLS has taken off the socket already, `is_quiet` cannot see.
+        may_be_unasked = was_kept and request.url.startswith("https:")
         while True:
             _, under_way = self._multi.perform()
+            if may_be_unasked and curl.getinfo(pycurl.HEADER_SIZE):
+                raise Unasked
+            may_be_unasked = False
             if not under_way:
                 return
-            watch.check()
             self._is_connecting = curl.getinfo(pycurl.ACTIVESOCKET) == _NO_SOCKET
+            watch.check()
+            if curl.getinfo(pycurl.RESPONSE_CODE) == HTTPStatus.SWITCHING_PROTOCOLS:
+                raise Failure(Cause.NOT_THE_PROTOCOL)
             up = curl.getinfo(pycurl.SIZE_UPLOAD_T)
             if up == size and not is_sent:
                 is_sent = True
@@ -205,13 +241,15 @@ class Connection:
             if now != moved or self._is_connecting:  # connecting has a time-out of curl's own
                 moved, moved_at = now, time.monotonic()
             limit_s = self._timeouts.write_s if up < size else self._timeouts.read_s
-            left_s = moved_at + limit_s - time.monotonic()
-            if left_s <= 0:
+            left_s = max(0.0, moved_at + limit_s - time.monotonic())
+            came = self._wait(min(left_s, watch.deadline.remaining()), sending=up < size)
+            # Not after another `perform`: it may find room where poll tells of none.
+            if not came and time.monotonic() >= moved_at + limit_s and not self._is_connecting:
+                watch.check()
                 raise Failure(Cause.TIMEOUT)
-            self._wait(min(left_s, watch.deadline.remaining()), sending=up < size)
 
-    def _wait(self, seconds: float, *, sending: bool) -> None:
-        """Until curl can go on or has a time-out of its own, or until `_wake`."""
+    def _wait(self, seconds: float, *, sending: bool) -> bool:
+        """Until curl can go on or has a time-out of its own, or until `_wake`; whether it can."""
         longest_ms, its_own = _milliseconds(seconds), self._multi.timeout()
         if its_own >= 0:
             longest_ms = min(longest_ms, its_own)
@@ -221,17 +259,16 @@ class Connection:
             reading, writing, _ = self._multi.fdset()
             if len(reading) + len(writing) <= _CURLS_OWN:
                 longest_ms = min(longest_ms, _UNKNOWN_SOCKET_MS)
-        _ready([self._woken.fileno(), *reading], writing, longest_ms)
+        return _ready([self._woken.fileno(), *reading], writing, longest_ms)
 
     def _wake(self) -> None:
         with self._waking, suppress(OSError):  # it is awake already, or closed
             self._waker.send(b"\0")
 
-    def _cause(self, request: Request, code: int, *, was_there: bool) -> Cause:
-        done = pycurl.APPCONNECT_TIME if request.url.startswith("https:") else pycurl.CONNECT_TIME
-        if not was_there and not self._curl.getinfo(done):
-            return Cause.CONNECT
-        return Cause.TIMEOUT if code == pycurl.E_OPERATION_TIMEDOUT else Cause.RESET
+    def _cause(self, code: int) -> Cause:
+        if code == pycurl.E_OPERATION_TIMEDOUT:
+            return Cause.CONNECT if self._is_connecting else Cause.TIMEOUT
+        return Cause.CONNECT if code in _NOT_CONNECTED else Cause.RESET
 
 
 class _Taken:
@@ -254,10 +291,9 @@ class _Taken:
 def _ready(reading: Sequence[int], writing: Sequence[int], milliseconds: int) -> bool:
     """Whether one of the descriptors can be read or written, within that time."""
     waiting = select.poll()
-    for descriptor in reading:
-        waiting.register(descriptor, select.POLLIN)
-    for descriptor in writing:
-        waiting.register(descriptor, select.POLLOUT)
+    for descriptor in {*reading, *writing}:
+        events = select.POLLIN if descriptor in reading else 0
+        waiting.register(descriptor, events | (select.POLLOUT if descriptor in writing else 0))
     return bool(waiting.poll(milliseconds))
 
 

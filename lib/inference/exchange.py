@@ -11,7 +11,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from lib.domain.tracing import Attributes
-from lib.inference.connection import Answer, Connection, Request, Timeouts, Watch
+from lib.inference.connection import Answer, Connection, Request, Timeouts, Unasked, Watch
 from lib.inference.failures import Cause, Failure, failure_of
 from lib.inference.secret import Secret
 
@@ -74,7 +74,8 @@ class Exchange:
         `headers` are sent besides the usual ones.
         """
         headers = {**headers, **self._headers, "Content-Type": "application/json"}
-        request = self._request(route, headers, body, self._timeouts.attempt_s)
+        within_s = self._timeouts.attempt_s - self._timeouts.pool_s  # which is waited before
+        request = self._request(route, headers, body, within_s)
         with self._place(watch):
             return self._judged(self._answer(request, watch))
 
@@ -105,11 +106,15 @@ class Exchange:
         connection = self._kept() or Connection(self._timeouts)
         try:
             return connection.answer(request, watch)
+        except Unasked:
+            pass
         finally:
             if connection.replaced:
                 self.let_go()  # what happened to this one happened to the others
                 watch.replaced()
             self._put_back(connection)
+        watch.replaced()
+        return self._answer(request, watch)
 
     def _request(
         self, route: str, headers: Mapping[str, str], body: bytes | None, within_s: float

@@ -23,7 +23,10 @@ class Again(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why an attempt failed; the words of `details["reason"]` and of the metrics."""
+    """Why an attempt failed; the words of `details["reason"]` and of the metrics.
+
+    `STALE_CONNECTION` is none: the request was sent again on a new connection at once.
+    """
 
     CONNECT = "connect"
     RESET = "reset"
@@ -72,12 +75,6 @@ _MEANINGS: Mapping[Cause, _Meaning] = {
     ),
     Cause.RESET: _Meaning(
         "The inference server broke the connection off.", Again.ANYWHERE, _UNAVAILABLE
-    ),
-    Cause.STALE_CONNECTION: _Meaning(
-        "The inference server broke the connection off.",
-        Again.ANYWHERE,
-        _UNAVAILABLE,
-        blames_server=False,
     ),
     Cause.TIMEOUT: _Meaning(
         "The inference server did not answer in time.", Again.ELSEWHERE, _TIMEOUT

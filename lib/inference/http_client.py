@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -131,7 +132,9 @@ class HttpInferenceClient:
         self.close()
 
     def start(self) -> None:
-        """Probe the servers from now on."""
+        """Probe the servers from now on; a second time does nothing."""
+        if self._prober is not None:
+            return
         self._prober = threading.Thread(target=self._keep_probing, name="probes", daemon=True)
         self._prober.start()
 
@@ -166,7 +169,10 @@ class HttpInferenceClient:
 
     def probe(self, deadline: Deadline) -> Snapshot:
         """See `InferenceClient`."""
-        self._probe(min(_PROBE_WITHIN_S, deadline.remaining()))
+        try:
+            self._probe(min(_PROBE_WITHIN_S, deadline.remaining()))
+        except Ended:
+            raise _closed() from None
         return self.snapshot()
 
     def snapshot(self) -> Snapshot:
@@ -198,15 +204,14 @@ class HttpInferenceClient:
 
     def _keep_probing(self) -> None:
         full_at = self._clock()
-        try:
-            while not self._over.is_set:
-                full = self._clock() >= full_at
-                if full:
-                    full_at = self._clock() + self._settings.probe_every_s
+        while not self._over.is_set:
+            full = self._clock() >= full_at
+            if full:
+                full_at = self._clock() + self._settings.probe_every_s
+            # Ended: the client is closed. RuntimeError: no thread can be begun just now.
+            with suppress(Ended, RuntimeError):
                 self._probe(_PROBE_WITHIN_S, only_down=not full)
-                self._over.wait(self._settings.probe_down_every_s)
-        except Ended:
-            return
+            self._over.wait(self._settings.probe_down_every_s)
 
     def _probe(self, within_s: float, *, only_down: bool = False) -> None:
         self._upstreams.probe(within_s, Watch(Deadline(inf), self._over), only_down=only_down)

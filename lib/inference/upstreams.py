@@ -210,7 +210,8 @@ class Upstreams:
 
     def states(self) -> tuple[UpstreamState, ...]:
         """Each server, in the address book's order."""
-        return tuple(upstream.state() for upstream in tuple(self._by_address.values()))
+        with self._lock:
+            return tuple(upstream.state() for upstream in self._by_address.values())
 
     @property
     def stale(self) -> bool:
@@ -227,7 +228,6 @@ class Upstreams:
         if addresses == tuple(self._by_address):
             return
         before = self._by_address
-        # One assignment: other threads read the states.
         self._by_address = {
             address: before.get(address)
             or Upstream(

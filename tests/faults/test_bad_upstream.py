@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
+import certifi
 import pytest
 import trustme
 from bad_upstream import (
@@ -198,6 +200,36 @@ def test_a_kept_connection_that_breaks_within_the_answer_is_not_stale() -> None:
         assert len(server.requests) == 2
 
 
+def test_a_stale_connection_is_told_of_the_call_that_met_it_alone() -> None:
+    with bad_server(answer(), then_reset(), answer(), hang) as server:
+        client = HttpInferenceClient(AddressBook(server.address), Secret(KEY), SETTINGS)
+        with closing(client):
+            for _ in range(2):
+                client.complete(REQUEST, Deadline.after(50))
+            with pytest.raises(Error) as failed:
+                client.complete(REQUEST, Deadline.after(0.5))
+        assert failed.value.details["attempts"] == []
+        assert client.snapshot().retries == {"stale_connection": 1}
+
+
+def test_a_server_that_went_away_since_the_last_call_cannot_be_reached() -> None:
+    def serve() -> None:
+        connection, _ = listener.accept()
+        connection.recv(1 << 16)
+        answer()(connection, threading.Event())
+        connection.recv(1 << 16)
+        listener.close()
+        then_reset()(connection, threading.Event())
+
+    once_only = ClientSettings(retry=RetryPolicy(max_attempts=1))
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    threading.Thread(target=serve, daemon=True).start()
+    with pytest.raises(Error) as failed:
+        ask(address, settings=once_only, calls=2)
+    assert failed.value.details["attempts"] == ["stale_connection", "connect"]
+
+
 def test_a_stale_connection_leaves_all_attempts() -> None:
     twice = ClientSettings(retry=RetryPolicy(max_attempts=2, first_pause_s=0.001))
     failing_once = answer(SERVER_ERROR, "500 Internal Server Error")
@@ -290,6 +322,60 @@ def test_a_body_that_nobody_takes_is_not_sent_on_after_the_end() -> None:
             while chunk := connection.recv(1 << 20):
                 taken += len(chunk)
     assert taken < LARGE
+
+
+def test_an_answer_to_a_body_that_nobody_takes_is_heard() -> None:
+    large = ChatRequest(model="m", messages=(Message(role="user", content="x" * LARGE),))
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        client = HttpInferenceClient(AddressBook(address), Secret(KEY), SETTINGS)
+        with closing(client):
+            asking = threads.submit(client.complete, large, Deadline.after(50))
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1)
+                time.sleep(0.5)  # until no more can be sent
+                answer(b"", "413 Request Entity Too Large")(connection, threading.Event())
+                with pytest.raises(Error) as failed:
+                    asking.result(25)
+    assert failed.value.details["reason"] == "too_many_tokens"
+
+
+def test_what_tls_has_taken_off_the_socket_is_no_answer_either(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    trusted = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(trusted))
+    monkeypatch.setattr(certifi, "where", lambda: str(trusted))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    other, mine = (GOOD_BODY.replace(b"fine", text) for text in (b"another's", b"mine"))
+    scripts = iter([(GOOD_BODY, other), (mine,), (mine,)])
+    told: list[str] = []
+    sent = threading.Event()
+
+    def serve() -> None:
+        for bodies in scripts:
+            with contextlib.suppress(OSError):  # given up, or the test is over
+                connection, _ = listener.accept()
+                safe = context.wrap_socket(connection, server_side=True)
+                while safe.recv(1 << 16):
+                    for body in bodies:
+                        answer(body)(safe, threading.Event())
+                    sent.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = threading.Thread(target=serve, daemon=True)
+        serving.start()
+        address = f"https://localhost:{listener.getsockname()[1]}"
+        client = HttpInferenceClient(AddressBook(address), Secret(KEY), SETTINGS)
+        with closing(client):
+            for _ in range(2):
+                told.append(client.complete(REQUEST, Deadline.after(50)).text)
+                assert sent.wait(30)
+    assert told == ["fine", "mine"]
+    assert client.snapshot().retries == {"stale_connection": 1}
 
 
 def test_a_certificate_of_an_unknown_authority_is_refused() -> None:
