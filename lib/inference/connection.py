@@ -142,7 +142,7 @@ class Connection:
 
     def answer(self, request: Request, watch: Watch) -> Answer:
         """What the server says to it. Raises `Failure` when it says nothing whole, `Ended`, and
-        `Unasked` before anything of the request was lost.
+        `Unasked` where the request has to be made on another connection.
 
         A kept connection that turns out to be broken is curl's to replace: if not a byte has come,
         it sends the request again on a new one.
