@@ -440,24 +440,12 @@ def test_what_fails_meanwhile_closes_the_connection() -> None:
 
 def test_a_cancel_closes_the_connection() -> None:
     with bad_server(hang) as server:
-        cancellation = Cancellation()
-        outcome: list[BaseException] = []
-        book = AddressBook(server.address)
-        with HttpInferenceClient(book, Secret(KEY), ClientSettings()) as client:
-
-            def call() -> None:
-                try:
-                    client.complete(REQUEST, Deadline.after(50), cancellation=cancellation)
-                except Canceled as canceled:
-                    outcome.append(canceled)
-
-            caller = threading.Thread(target=call)
-            caller.start()
-            assert server.asked.wait(30)
-            cancellation.set()
-            caller.join(30)
+        client = HttpInferenceClient(AddressBook(server.address), Secret(KEY), SETTINGS)
+        with closing(client):
+            with calling(client) as cancellation:
+                assert server.asked.wait(30)
+                cancellation.set()
             assert server.broken_off.wait(30)
-            assert len(outcome) == 1
             with pytest.raises(Canceled):
                 client.complete(REQUEST, Deadline.after(50), cancellation=cancellation)
 
