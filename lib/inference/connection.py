@@ -20,6 +20,7 @@ from lib.domain.deadline import Deadline
 from lib.inference.failures import Cause, Failure
 
 _BUFFER = 1 << 16
+_UPLOAD_BUFFER = 1 << 19  # a page's image in one go, not 64 kB at a time
 _NO_SOCKET = -1
 _CURLS_OWN = 1
 """Descriptors by which curl wakes itself, in its `fdset`."""
@@ -138,6 +139,7 @@ class Connection:
         curl.setopt(pycurl.CAINFO, certifi.where())
         curl.setopt(pycurl.DNS_CACHE_TIMEOUT, 0)
         curl.setopt(pycurl.BUFFERSIZE, _BUFFER)
+        curl.setopt(pycurl.UPLOAD_BUFFERSIZE, _UPLOAD_BUFFER)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, _milliseconds(timeouts.connect_s))
 
     def answer(self, request: Request, watch: Watch) -> Answer:
