@@ -492,7 +492,9 @@ def test_what_is_sent() -> None:
         ]
 
 
-def test_the_key_shows_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_key_shows_nowhere(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     caplog.set_level(logging.DEBUG)
     steps = (answer(b'{"error": "Unauthorized"}', "401 Unauthorized"), then_reset(), hang, answer())
     for step in steps:
@@ -503,6 +505,8 @@ def test_the_key_shows_nowhere(caplog: pytest.LogCaptureFixture) -> None:
                 shown = "".join(traceback.format_exception(error))
                 assert KEY not in shown + repr(error) + str(error.details)
     assert KEY not in caplog.text
+    # libcurl, asked to narrate, writes to the process's standard error, whatever is logged.
+    assert KEY not in "".join(capfd.readouterr())
     assert KEY not in repr(Secret(KEY)) + str(Secret(KEY)) + f"{Secret(KEY)!r}"
     with pytest.raises(ValueError) as refused:
         Secret("two\r\nlines")
