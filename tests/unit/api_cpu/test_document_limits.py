@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from fpdf import FPDF
 from PIL import Image
@@ -18,6 +19,7 @@ from lib.domain.deadline import Deadline
 from lib.errors import Error
 from lib.loading.limits import LoadingLimits
 from lib.loading.loader import ProcessLoader
+from lib.loading.processes import _Forked
 
 LIMITS = LoadingLimits()
 
@@ -70,9 +72,22 @@ def test_sides_pixels_and_inches_are_fixed(tmp_path: Path) -> None:
                 assert document.page_count == 1
 
 
-def test_opening_has_the_time_of_its_setting(tmp_path: Path) -> None:
-    with _loader(tmp_path, loading_timeout_s=1e-6) as loader:
-        assert _refusal(loader, _pdf()).code == "unreadable_document"
+def test_reading_has_the_time_of_its_setting(tmp_path: Path) -> None:
+    # Long enough for the decoder to open the document before it is stopped.
+    with (
+        _loader(tmp_path, loading_timeout_s=2.0) as loader,
+        loader.open(_pdf(), Deadline.after(100)) as document,
+        pytest.raises(Error) as refused,
+    ):
+        decoder = document._decoder.process  # type: ignore[union-attr]
+        assert isinstance(decoder, _Forked)
+        psutil.Process(decoder._process_id).suspend()
+        document.page(1, Deadline.after(30))
+    # Not `inference_timeout`: it was not the deadline.
+    assert (refused.value.code, refused.value.details) == (
+        "unreadable_document",
+        {"reason": "timeout"},
+    )
 
 
 @pytest.mark.parametrize(("most", "processes"), [(1, 4), (2, 2), (50, 1)])
