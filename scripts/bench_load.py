@@ -20,15 +20,16 @@ should rest.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 from pathlib import Path
 
+import uvloop
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from load import beside, growth, overhead, recovery, saturation, soak, throughput
-from load.servers import SAMPLES, machine
+from load.servers import SAMPLES, machine, stolen_share
 
 _MEASURES = {
     "overhead": overhead.measure,
@@ -45,11 +46,13 @@ _CURVES = frozenset({"curves", "looks"})
 def main() -> None:
     """Measure what is asked for."""
     options = _parser().parse_args()
-    before = machine()
-    found = asyncio.run(_MEASURES[options.what](options))
+    on = machine()
+    stolen_share()
+    found = uvloop.run(_MEASURES[options.what](options))
     # A path's last part: where it lay on the machine is nobody's business.
     asked = {k: v.name if isinstance(v, Path) else v for k, v in vars(options).items()}
-    report = {"asked": asked, "machine": before, **found}
+    on["stolen_share"] = stolen_share()
+    report = {"asked": asked, "machine": on, **found}
     print(json.dumps({k: v for k, v in report.items() if k not in _CURVES}, indent=1))
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from http import HTTPStatus
 from typing import Any
-
-import httpx
 
 from load.arrivals import Reply, Target, kept_busy, moments, on_schedule
 from load.documents import two_lines
@@ -34,7 +33,7 @@ class _Side:
         before = self.server.processor_s()
         replies = await load(self.target)
         after = self.server.processor_s()
-        failed = sorted({reply.status for reply in replies} - {httpx.codes.OK})
+        failed = sorted({reply.status for reply in replies} - {HTTPStatus.OK})
         if failed:
             raise SystemExit(f"requests failed: {failed}")
         self._spent = [s + b - a for s, a, b in zip(self._spent, before, after, strict=True)]
@@ -79,7 +78,7 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
         document = options.document or two_lines()
         sides = [_Side(server, Target.upload(server.url, document)) for server in (other, this)]
         for side in sides:
-            (await side.target()).raise_for_status()
+            (await side.target()).good()
             await on_schedule(side.target, moments(options.rate, _WARM_UP_S, 0))
         for number in range(options.rounds):
             # Which comes first changes, so that a drift of the machine falls on both.

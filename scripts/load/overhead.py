@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
         ) as server,
     ):
         through = Target.upload(server.url, options.document or two_lines())
-        (await through()).raise_for_status()
+        (await through()).good()
         # What the orchestrator has just asked, to be asked without it.
         async with httpx.AsyncClient(base_url=model.url) as client:
             asked = (await client.get("/last")).content
@@ -91,7 +92,7 @@ async def _block(
 ) -> list[Reply]:
     seed = None if options.even else 1 + number
     replies = await on_schedule(target, moments(options.rate, seconds, seed))
-    failed = [reply.status for reply in replies if reply.status != httpx.codes.OK]
+    failed = [reply.status for reply in replies if reply.status != HTTPStatus.OK]
     if failed:
         raise SystemExit(f"{len(failed)} of {len(replies)} failed: {sorted(set(failed))}")
     return replies
@@ -139,7 +140,7 @@ def parts_of(reply: Reply, server: Server) -> dict[str, float]:
     timings = {name: spent / 1000 for name, spent in artifact["timings_us"].items()}
     timings["total"] = float(artifact["response"]["timings_ms"]["total"])
     call = artifact["inference"]["gpu_seconds"] * 1000
-    timings["store"] = float(reply.json()["timings_ms"].get("store", 0))  # type: ignore[attr-defined]
+    timings["store"] = float(reply.json()["timings_ms"].get("store", 0))
     timings["call"] = call
     timings["for_model"] = timings.get("model", 0) - call
     reading = sum(timings.get(name, 0) for name in _READING) + timings["for_model"]

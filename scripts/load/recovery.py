@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from http import HTTPStatus
 from statistics import median
 from typing import Any
 
@@ -64,7 +65,7 @@ async def _rounds(options: argparse.Namespace, fallback: str) -> list[dict[str, 
         server = await asyncio.to_thread(stack.enter_context, place)
         through = Target.upload(server.url, options.document or two_lines())
         stack.push_async_callback(through.close)
-        (await through()).raise_for_status()
+        (await through()).good()
         async with httpx.AsyncClient(base_url=model.url) as client:
             asked = (await client.get("/last")).content
         straight = Target(model.url, ANSWERS_ROUTE, asked, {"Content-Type": "application/json"})
@@ -102,7 +103,7 @@ async def _round(
     await asyncio.sleep(options.down)
     model = await _start(stack, int(model.url.rpartition(":")[2]))
     back = time.perf_counter() - begun
-    (await straight()).raise_for_status()
+    (await straight()).good()
     direct = time.perf_counter() - begun
     first = await answered_since(back)
     # What was under way when it came back is a part of the answer to how it went.
@@ -138,7 +139,7 @@ def _end(reply: Reply) -> float:
 
 def _engine(reply: Reply) -> str | None:
     """Who answered, of an answer."""
-    return str(reply.json()["backend"]) if reply.status == httpx.codes.OK else None
+    return str(reply.json()["backend"]) if reply.status == HTTPStatus.OK else None
 
 
 def _kind(reply: Reply) -> str:

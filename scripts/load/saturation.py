@@ -6,6 +6,7 @@ import argparse
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from load.figures import curve, spread
 from load.servers import Server, orchestrator
 
 _BUSY_CLIENTS = 8
-_REFUSED = frozenset({httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE})
+_REFUSED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _POLL_S = 0.2
 
 
@@ -26,10 +27,10 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
         await kept_busy(target, _BUSY_CLIENTS, options.calibrate / 2)
         alone = await kept_busy(target, 1, options.calibrate)
         busy = await kept_busy(target, _BUSY_CLIENTS, options.calibrate)
-        capacity = sum(reply.status == httpx.codes.OK for reply in busy) / _ended_s(busy)
+        capacity = sum(reply.status == HTTPStatus.OK for reply in busy) / _ended_s(busy)
         rate = options.times * capacity
         replies = await on_schedule(target, moments(rate, options.seconds, 1))
-        promised = [r for r in replies if r.status == httpx.codes.ACCEPTED]
+        promised = [r for r in replies if r.status == HTTPStatus.ACCEPTED]
         later = await _ended(promised, server)
         await target.close()
         return _found(alone, capacity, rate, replies, later, server)
@@ -43,7 +44,7 @@ def _found(
     later: Sequence[str],
     server: Server,
 ) -> dict[str, Any]:
-    good = [reply for reply in replies if reply.status == httpx.codes.OK]
+    good = [reply for reply in replies if reply.status == HTTPStatus.OK]
     refused = [reply for reply in replies if reply.status in _REFUSED]
     answered_rate = len(good) / _ended_s(replies)
     kept = [*(str(reply.json()["artifact_rel"]) for reply in good), *later]

@@ -142,3 +142,14 @@ def machine() -> dict[str, object]:
         "commit": commit.stdout.strip(),
         "load_before": round(os.getloadavg()[0], 2),
     }
+
+
+def stolen_share() -> float | None:
+    """Of the processor time that was wanted since the last call, what the hypervisor gave to other
+    machines; None where the kernel does not say.
+    """
+    percent = psutil.cpu_times_percent()
+    if not hasattr(percent, "steal"):
+        return None
+    wanted = 100 - percent.idle - percent.iowait
+    return round(percent.steal / wanted, 3) if wanted > 0 else 0.0

@@ -8,8 +8,6 @@ import itertools
 import time
 from typing import Any
 
-import httpx
-
 from load.arrivals import Target
 from load.figures import slope
 from load.servers import SAMPLES, Server, orchestrator
@@ -38,9 +36,7 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
 
         async def client() -> None:
             while (number := next(counted)) <= options.documents:
-                answer = await targets[next(turn)]()
-                if answer.status_code != httpx.codes.OK:
-                    raise SystemExit(f"HTTP {answer.status_code}: {answer.text[:300]}")
+                (await targets[next(turn)]()).good()
                 if number % every == 0:
                     looks.append((number, *server.memory()))
 

@@ -174,7 +174,9 @@ def _ran_on(report: Report, said: str = "") -> str:
     machine = report["machine"]
     place = f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}"
     at = f"at {machine['commit']}, load {machine['load_before']:g} before the run"
-    return f"{said} {place}; {at}.".strip()
+    stolen = machine.get("stolen_share")  # not measured in reports of before
+    others = "" if stolen is None else f", {stolen:.1%} of the time wanted taken by other machines"
+    return f"{said} {place}; {at}{others}.".strip()
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -10,13 +10,12 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-import httpx
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from load.arrivals import Reply, kept_busy, moments, on_schedule, without_end  # noqa: E402
+from load.arrivals import Answer, Reply, Target, kept_busy, moments, on_schedule, without_end  # noqa: E402
 from load.figures import difference, ratio, slope, spread  # noqa: E402
 from load.servers import Server  # noqa: E402
 from load.tables import PICTURES, TABLES, filled  # noqa: E402
@@ -124,9 +123,9 @@ def test_requests_come_when_they_are_due_whether_or_not_others_were_answered() -
     async def all_at_once() -> list[int]:
         everybody = asyncio.Barrier(5)  # nobody is answered before all have asked
 
-        async def call() -> httpx.Response:
+        async def call() -> Answer:
             await everybody.wait()
-            return httpx.Response(200, content=b"{}")
+            return Answer(200)
 
         replies = await on_schedule(call, [0.0, 0.0, 0.001, 0.002, 0.003])
         return [reply.status for reply in replies]
@@ -135,20 +134,56 @@ def test_requests_come_when_they_are_due_whether_or_not_others_were_answered() -
 
 
 def test_a_request_that_is_sent_late_has_waited_since_it_was_due() -> None:
-    async def call() -> httpx.Response:
-        return httpx.Response(200)
+    async def call() -> Answer:
+        return Answer(200)
 
     replies = asyncio.run(on_schedule(call, [-5.0, 0.0]))
     assert replies[0].latency_s >= 5.0
     assert replies[0].late_s >= 5.0
 
 
-def test_what_does_not_answer_is_counted() -> None:
-    async def call() -> httpx.Response:
-        raise httpx.ConnectError("refused")
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfive!"])
+def test_who_does_not_answer_whole_is_counted(said: bytes) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"the end")
+        writer.write(said)
+        writer.close()
 
-    (reply,) = asyncio.run(on_schedule(call, [0.0]))
-    assert (reply.status, reply.body) == (0, b"")
+    async def load() -> list[Reply]:
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+            host, port = server.sockets[0].getsockname()
+            target = Target(f"http://{host}:{port}", "/", b"the end", {})
+            replies = await on_schedule(target, [0.0])
+        replies += await on_schedule(target, [0.0])  # nobody listens any more
+        await target.close()
+        return replies
+
+    assert [(reply.status, reply.body) for reply in asyncio.run(load())] == [(0, b"")] * 2
+
+
+def test_an_upload_is_sent_as_a_form_and_its_answer_comes_as_it_was_said() -> None:
+    asked = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"--\r\n"))
+        writer.write(b"HTTP/1.1 429 No\r\nRetry-After: 3\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+
+    async def load() -> Answer:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            host, port = server.sockets[0].getsockname()
+            target = Target.upload(f"http://{host}:{port}", b"%PDF-", task_id="t")
+            said = await target()
+            await target.close()
+            return said
+
+    said = asyncio.run(load())
+    assert (said.status, said.headers["retry-after"], said.json()) == (429, "3", {})
+    head, _, form = asked[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v1/extract HTTP/1.1\r\n")
+    assert b'name="task_id"\r\n\r\nt\r\n' in form and b"\r\n\r\n%PDF-\r\n" in form
+    with pytest.raises(SystemExit, match="HTTP 429"):
+        said.good()
 
 
 def test_an_endless_stream_goes_on_beside_what_waits_and_ends_with_all_answers() -> None:
@@ -157,14 +192,14 @@ def test_an_endless_stream_goes_on_beside_what_waits_and_ends_with_all_answers()
         replies: list[Reply] = []
         asked = 0
 
-        async def call() -> httpx.Response:
+        async def call() -> Answer:
             nonlocal asked
             asked += 1
             if asked == 4:
                 over.set()
             elif asked < 4:
                 await answer.wait()
-            return httpx.Response(200)
+            return Answer(200)
 
         running = asyncio.create_task(without_end(call, 100, replies, over))
         await over.wait()
@@ -180,13 +215,13 @@ def test_an_endless_stream_goes_on_beside_what_waits_and_ends_with_all_answers()
 def test_clients_of_a_closed_loop_are_never_more_than_asked_for() -> None:
     running = most = asked = 0
 
-    async def call() -> httpx.Response:
+    async def call() -> Answer:
         nonlocal running, most, asked
         running, asked = running + 1, asked + 1
         most = max(most, running)
         await asyncio.sleep(0.001)
         running -= 1
-        return httpx.Response(200)
+        return Answer(200)
 
     # Long enough that each of them has begun before it is over, also on a busy machine.
     replies = asyncio.run(kept_busy(call, 3, 1.0))
