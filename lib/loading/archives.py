@@ -129,8 +129,9 @@ class Archive:
         return Member(info.filename, info.file_size, error, info)
 
     def _refused(self, info: zipfile.ZipInfo) -> Error | None:
-        if leads_out(info.filename):
-            return _unreadable("The member's name leads out of the archive.", "member_path")
+        if not info.filename or leads_out(info.filename):
+            message = "The member has no name, or one that leads out of the archive."
+            return _unreadable(message, "member_path")
         mode = info.external_attr >> 16
         if mode and not stat.S_ISREG(mode) and stat.S_IFMT(mode):
             return _unsupported("The member of the archive is no file.", "not_a_file")
@@ -198,8 +199,7 @@ def _is_ignored(info: zipfile.ZipInfo) -> bool:
     """Folders, and what systems add to every archive."""
     path = PurePosixPath(info.filename.replace("\\", "/"))
     return (
-        info.is_dir()
-        or info.filename.endswith("\\")
+        info.filename.endswith(("/", "\\"))
         or bool(_IGNORED_FOLDERS.intersection(path.parts))
         or path.name in _IGNORED_FILES
         or path.name.startswith("._")

@@ -65,6 +65,12 @@ def test_names_that_lead_out_fail_alone(name: str) -> None:
     }
 
 
+def test_a_member_without_a_name_fails_alone() -> None:
+    # `zipfile` ends a name at its first NUL.
+    data = packed({"nameless": DOCUMENT, "good.pdf": DOCUMENT}).replace(b"nameless", bytes(8))
+    assert _read(data) == {"": "member_path", "good.pdf": DOCUMENT}
+
+
 def test_links_and_encrypted_members_fail_alone() -> None:
     assert _read(hostile.with_symlink()) == {"link.pdf": "not_a_file", "good.pdf": DOCUMENT}
     assert _read(hostile.encrypted()) == {"secret.pdf": "encrypted_document"}
