@@ -10,6 +10,7 @@ import typer
 from apps.api_cpu import console
 from apps.api_cpu.ocr_workers import build_ocr_workers
 from lib.errors import Error
+from lib.processes.cores import keep_to_one_core
 
 
 def serve_command(
@@ -20,6 +21,8 @@ def serve_command(
     # What a start makes is kept: looking through it again and again is a fifth of the start.
     gc.disable()
     settings = console.settings_or_exit(host=host, port=port)
+    if settings.server_on_one_core:
+        keep_to_one_core()
     try:
         with build_ocr_workers(settings) as workers:
             # Imported here: it takes as long as the networks of a worker, which load meanwhile.

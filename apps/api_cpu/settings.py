@@ -35,6 +35,7 @@ from rapidfuzz import fuzz, process
 from apps.tracing.tracer import posted_to
 from lib.inference.addresses import AddressBook
 from lib.inference.secret import Secret
+from lib.processes.cores import usable_cores
 
 
 def _configs_folder() -> Path:
@@ -125,6 +126,11 @@ class Settings(BaseSettings):
 
     host: str = Field(description="Address that the server listens on.")
     port: int = Field(ge=0, le=65535, description="TCP port; 0 picks a free one.")
+    server_on_one_core: bool = Field(
+        description="Whether the server's own threads keep to one of the cores, on Linux: they "
+        "share one interpreter, and waking each other on several cores costs more than it brings. "
+        "What reads documents are processes, which use all cores. docs/performance.md"
+    )
     data_root: Path = Field(
         description="Folder for everything that the server writes when no path of its own is given."
     )
@@ -712,14 +718,14 @@ class Settings(BaseSettings):
     @property
     def worker_count(self) -> int:
         """Number of OCR worker processes."""
-        return self.ocr_workers or _usable_cores()
+        return self.ocr_workers or usable_cores()
 
     @property
     def reader_count(self) -> int:
         """Number of processes that find fields."""
         if self.field_readers is not None:
             return self.field_readers
-        return min(_MOST_READERS, max(_FEWEST_READERS, _usable_cores() // 2))
+        return min(_MOST_READERS, max(_FEWEST_READERS, usable_cores() // 2))
 
     @property
     def concurrency(self) -> int:
@@ -758,13 +764,6 @@ class Settings(BaseSettings):
 def _items(text: str) -> list[str]:
     """What is between the commas, in lower case."""
     return [item.strip().rstrip("/").lower() for item in text.split(",") if item.strip()]
-
-
-def _usable_cores() -> int:
-    # Only Linux knows which cores this process may use; elsewhere it is all of them.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def is_loopback(host: str) -> bool:

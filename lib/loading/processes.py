@@ -20,6 +20,7 @@ import lib
 from lib.loading.failures import no_process
 from lib.loading.fork_protocol import ANSWER, COMMAND, DROP, END, START
 from lib.loading.limits import LoadingLimits
+from lib.processes.cores import on_all_cores
 from lib.processes.sockets import blocking_pair
 
 _BOOTSTRAP = (
@@ -133,7 +134,7 @@ class _Helper:
         self._control.settimeout(_LOADING_SECONDS)
         package_root = str(Path(lib.__file__).resolve().parents[1])
         path = json.dumps([package_root, *(entry for entry in sys.path if entry)])
-        with theirs:
+        with theirs, on_all_cores():
             arguments = [path, str(theirs.fileno()), json.dumps(dataclasses.asdict(limits))]
             self._program = subprocess.Popen(  # noqa: S603 - our own interpreter and program
                 # Without `site`: the path is given, and what site-packages starts is not wanted.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass, field
 
 from lib.ocr.engine import OcrEngine
 from lib.ocr.engine_settings import EngineChoice, EngineSettings
 from lib.ocr.pool import OcrPool, PoolLimits
+from lib.processes.cores import usable_cores
 
 # The engines are imported where they are chosen: they bring what only a worker needs, and a server
 # starts its workers before it imports anything else.
@@ -54,7 +54,7 @@ def build_ocr_pool(settings: OcrSettings) -> OcrPool:
     # -P: the working directory is no place to import from. -m: the parent's main module stays out.
     command = (sys.executable, "-P", "-m", "lib.ocr.worker", settings.engine.to_json())
     limits = PoolLimits(
-        workers=settings.workers or _usable_cpus(),
+        workers=settings.workers or usable_cores(),
         threads=settings.engine.threads,
         waiting=settings.waiting,
         pages_per_worker=settings.pages_per_worker,
@@ -62,9 +62,3 @@ def build_ocr_pool(settings: OcrSettings) -> OcrPool:
         page_seconds=settings.page_seconds,
     )
     return OcrPool(command, limits)
-
-
-def _usable_cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

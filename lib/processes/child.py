@@ -11,6 +11,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from lib.processes.cores import on_all_cores
+
 _INHERITED = (
     "PATH",
     "LD_LIBRARY_PATH",
@@ -64,14 +66,15 @@ class ChildProcess:
     ) -> None:
         """`stdin` and `stdout` as `subprocess` has them; `environment`: what it has besides."""
         # The command is this interpreter with our own module; nothing in it comes from a request.
-        self._child = subprocess.Popen(  # noqa: S603
-            list(command),
-            stdin=stdin,
-            stdout=stdout,
-            stderr=subprocess.DEVNULL,
-            env=_environment() | dict(environment or {}),
-            start_new_session=True,
-        )
+        with on_all_cores():
+            self._child = subprocess.Popen(  # noqa: S603
+                list(command),
+                stdin=stdin,
+                stdout=stdout,
+                stderr=subprocess.DEVNULL,
+                env=_environment() | dict(environment or {}),
+                start_new_session=True,
+            )
         self._ending = threading.Lock()
         self._collected = False
 
