@@ -24,6 +24,7 @@ import json
 import sys
 from pathlib import Path
 
+import psutil
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -46,12 +47,11 @@ _CURVES = frozenset({"curves", "looks"})
 def main() -> None:
     """Measure what is asked for."""
     options = _parser().parse_args()
-    on = machine()
-    stolen_share()
+    on, before = machine(), psutil.cpu_times()
     found = uvloop.run(_MEASURES[options.what](options))
     # A path's last part: where it lay on the machine is nobody's business.
     asked = {k: v.name if isinstance(v, Path) else v for k, v in vars(options).items()}
-    on["stolen_share"] = stolen_share()
+    on["stolen_share"] = stolen_share(before, psutil.cpu_times())
     report = {"asked": asked, "machine": on, **found}
     print(json.dumps({k: v for k, v in report.items() if k not in _CURVES}, indent=1))
     if options.out is not None:

@@ -10,7 +10,7 @@ import typer
 from apps.api_cpu import console
 from apps.api_cpu.ocr_workers import build_ocr_workers
 from lib.errors import Error
-from lib.processes.cores import keep_to_one_core
+from lib.processes.affinity import keep_to_one_core
 
 
 def serve_command(
@@ -21,7 +21,8 @@ def serve_command(
     # What a start makes is kept: looking through it again and again is a fifth of the start.
     gc.disable()
     settings = console.settings_or_exit(host=host, port=port)
-    if settings.server_on_one_core:
+    # Without field readers its own threads find the fields, and the networks for that use no lock.
+    if settings.server_on_one_core and settings.reader_count:
         keep_to_one_core()
     try:
         with build_ocr_workers(settings) as workers:

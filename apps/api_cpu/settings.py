@@ -35,7 +35,7 @@ from rapidfuzz import fuzz, process
 from apps.tracing.tracer import posted_to
 from lib.inference.addresses import AddressBook
 from lib.inference.secret import Secret
-from lib.processes.cores import usable_cores
+from lib.processes.affinity import usable_cores
 
 
 def _configs_folder() -> Path:
@@ -129,7 +129,8 @@ class Settings(BaseSettings):
     server_on_one_core: bool = Field(
         description="Whether the server's own threads keep to one of the cores, on Linux: they "
         "share one interpreter, and waking each other on several cores costs more than it brings. "
-        "What reads documents are processes, which use all cores. docs/performance.md"
+        "The processes that read documents use all cores. Not with `FIELD_READERS=0`, where the "
+        "server does some of that itself."
     )
     data_root: Path = Field(
         description="Folder for everything that the server writes when no path of its own is given."

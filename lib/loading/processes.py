@@ -20,7 +20,7 @@ import lib
 from lib.loading.failures import no_process
 from lib.loading.fork_protocol import ANSWER, COMMAND, DROP, END, START
 from lib.loading.limits import LoadingLimits
-from lib.processes.cores import on_all_cores
+from lib.processes.affinity import on_all_cores
 from lib.processes.sockets import blocking_pair
 
 _BOOTSTRAP = (

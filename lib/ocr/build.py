@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from lib.ocr.engine import OcrEngine
 from lib.ocr.engine_settings import EngineChoice, EngineSettings
 from lib.ocr.pool import OcrPool, PoolLimits
-from lib.processes.cores import usable_cores
+from lib.processes.affinity import usable_cores
 
 # The engines are imported where they are chosen: they bring what only a worker needs, and a server
 # starts its workers before it imports anything else.

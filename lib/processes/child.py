@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lib.processes.cores import on_all_cores
+from lib.processes.affinity import on_all_cores
 
 _INHERITED = (
     "PATH",

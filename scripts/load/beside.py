@@ -78,6 +78,7 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
         document = options.document or two_lines()
         sides = [_Side(server, Target.upload(server.url, document)) for server in (other, this)]
         for side in sides:
+            side.server.keep_to_first_core()
             (await side.target()).good()
             await on_schedule(side.target, moments(options.rate, _WARM_UP_S, 0))
         for number in range(options.rounds):

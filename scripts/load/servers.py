@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -21,6 +22,7 @@ SAMPLES = SCRIPTS.parent / "samples"
 OCR = Path(sys.executable).with_name("ocr")
 _PATIENCE_S = 180.0
 _WORKERS = ("lib.ocr.worker", "lib.pipelines.readers")
+_WANTED = ("user", "nice", "system", "irq", "softirq", "steal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,15 @@ class Server:
             except psutil.NoSuchProcess:
                 continue
         return process.memory_info().rss / 1e6, workers / 1e6
+
+    def keep_to_first_core(self) -> None:
+        """Move it there if it keeps to one core, so that servers that are asked in turn are
+        compared on the same: cores differ in what else they have to do.
+        """
+        if sys.platform == "linux" and len(os.sched_getaffinity(self.pid)) == 1:
+            first = min(os.sched_getaffinity(0))
+            for thread in psutil.Process(self.pid).threads():
+                os.sched_setaffinity(thread.id, {first})
 
     def processor_s(self) -> tuple[float, float]:
         """Seconds of processor time spent so far: by the server alone, and by what it started
@@ -144,12 +155,11 @@ def machine() -> dict[str, object]:
     }
 
 
-def stolen_share() -> float | None:
-    """Of the processor time that was wanted since the last call, what the hypervisor gave to other
-    machines; None where the kernel does not say.
+def stolen_share(before: Any, after: Any) -> float | None:
+    """Of the processor time that was wanted between two `psutil.cpu_times()`, what the hypervisor
+    gave to other machines; None where the kernel does not say.
     """
-    percent = psutil.cpu_times_percent()
-    if not hasattr(percent, "steal"):
+    if not hasattr(after, "steal"):
         return None
-    wanted = 100 - percent.idle - percent.iowait
-    return round(percent.steal / wanted, 3) if wanted > 0 else 0.0
+    spent = {name: getattr(after, name) - getattr(before, name) for name in _WANTED}
+    return round(spent["steal"] / sum(spent.values()), 3)

@@ -142,8 +142,15 @@ def test_a_request_that_is_sent_late_has_waited_since_it_was_due() -> None:
     assert replies[0].late_s >= 5.0
 
 
-@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfive!"])
-def test_who_does_not_answer_whole_is_counted(said: bytes) -> None:
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (b"", b"ServerDisconnectedError"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfive!", b"ClientPayloadError"),
+        (b"nonsense\r\n\r\n", b"ClientResponseError"),
+    ],
+)
+def test_who_does_not_answer_whole_is_counted(said: bytes, error: bytes) -> None:
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"the end")
         writer.write(said)
@@ -158,7 +165,10 @@ def test_who_does_not_answer_whole_is_counted(said: bytes) -> None:
         await target.close()
         return replies
 
-    assert [(reply.status, reply.body) for reply in asyncio.run(load())] == [(0, b"")] * 2
+    assert [(reply.status, reply.body) for reply in asyncio.run(load())] == [
+        (0, error),
+        (0, b"ClientConnectorError"),
+    ]
 
 
 def test_an_upload_is_sent_as_a_form_and_its_answer_comes_as_it_was_said() -> None:
@@ -167,7 +177,7 @@ def test_an_upload_is_sent_as_a_form_and_its_answer_comes_as_it_was_said() -> No
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.append(await reader.readuntil(b"--\r\n"))
         writer.write(b"HTTP/1.1 429 No\r\nRetry-After: 3\r\nContent-Length: 2\r\n\r\n{}")
-        await writer.drain()
+        writer.close()
 
     async def load() -> Answer:
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:

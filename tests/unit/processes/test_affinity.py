@@ -9,8 +9,6 @@ import sys
 
 import pytest
 
-from lib.processes.cores import usable_cores
-
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 several = pytest.mark.skipif(CORES == 1, reason="there is one core to keep to")
 
@@ -18,10 +16,13 @@ several = pytest.mark.skipif(CORES == 1, reason="there is one core to keep to")
 PROGRAM = """
 import json, os, subprocess, sys, threading
 from lib.processes.child import ChildProcess
-from lib.processes.cores import keep_to_one_core, usable_cores
+from lib.processes.affinity import keep_to_one_core, usable_cores
 
 def mine(into):
     into.append(sorted(os.sched_getaffinity(0)))
+
+def forbidden(*_):
+    raise PermissionError
 
 def childs():
     asks = "import os, sys; os.write(1, str(sorted(os.sched_getaffinity(0))).encode())"
@@ -34,6 +35,10 @@ def childs():
     return cores
 
 found = {"before": [sorted(os.sched_getaffinity(0)), childs(), usable_cores()]}
+allowed, os.sched_setaffinity = os.sched_setaffinity, forbidden
+keep_to_one_core()
+found |= {"forbidden": [sorted(os.sched_getaffinity(0)), childs(), usable_cores()]}
+os.sched_setaffinity = allowed
 keep_to_one_core()
 threads = []
 thread = threading.Thread(target=mine, args=[threads])
@@ -42,6 +47,10 @@ thread.join()
 mine(threads)
 found |= {"threads": threads, "child": childs(), "usable": usable_cores()}
 mine(threads)
+try:
+    ChildProcess(["/no/such/program"], subprocess.DEVNULL, subprocess.DEVNULL)
+except OSError:
+    mine(threads)
 keep_to_one_core()
 found |= {"again": childs()}
 print(json.dumps(found))
@@ -62,10 +71,10 @@ def _told(cores: set[int]) -> dict[str, list[object]]:
 def test_its_threads_keep_to_one_core_and_its_children_have_all() -> None:
     every = sorted(os.sched_getaffinity(0))
     told = _told(set(every))
-    assert told["before"] == [every, every, len(every)]
+    assert told["before"] == told["forbidden"] == [every, every, len(every)]
     first, *others = told["threads"]
     assert first in [[core] for core in every]
-    assert others == [first, first]
+    assert others == [first, first, first]
     assert (told["child"], told["again"], told["usable"]) == (every, every, len(every))
 
 
@@ -75,12 +84,9 @@ def test_where_there_is_one_core_nothing_is_different() -> None:
     told = _told({one})
     assert told == {
         "before": [[one], [one], 1],
-        "threads": [[one]] * 3,
+        "forbidden": [[one], [one], 1],
+        "threads": [[one]] * 4,
         "child": [one],
         "usable": 1,
         "again": [one],
     }
-
-
-def test_the_usable_cores_are_at_most_the_machines() -> None:
-    assert 1 <= usable_cores() <= (os.cpu_count() or 1)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
 import psutil
 import pytest
-from server_process import SMALL, ServerProcess, ocr_workers_of
+from server_process import SMALL, ServerProcess, eventually, ocr_workers_of
 
 Start = Callable[..., ServerProcess]
 CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
@@ -19,7 +20,11 @@ pytestmark = [
 
 def _cores_of(process: psutil.Process) -> set[frozenset[int]]:
     """Those of each of its threads."""
-    return {frozenset(os.sched_getaffinity(thread.id)) for thread in process.threads()}
+    found = set()
+    for thread in process.threads():
+        with suppress(ProcessLookupError):  # it has just ended
+            found.add(frozenset(os.sched_getaffinity(thread.id)))
+    return found
 
 
 @pytest.mark.parametrize("setting", ["true", "false"])
@@ -31,13 +36,21 @@ def test_a_servers_threads_keep_to_a_core_and_what_reads_documents_to_none(
     # Whoever takes its place is started by another thread than the first was.
     (first,) = ocr_workers_of(server.process.pid)
     first.kill()
+    with suppress(psutil.NoSuchProcess):  # collected already
+        eventually(lambda: first.status() == psutil.STATUS_ZOMBIE, "the end of the worker")
     assert server.client.post("/v1/extract", files={"file": SMALL.read_bytes()}).is_success
     (second,) = ocr_workers_of(server.process.pid)
     assert second.pid != first.pid
     own = psutil.Process(server.process.pid)
+    # The worker, the reader, the helper of decoders and one that waits for another document.
+    eventually(lambda: len(own.children(recursive=True)) == 4, "what it starts")
     (kept,) = _cores_of(own)
     assert len(kept) == (1 if setting == "true" else len(CORES))
-    children = own.children(recursive=True)
-    # The worker, the reader, the helper of decoders and one that waits for another document.
-    assert len(children) == 4
-    assert {cores for child in children for cores in _cores_of(child)} == {frozenset(CORES)}
+    started = {cores for child in own.children(recursive=True) for cores in _cores_of(child)}
+    assert started == {frozenset(CORES)}
+
+
+def test_a_server_that_finds_the_fields_itself_has_all_cores(start: Start) -> None:
+    server = start(FIELD_READERS="0", OCR_WORKERS="1")
+    server.wait_ready()
+    assert _cores_of(psutil.Process(server.process.pid)) == {frozenset(CORES)}

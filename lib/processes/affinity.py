@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PROCESSOR_FIELD = 39
-"""Of proc_pid_stat(5): the core that the process was last on."""
+"""Of proc_pid_stat(5): the core that the thread was last on."""
 
 
 class _Cores:
-    """What this process may use once its threads keep to less; empty while they do not."""
+    """What this process may use, once its threads keep to less; empty while they do not.
+
+    It changes, as no other global here does: affinity is the process's own, like its environment,
+    and the kernel does not remember what it was.
+    """
 
     all: frozenset[int] = frozenset()
 
@@ -32,13 +36,14 @@ def keep_to_one_core() -> None:
 
     Threads that share an interpreter's lock run one at a time anyway. On several cores each release
     of it, around every call of the system, wakes a thread elsewhere that finds it taken again, and
-    the interpreter's memory is fetched from core to core. Nothing where there is one core, or
-    where the system has no word for it (macOS, Windows).
+    the interpreter's memory is fetched from core to core. Nothing happens where there is one core,
+    where the system has no word for it (macOS, Windows) or forbids it.
     """
-    if usable_cores() == 1 or not hasattr(os, "sched_setaffinity"):
+    if not hasattr(os, "sched_setaffinity") or usable_cores() == 1:
         return
     every = _Cores.all or frozenset(os.sched_getaffinity(0))
-    with contextlib.suppress(OSError):  # forbidden, by a container's filter of system calls
+    # Forbidden by a container's filter of system calls, or a /proc that is not Linux's own.
+    with contextlib.suppress(OSError, ValueError, IndexError):
         os.sched_setaffinity(0, {_core_now()})
         _Cores.all = every
 
@@ -46,11 +51,11 @@ def keep_to_one_core() -> None:
 @contextlib.contextmanager
 def on_all_cores() -> Iterator[None]:
     """For the start of a child, which has the cores of the thread that starts it."""
-    if not _Cores.all:
+    if not hasattr(os, "sched_setaffinity") or not _Cores.all:
         yield
         return
     kept = os.sched_getaffinity(0)
-    # The cores of a container can become others: then what is left of them, or its own choice.
+    # None of them may be the container's any more: then the child has this thread's.
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, _Cores.all)
     try:
