@@ -9,8 +9,7 @@ import sys
 
 import pytest
 
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-several = pytest.mark.skipif(CORES == 1, reason="there is one core to keep to")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone knows of it")
 
 # In a process of its own, as nothing takes a thread's cores back.
 PROGRAM = """
@@ -67,7 +66,6 @@ def _told(cores: set[int]) -> dict[str, list[object]]:
     return told
 
 
-@several
 def test_its_threads_keep_to_one_core_and_its_children_have_all() -> None:
     every = sorted(os.sched_getaffinity(0))
     told = _told(set(every))
@@ -78,7 +76,6 @@ def test_its_threads_keep_to_one_core_and_its_children_have_all() -> None:
     assert (told["child"], told["again"], told["usable"]) == (every, every, len(every))
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux alone knows of it")
 def test_where_there_is_one_core_nothing_is_different() -> None:
     one = min(os.sched_getaffinity(0))
     told = _told({one})
